@@ -1,0 +1,113 @@
+import type { Key } from "#src/platform/table.ts";
+
+/**
+ * Every key of the single table, on one page. A part is escaped, so no part can reach another item:
+ * `%`, `#`, `|`, `/` and control characters become `%XX`, and the parts are joined with `#`.
+ */
+
+const ESCAPED = /[%#|/\u0000-\u001f\u007f]/g;
+
+export function part(text: string): string {
+  return text.replace(ESCAPED, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}
+
+export function unpart(text: string): string {
+  return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** Joins escaped parts; an empty part is legal and stays apart from its neighbours. */
+export function join(...parts: (string | number)[]): string {
+  return parts.map((p) => (typeof p === "number" ? String(p) : part(p))).join("#");
+}
+
+/** Sorts as text in the order of the numbers (up to 999,999). */
+export function padded(number: number): string {
+  return String(number).padStart(6, "0");
+}
+
+export const keys = {
+  // units and members
+  unit: (id: string): Key => ({ pk: join("UNIT", id), sk: "UNIT" }),
+  unitListing: (id: string): Key => ({ pk: "UNITS", sk: join(id) }),
+  token: (hash: string): Key => ({ pk: join("TOKEN", hash), sk: "TOKEN" }),
+  tokenById: (id: string): Key => ({ pk: "TOKENS", sk: join(id) }),
+  signInLink: (hash: string): Key => ({ pk: join("SIGNIN", hash), sk: "SIGNIN" }),
+  session: (hash: string): Key => ({ pk: join("SESSION", hash), sk: "SESSION" }),
+
+  // doors
+  setting: (name: string): Key => ({ pk: "SETTINGS", sk: join(name) }),
+  idempotency: (scope: string): Key => ({ pk: join("IDEMPOTENCY", scope), sk: "ANSWER" }),
+  rateWindow: (bucket: string, window: number): Key => ({ pk: join("RATE", bucket), sk: padded(window) }),
+
+  // columns and announcements
+  column: (slug: string): Key => ({ pk: "COLUMNS", sk: join(slug) }),
+  announcement: (id: string): Key => ({ pk: join("ANNOUNCEMENT", id), sk: "CURRENT" }),
+  revision: (id: string, revision: number): Key => ({
+    pk: join("ANNOUNCEMENT", id),
+    sk: join("REVISION", padded(revision)),
+  }),
+  /** A published announcement in one public list: `all`, `column:<slug>`, `unit:<id>`, `tag:<text>`; newest last. */
+  listing: (list: string, publishedAt: string, id: string): Key => ({
+    pk: join("LIST", list),
+    sk: join(publishedAt, id),
+  }),
+  /** Drafts and everything else an editor works on, per unit, newest last. */
+  desk: (unitId: string, id: string): Key => ({ pk: join("DESK", unitId), sk: join(id) }),
+  scheduled: (at: string, id: string): Key => ({ pk: "SCHEDULED", sk: join(at, id) }),
+
+  // annual reports
+  report: (id: string): Key => ({ pk: join("REPORT", id), sk: "CURRENT" }),
+  reportRevision: (id: string, revision: number): Key => ({
+    pk: join("REPORT", id),
+    sk: join("REVISION", padded(revision)),
+  }),
+  reportOf: (unitId: string, year: number, id: string): Key => ({
+    pk: join("REPORTS", unitId),
+    sk: join(String(year), id),
+  }),
+  publishedReport: (year: number, id: string): Key => ({ pk: "PUBLISHED-REPORTS", sk: join(String(year), id) }),
+
+  // cases: the receipt number names day and place, so the item needs no index
+  case: (number: string): Key => ({ pk: join("CASE", number), sk: "CASE" }),
+  caseEvent: (number: string, sequence: number): Key => ({
+    pk: join("CASE", number),
+    sk: join("EVENT", padded(sequence)),
+  }),
+
+  // subscriptions: `endpoint` is the 16 characters of `endpointKey`, its first one is the shard of the topic index
+  subscription: (id: string): Key => ({ pk: join("SUBSCRIPTION", id), sk: "SUBSCRIPTION" }),
+  endpoint: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "ENDPOINT" }),
+  endpointSubscription: (endpoint: string, id: string): Key => ({
+    pk: join("ENDPOINT", endpoint),
+    sk: join("SUBSCRIPTION", id),
+  }),
+  topicEntry: (topic: string, endpoint: string, id: string): Key => ({
+    pk: join("TOPIC", topic, endpoint.charAt(0)),
+    sk: join(endpoint, id),
+  }),
+  topicShard: (topic: string, shard: string): string => join("TOPIC", topic, shard),
+  /** Endpoints that ended lately, in the order of the fan-out, so that a chunk planned earlier can leave them out. */
+  ended: (endpoint: string): Key => ({ pk: "ENDED", sk: join(endpoint) }),
+
+  // the ledger of one revision
+  fanout: (id: string, revision: number): Key => ({ pk: join("FANOUT", id, padded(revision)), sk: "FANOUT" }),
+  range: (id: string, revision: number, from: string): Key => ({
+    pk: join("FANOUT", id, padded(revision)),
+    sk: join("RANGE", from),
+  }),
+  /** `range` is the first endpoint key of the range, `window` that of the window. */
+  chunkPartition: (id: string, revision: number, range: string): string => join("CHUNKS", id, padded(revision), range),
+  chunk: (id: string, revision: number, range: string, window: string, channel: string, n: number): Key => ({
+    pk: join("CHUNKS", id, padded(revision), range),
+    sk: join("CHUNK", window, channel, padded(n)),
+  }),
+  result: (id: string, revision: number, range: string, window: string, channel: string, n: number): Key => ({
+    pk: join("CHUNKS", id, padded(revision), range),
+    sk: join("RESULT", window, channel, padded(n)),
+  }),
+  /** A delivery that needs a row of its own: retry, held, unknown, failed. */
+  delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
+    pk: join("CHUNKS", id, padded(revision), range),
+    sk: join("DELIVERY", endpoint),
+  }),
+};

@@ -1,0 +1,32 @@
+/** The queue: messages delivered at least once, in no order, perhaps late, perhaps twice. */
+
+/** `body` is JSON under 200 KB, of ids and addresses, never of texts that people wrote. */
+export type Outgoing = { body: unknown; delaySeconds?: number };
+
+/** `receipt` names this one delivery of the message; `receives` counts deliveries, from 1. */
+export type Message = { id: string; receipt: string; body: unknown; receives: number };
+
+export type Queue = {
+  /** Durable when it returns. `delaySeconds` 0 to 900 (the limit of SQS). */
+  send(messages: Outgoing[]): Promise<void>;
+  /** Up to `max` messages, hidden from others for `visibleAfterSeconds`; waits at most `waitSeconds` for the first. */
+  receive(options: { max: number; waitSeconds: number; visibleAfterSeconds: number }): Promise<Message[]>;
+  /** Ends a message; unknown or outdated receipts are ignored. */
+  done(receipts: string[]): Promise<void>;
+  /** Makes a message visible again after so many seconds (0: at once). */
+  postpone(receipt: string, seconds: number): Promise<void>;
+};
+
+/** Answers the ids of the messages to deliver again. An exception means: all of them. */
+export type MessageHandler = (messages: Message[]) => Promise<{ failed: string[] }>;
+
+/** Every queue has a dead-letter queue behind it, reached after `receives` deliveries. */
+export type QueueSpec = { name: QueueName; visibilitySeconds: number; receives: number; batch: number };
+
+export type QueueName = "fanout" | "deliver-webhook" | "deliver-wechaty";
+
+export const QUEUES: Record<QueueName, QueueSpec> = {
+  fanout: { name: "fanout", visibilitySeconds: 180, receives: 10, batch: 1 },
+  "deliver-webhook": { name: "deliver-webhook", visibilitySeconds: 360, receives: 10, batch: 2 },
+  "deliver-wechaty": { name: "deliver-wechaty", visibilitySeconds: 360, receives: 10, batch: 1 },
+};

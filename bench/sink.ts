@@ -1,0 +1,66 @@
+// A webhook receiver in a process of its own. Counts first arrivals and repeats per announcement; answers as told.
+// SINK_DELAY_MS: answer late. SINK_FAIL_PCT: share of receivers that answer 503 to the first try. SINK_MUTE_PCT: never answer.
+import { createServer } from "node:http";
+import { pushKey } from "./push-key.ts";
+
+const delay = Number(process.env["SINK_DELAY_MS"] ?? 0);
+const failing = Number(process.env["SINK_FAIL_PCT"] ?? 0);
+const mute = Number(process.env["SINK_MUTE_PCT"] ?? 0);
+
+type Round = { seen: Map<string, number>; first: number; last: number; repeats: number; refused: Set<string> };
+const rounds = new Map<string, Round>();
+
+function roundOf(name: string): Round {
+  let round = rounds.get(name);
+  if (!round) {
+    round = { seen: new Map(), first: 0, last: 0, repeats: 0, refused: new Set() };
+    rounds.set(name, round);
+  }
+  return round;
+}
+
+/** The HTTP status for one arrival; undefined: never answer. */
+function arrive(path: string, announcement: string): number | undefined {
+  const round = roundOf(announcement);
+  const receiver = Number(path.slice(path.lastIndexOf("/") + 1));
+  if (receiver % 100 < mute) return undefined;
+  if ((receiver * 7) % 100 < failing && !round.refused.has(path)) {
+    round.refused.add(path);
+    return 503;
+  }
+  const now = performance.timeOrigin + performance.now();
+  const count = round.seen.get(path) ?? 0;
+  round.seen.set(path, count + 1);
+  if (count > 0) round.repeats++;
+  else {
+    if (round.first === 0) round.first = now;
+    round.last = now;
+  }
+  return 200;
+}
+
+const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    if (request.url?.startsWith("/__stats/")) {
+      const round = roundOf(decodeURIComponent(request.url.slice("/__stats/".length)));
+      const { first, last, repeats } = round;
+      response.end(JSON.stringify({ received: round.seen.size, first, last, repeats }));
+      return;
+    }
+    const status = arrive(request.url ?? "/", pushKey(Buffer.concat(chunks)));
+    const answer = () => {
+      if (status === undefined) return;
+      response.writeHead(status, { "content-length": 2 });
+      response.end("ok");
+    };
+    if (delay > 0) setTimeout(answer, delay);
+    else answer();
+  });
+});
+server.listen(0, "127.0.0.1", 4096, () => {
+  const address = server.address();
+  console.log(JSON.stringify({ port: typeof address === "object" ? address?.port : 0 }));
+});
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,166 @@
+import { performance } from "node:perf_hooks";
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import type { Channel, ConfirmOutcome, Outcome, Push, Target } from "#src/domain/deliveries/channel.ts";
+import { sha256 } from "#src/ids.ts";
+import type { Log } from "#src/log.ts";
+import type { Egress } from "./egress.ts";
+import { makeOrigins } from "./origins.ts";
+import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
+import { retryAfterSeconds } from "./retry-after.ts";
+import { makeSign } from "./sign.ts";
+import { summaryOf } from "./summary.ts";
+
+export type WebhookDeps = {
+  egress: Egress;
+  baseUrl: string;
+  now: () => Date;
+  log: Log;
+  /** Shorter in tests; otherwise as the limits say. */
+  seconds?: OutgoingSeconds;
+};
+
+/** The event as text, around the two things that differ per endpoint: its id and what it matched. */
+export type RenderedEvent = { middle: string; end: string };
+
+const BYTES = 20_000;
+const SECONDS = { connect: 5, answer: 15, total: 20 };
+const MINUTE = 60;
+const HOUR = 3600;
+
+/**
+ * Pushes CloudEvents 1.0 (structured JSON) with Standard Webhooks signatures. At least once: a receiver drops repeats
+ * by `webhook-id`. Schedule and outcomes follow Standard Webhooks and the CloudEvents webhook specification 1.0.
+ */
+export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
+  const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS);
+  const origins = makeOrigins(() => performance.now());
+  const sign = makeSign();
+
+  function signed(id: string, type: string, body: Buffer, secrets: string[]): string[] {
+    const timestamp = Math.floor(deps.now().getTime() / 1000);
+    const headers = [
+      "content-type",
+      type,
+      "user-agent",
+      "Gaoshi-Webhook/1",
+      "webhook-id",
+      id,
+      "webhook-timestamp",
+      String(timestamp),
+    ];
+    if (secrets.length > 0) headers.push("webhook-signature", sign(id, timestamp, body, secrets));
+    return headers;
+  }
+
+  async function push(rendered: RenderedEvent, { deliveryId, target }: Push): Promise<Outcome> {
+    const text = `{"specversion":"1.0","id":${JSON.stringify(deliveryId)}${rendered.middle}${JSON.stringify(target.matched)}${rendered.end}`;
+    const body = Buffer.from(text);
+    if (body.length >= BYTES) return { kind: "rejected", detail: `larger than ${BYTES} bytes` };
+    const url = target.address;
+    const origin = url.slice(0, url.indexOf("/", 8));
+    const may = origins.enter(origin);
+    if (may !== true && !(await may)) return { kind: "retry", detail: "the origin does not answer" };
+    const headers = signed(deliveryId, "application/cloudevents+json", body, target.secrets);
+    const answer = await outgoing.send({ method: "POST", url, headers, body, reads: false });
+    origins.leave(origin, answer.kind === "answer");
+    if (answer.kind === "unreachable" && answer.refused)
+      deps.log.warn("egress-refused", { channel: "webhook", endpoint: target.endpoint });
+    return outcomeOf(answer, deps.now);
+  }
+
+  async function confirm(target: Target, challenge: string): Promise<ConfirmOutcome> {
+    const body = Buffer.from(JSON.stringify({ type: "cn.gaoshi.endpoint.confirm", challenge }));
+    const headers = signed(`confirm_${sha256(challenge).slice(0, 26)}`, "application/json", body, target.secrets);
+    const answer = await outgoing.send({ method: "POST", url: target.address, headers, body, reads: true });
+    if (answer.kind !== "answer" || (answer.status >= 300 && answer.status < 400)) return "refused";
+    if (answer.status < 300 && answer.whole && echoes(answer.body, challenge)) return "confirmed";
+    return (await allowsOrigin(target.address)) ? "confirmed" : "refused";
+  }
+
+  async function allowsOrigin(url: string): Promise<boolean> {
+    const host = new URL(deps.baseUrl).host;
+    const headers = ["webhook-request-origin", host];
+    const answer = await outgoing.send({ method: "OPTIONS", url, headers, reads: true });
+    if (answer.kind !== "answer" || answer.status < 200 || answer.status > 299) return false;
+    const allowed = answer.headers["webhook-allowed-origin"];
+    return typeof allowed === "string" && (allowed.trim() === "*" || allowed.trim().toLowerCase() === host);
+  }
+
+  return {
+    name: "webhook",
+    guarantee: "at-least-once",
+    limits: { inFlight: 512, inFlightPerOrigin: 512, bytes: BYTES, chunk: 100, seconds: SECONDS },
+    queue: "deliver-webhook",
+    retrySeconds: [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
+    retriesUnknown: true,
+    async address(address) {
+      const checked = await deps.egress.check(address);
+      if ("url" in checked) return { address: checked.url.href };
+      return { errors: [{ pointer: "/endpoint/address", ...checked.fault }] };
+    },
+    confirm,
+    render: (revision, _language, links) => render(revision, links.source, links.announcement(revision.announcementId)),
+    push,
+    close: () => outgoing.close(),
+  };
+}
+
+function render(revision: Revision, source: string, url: string): RenderedEvent {
+  const { content } = revision;
+  const event = JSON.stringify({
+    source,
+    type: `cn.gaoshi.announcement.${revision.kind}`,
+    subject: revision.announcementId,
+    time: revision.publishedAt,
+    datacontenttype: "application/json",
+    data: {
+      id: revision.announcementId,
+      revision: revision.revision,
+      title: content.title,
+      summary: summaryOf(content, 500),
+      url,
+      column: content.column,
+      columnName: revision.columnName,
+      unit: content.unitId,
+      unitName: revision.unitName,
+      publishedAt: revision.publishedAt,
+      urgency: content.urgency,
+      language: content.language,
+      contentHash: revision.contentHash,
+      ...(revision.reason === undefined ? {} : { reason: revision.reason }),
+    },
+  });
+  return { middle: `,${event.slice(1, -2)},"matched":`, end: "}}" };
+}
+
+/** 2xx delivered, 410 gone, everything else another try: Standard Webhooks, "Operational considerations". */
+export function outcomeOf(answer: Answer, now: () => Date): Outcome {
+  if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
+  if (answer.kind === "silent")
+    return { kind: "retry", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
+  const { status } = answer;
+  if (status >= 200 && status < 300) return { kind: "delivered", status };
+  if (status === 410) return { kind: "gone", status, detail: "410" };
+  if (status >= 300 && status < 400) return { kind: "retry", status, detail: "redirect, never followed" };
+  const named = [429, 502, 503, 504].includes(status)
+    ? retryAfterSeconds(answer.headers["retry-after"], now())
+    : undefined;
+  return {
+    kind: "retry",
+    status,
+    detail: String(status),
+    ...(named === undefined ? {} : { retryAfterSeconds: named }),
+  };
+}
+
+function echoes(body: string, challenge: string): boolean {
+  const text = body.trim();
+  if (text === challenge) return true;
+  if (!text.startsWith("{")) return false;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null && "challenge" in parsed && parsed.challenge === challenge;
+  } catch {
+    return false;
+  }
+}

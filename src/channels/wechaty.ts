@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import type { Channel, ConfirmOutcome, Outcome } from "#src/domain/deliveries/channel.ts";
+import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
+import type { Log } from "#src/log.ts";
+import { type Language, PRODUCT, say } from "#src/text.ts";
+import { makePace, type Pace } from "./pace.ts";
+import { cut, cutBytes, oneLine, summaryOf } from "./summary.ts";
+
+export type WechatyOptions = {
+  /** Undefined on a host without a bot, and while the bot is not logged in. */
+  messenger?: () => Messenger | undefined;
+  pace?: Pace;
+  /** Resolves after so many milliseconds. */
+  wait?: (milliseconds: number) => Promise<unknown>;
+  /** A number of [0, 1). */
+  random?: () => number;
+};
+
+/** Both forms of one message: which one goes out is known only when it does. */
+export type RenderedChat = { link: ChatMessage; text: ChatMessage };
+
+const BYTES = 2000;
+const SECONDS = { connect: 5, answer: 30, total: 30 };
+const COOL_DOWN_SECONDS = 1800;
+const NO_BOT_SECONDS = 60;
+const LATE = Symbol("late");
+const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
+const MARKS: Record<Revision["kind"], Record<Language, string>> = {
+  published: { "zh-CN": "", en: "" },
+  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
+  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
+};
+
+/**
+ * WeChat rooms and contacts through a wechaty bot. At most once: a personal account is no place for doubles. What was
+ * sent without an id stays `unknown`. Pacing after the defaults that bots use to live longer (3 to 5 s between two
+ * messages, at most 30 a minute, stop at the first "操作过于频繁").
+ */
+export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions): Channel<RenderedChat> {
+  const pace = deps.pace ?? { perMinute: 30, seconds: [3, 5] };
+  const wait = deps.wait ?? ((milliseconds: number) => sleep(milliseconds));
+  const inTurn = makePace({ pace, now: deps.now, wait, random: deps.random ?? Math.random });
+  let coolUntil = 0;
+
+  function notNow(): Outcome | undefined {
+    if (deps.messenger?.() === undefined)
+      return { kind: "retry", detail: "no bot on this host", retryAfterSeconds: NO_BOT_SECONDS };
+    const cooling = Math.ceil((coolUntil - deps.now().getTime()) / 1000);
+    return cooling > 0 ? { kind: "retry", detail: "account cools down", retryAfterSeconds: cooling } : undefined;
+  }
+
+  async function send(address: string, choose: (messenger: Messenger) => ChatMessage): Promise<Outcome> {
+    return notNow() ?? inTurn(async () => notNow() ?? handOver(address, choose));
+  }
+
+  async function handOver(address: string, choose: (messenger: Messenger) => ChatMessage): Promise<Outcome> {
+    const messenger = deps.messenger?.();
+    if (messenger === undefined) return { kind: "retry", detail: "no bot on this host" };
+    try {
+      const sent = await Promise.race([messenger.send(address, choose(messenger)), late(SECONDS.total * 1000)]);
+      if (sent === LATE) return { kind: "unknown", detail: "the bot did not answer in time" };
+      return sent.id === undefined
+        ? { kind: "unknown", detail: "sent, no id came back" }
+        : { kind: "delivered", receipt: sent.id };
+    } catch (error) {
+      return refused(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  function refused(reason: string): Outcome {
+    if (!TOO_OFTEN.test(reason)) return { kind: "retry", detail: cut(oneLine(reason), 120) };
+    coolUntil = deps.now().getTime() + COOL_DOWN_SECONDS * 1000;
+    deps.log.warn("wechaty-cool-down", { seconds: COOL_DOWN_SECONDS });
+    return { kind: "retry", detail: "account sends too often", retryAfterSeconds: COOL_DOWN_SECONDS };
+  }
+
+  return {
+    name: "wechaty",
+    guarantee: "at-most-once",
+    limits: {
+      inFlight: 1,
+      inFlightPerOrigin: 1,
+      rate: { per: "minute", count: pace.perMinute, burst: 1 },
+      bytes: BYTES,
+      chunk: 20,
+      seconds: SECONDS,
+    },
+    queue: "deliver-wechaty",
+    retrySeconds: [60, 300, 1800, 7200, 18_000],
+    retriesUnknown: false,
+    async address(address) {
+      const place = parseChatAddress(address);
+      if (place !== undefined) return { address: chatAddress(place) };
+      const detail = {
+        zh: "地址应为 room:群号 或 contact:联系人号",
+        en: "the address must be room:<id> or contact:<id>",
+      };
+      return { errors: [{ pointer: "/endpoint/address", code: "ADDRESS_MALFORMED", detail }] };
+    },
+    async confirm(target, challenge): Promise<ConfirmOutcome> {
+      const text = confirmation(challenge, target.language);
+      const outcome = await send(target.address, () => ({ kind: "text", text }));
+      return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
+    },
+    render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),
+    push: (rendered, { target }) =>
+      send(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
+    async close() {},
+  };
+}
+
+function late(milliseconds: number): Promise<typeof LATE> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, LATE).unref());
+}
+
+/** Carries nothing that the one who asked for it wrote. */
+function confirmation(code: string, language: Language): string {
+  const product = say(PRODUCT, language);
+  return language === "en"
+    ? `${product}: somebody asked for announcements to be sent here. To agree, reply with this code here within 24 hours: ${code}\nOtherwise ignore this message; nothing will be sent.`
+    : `${product}：有人申请把公告推送到这里。同意请在24小时内于此处回复确认码：${code}\n不同意请忽略，不会再收到推送。`;
+}
+
+function render(revision: Revision, language: Language, url: string): RenderedChat {
+  const unit = shown(revision.unitName);
+  const title = cut(MARKS[revision.kind][language] + shown(revision.content.title), 64);
+  const reason = revision.reason === undefined ? "" : shown(revision.reason);
+  const summary = cut(shown(reason || summaryOf(revision.content, 160)), 160);
+  const separator = language === "en" ? ": " : "：";
+  const description = cutBytes(summary === "" ? unit : `${unit}${separator}${summary}`, 512);
+  const tail = `\n${url}`;
+  const text = cutBytes(`${title}\n${description}`, BYTES - Buffer.byteLength(tail)) + tail;
+  return { link: { kind: "link", title, description, url }, text: { kind: "text", text } };
+}
+
+/** Some puppets make a mention of every `@`: the full-width sign looks the same and calls nobody. */
+function shown(text: string): string {
+  return oneLine(text).replaceAll("@", "＠");
+}

@@ -1,0 +1,95 @@
+import type { DatabaseSync } from "node:sqlite";
+import { AppError } from "#src/errors.ts";
+
+/**
+ * Runs `work` inside the transaction of this turn of the event loop; resolves after its COMMIT was synced.
+ * `work` is synchronous, may run a second time after a rollback, and undoes its own writes when it refuses.
+ */
+export type Group = {
+  <Result>(work: () => Result): Promise<Result>;
+  /** Commits what is waiting, then refuses everything further. */
+  close(): void;
+};
+
+type Waiting = {
+  work: () => unknown;
+  result: unknown;
+  resolve: (result: never) => void;
+  reject: (reason: unknown) => void;
+};
+
+/** One fsync for all writes of a turn of the event loop. */
+export function groupCommit(sql: DatabaseSync): Group {
+  const begin = sql.prepare("BEGIN IMMEDIATE");
+  const commit = sql.prepare("COMMIT");
+  let waiting: Waiting[] = [];
+  let closed = false;
+
+  const together = (group: Waiting[]): void => {
+    begin.run();
+    try {
+      for (const entry of group) entry.result = entry.work();
+      commit.run();
+    } catch (error) {
+      if (sql.isTransaction) sql.exec("ROLLBACK");
+      throw error;
+    }
+  };
+
+  const flush = (): void => {
+    const group = waiting;
+    waiting = [];
+    if (group.length === 0) return;
+    try {
+      together(group);
+    } catch (error) {
+      // A statement that only one of them got wrong must not hurt the others; a sick disk hurts all of them alike.
+      if (group.length > 1 && !fromDisk(error)) {
+        for (const entry of group) alone(entry);
+        return;
+      }
+      for (const entry of group) entry.reject(unavailable(error));
+      return;
+    }
+    for (const entry of group) entry.resolve(entry.result as never);
+  };
+
+  const alone = (entry: Waiting): void => {
+    try {
+      together([entry]);
+      entry.resolve(entry.result as never);
+    } catch (error) {
+      entry.reject(unavailable(error));
+    }
+  };
+
+  const group = <Result>(work: () => Result): Promise<Result> => {
+    if (closed) return Promise.reject(unavailable(new Error("closed")));
+    return new Promise<Result>((resolve, reject) => {
+      if (waiting.push({ work, result: undefined, resolve, reject }) === 1) setImmediate(flush);
+    });
+  };
+  return Object.assign(group, {
+    close: () => {
+      flush();
+      closed = true;
+    },
+  });
+}
+
+const DISK = new Set([5, 6, 8, 10, 11, 13, 14]); // busy, locked, read-only, I/O, corrupt, full, cannot open
+
+function fromDisk(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && DISK.has(Number(error.errcode) & 0xff);
+}
+
+export function unavailable(cause: unknown): AppError {
+  return cause instanceof AppError
+    ? cause
+    : new AppError(
+        "unavailable",
+        "STORE_UNAVAILABLE",
+        { zh: "存储暂时不可用，请稍后再试", en: "the store cannot answer now, try again later" },
+        { retryAfterSeconds: 5, cause },
+      );
+}

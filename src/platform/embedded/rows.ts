@@ -1,0 +1,75 @@
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { Condition, Item, Key } from "#src/platform/table.ts";
+
+const COLUMNS = "version = ?3, expires = ?4, ipk = ?5, isk = ?6, body = ?7";
+const LIVE = "(expires IS NULL OR expires > ?)";
+
+/** The statements behind the table: one row an item, its body the whole item as JSON (a copy without the key would cost more CPU than it saves bytes). */
+export function rows(sql: DatabaseSync) {
+  const insert = "INSERT INTO items (pk, sk, version, expires, ipk, isk, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+  const upsert = sql.prepare(`${insert} ON CONFLICT (pk, sk) DO UPDATE SET ${COLUMNS}`);
+  const insertAbsent = sql.prepare(`${insert} ON CONFLICT (pk, sk) DO UPDATE SET ${COLUMNS} WHERE items.expires <= ?8`);
+  const update = `UPDATE items SET ${COLUMNS} WHERE pk = ?1 AND sk = ?2 AND (expires IS NULL OR expires > ?8)`;
+  const updatePresent = sql.prepare(update);
+  const updateVersion = sql.prepare(`${update} AND version = ?9`);
+  const remove = sql.prepare("DELETE FROM items WHERE pk = ? AND sk = ?");
+  const select = sql.prepare(`SELECT body FROM items WHERE pk = ? AND sk = ? AND ${LIVE}`);
+  const state = sql.prepare(`SELECT version FROM items WHERE pk = ? AND sk = ? AND ${LIVE}`);
+  const record = sql.prepare("INSERT INTO changes (id, tries, body) VALUES (?, 0, ?)");
+  for (const statement of [select, state]) statement.setReturnArrays(true);
+
+  const get = ({ pk, sk }: Key, at: number): Item | undefined => {
+    const row = select.get(pk, sk, at) as unknown as [string] | undefined;
+    return row && (JSON.parse(row[0]) as Item);
+  };
+
+  const check = ({ pk, sk }: Key, condition: Condition | undefined, at: number): boolean => {
+    if (condition === undefined) return true;
+    const row = state.get(pk, sk, at) as unknown as [number | null] | undefined;
+    if ("absent" in condition) return row === undefined;
+    return row !== undefined && ("present" in condition || row[0] === condition.version);
+  };
+
+  const put = (item: Item, text: string, condition: Condition | undefined, at: number): boolean => {
+    const { index } = item;
+    const version = item.version ?? null;
+    const expires = item.expiresAt ?? null;
+    const ipk = index?.pk ?? null;
+    const isk = index?.sk ?? null;
+    if (condition === undefined) {
+      upsert.run(item.pk, item.sk, version, expires, ipk, isk, text);
+      return true;
+    }
+    const values = [item.pk, item.sk, version, expires, ipk, isk, text, at] as const satisfies SQLInputValue[];
+    if ("absent" in condition) return insertAbsent.run(...values).changes === 1;
+    if ("present" in condition) return updatePresent.run(...values).changes === 1;
+    return updateVersion.run(...values, condition.version).changes === 1;
+  };
+
+  return {
+    get,
+    check,
+    put,
+    record: (id: number, text: string): void => {
+      record.run(id, text);
+    },
+    remove: (key: Key, condition: Condition | undefined, at: number): boolean => {
+      if (!check(key, condition, at)) return false;
+      remove.run(key.pk, key.sk);
+      return true;
+    },
+    add: (key: Key, numbers: Record<string, number>, expiresAt: number | undefined, at: number): boolean => {
+      const item: Item = get(key, at) ?? { ...key };
+      for (const [name, number] of Object.entries(numbers)) item[name] = ((item[name] as number) ?? 0) + number;
+      if (expiresAt !== undefined) item.expiresAt = expiresAt;
+      return put(item, JSON.stringify(item), undefined, at);
+    },
+  };
+}
+
+/** Numbers that rise over restarts and are never given twice, although the rows that bear them are deleted. */
+export function risingIds(sql: DatabaseSync, table: "changes" | "messages", now: () => Date): () => number {
+  const row = sql.prepare(`SELECT coalesce(max(id), 0) AS last FROM ${table}`).get();
+  let last = Math.max(Number(row?.["last"]), now().getTime() * 1000);
+  return () => ++last;
+}

@@ -46,6 +46,11 @@ export const keys = {
     pk: join("ANNOUNCEMENT", id),
     sk: join("REVISION", padded(revision)),
   }),
+  /** The short record of a revision: kind, time, reason. */
+  revisionHistory: (id: string, revision: number): Key => ({
+    pk: join("ANNOUNCEMENT", id),
+    sk: join("HISTORY", padded(revision)),
+  }),
   /** A published announcement in one public list: `all`, `column:<slug>`, `unit:<id>`, `tag:<text>`; newest last. */
   listing: (list: string, publishedAt: string, id: string): Key => ({
     pk: join("LIST", list),
@@ -86,11 +91,15 @@ export const keys = {
     sk: join(endpoint, id),
   }),
   topicShard: (topic: string, shard: string): string => join("TOPIC", topic, shard),
-  /** Endpoints that ended lately, in the order of the fan-out, so that a chunk planned earlier can leave them out. */
+  /** Which shards of a topic hold entries: a fan-out asks this once, and reads no empty shard. */
+  topicPresence: (topic: string, shard: string): Key => ({ pk: join("TOPIC-SHARDS", topic), sk: join(shard) }),
+  /** Endpoints that ended or keep failing, in the order of the fan-out: a chunk reads its interval in one query. */
   ended: (endpoint: string): Key => ({ pk: "ENDED", sk: join(endpoint) }),
 
   // the ledger of one revision
   fanout: (id: string, revision: number): Key => ({ pk: join("FANOUT", id, padded(revision)), sk: "FANOUT" }),
+  /** Index of fan-outs that are not closed, by the time of their next check. */
+  openFanout: (at: string, id: string, revision: number): Key => ({ pk: "OPEN-FANOUTS", sk: join(at, id, revision) }),
   range: (id: string, revision: number, from: string): Key => ({
     pk: join("FANOUT", id, padded(revision)),
     sk: join("RANGE", from),
@@ -109,5 +118,10 @@ export const keys = {
   delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
     pk: join("CHUNKS", id, padded(revision), range),
     sk: join("DELIVERY", endpoint),
+  }),
+  /** Index of deliveries that are due, by time, over eight partitions. */
+  due: (at: string, id: string, revision: number, endpoint: string): Key => ({
+    pk: join("DUE", endpoint.charCodeAt(0) % 8),
+    sk: join(at, id, revision, endpoint),
   }),
 };

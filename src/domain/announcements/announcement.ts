@@ -77,3 +77,59 @@ export function topicsOf(revision: Revision): string[] {
     ...(content.urgency === "urgent" ? ["urgency:urgent"] : []),
   ];
 }
+
+/** One reviewer's word on exactly the bytes of `contentHash` of the work it stands in. */
+export const Review = z.object({
+  reviewerId: z.string(),
+  reviewerName: z.string(),
+  decision: z.enum(["approve", "return"]),
+  comment: z.string().exactOptional(),
+  at: z.string(),
+});
+export type Review = z.infer<typeof Review>;
+
+/**
+ * A text on its way out: a draft, or a correction of what is published. Every edit starts the reviews anew.
+ * `editedVersion` is the version of the announcement that this text came with.
+ */
+export const Work = z.object({
+  content: Content,
+  contentHash: z.string(),
+  authorIds: z.array(z.string()),
+  reviews: z.array(Review),
+  editedVersion: z.int(),
+  publishAt: z.string().exactOptional(),
+});
+export type Work = z.infer<typeof Work>;
+
+/** The current pointer of an announcement; published texts stand in its revisions, the text being worked on in `work`. */
+export const Announcement = z.object({
+  id: z.string(),
+  version: z.int(),
+  unitId: z.string(),
+  audience: Audience,
+  state: z.enum(["draft", "published", "withdrawn"]),
+  revision: z.int(),
+  work: Work.exactOptional(),
+  contentHash: z.string().exactOptional(),
+  firstPublishedAt: z.string().exactOptional(),
+  publishedAt: z.string().exactOptional(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+export type Announcement = z.infer<typeof Announcement>;
+
+export const STATUSES = ["draft", "returned", "scheduled", "published", "withdrawn"] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** What an editor sees as the state: a correction in work does not change that the announcement is published. */
+export function statusOf(announcement: Announcement): Status {
+  const { state, work } = announcement;
+  if (state !== "draft") return state;
+  if (work?.reviews.some(({ decision }) => decision === "return")) return "returned";
+  return work?.publishAt ? "scheduled" : "draft";
+}
+
+export function approvalsOf(work: Work): number {
+  return work.reviews.filter(({ decision }) => decision === "approve").length;
+}

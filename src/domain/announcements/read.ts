@@ -1,0 +1,93 @@
+import { keys } from "#src/platform/keys.ts";
+import type { Item } from "#src/platform/table.ts";
+import type { Revision } from "./announcement.ts";
+import { HistoryEntry, type Reads, readAnnouncement, readRevision } from "./store.ts";
+import { type ListName, Teaser } from "./teaser.ts";
+
+export type { HistoryEntry, ListName, Teaser };
+
+export type ListRequest = {
+  list: ListName;
+  /** 1 to 100. */
+  limit: number;
+  /** The `next` of the page before. */
+  after?: string;
+  /** First published at or after `from`, before `to` (RFC 3339 UTC with milliseconds). */
+  from?: string;
+  to?: string;
+  /** Words that title, summary or tags must all contain. */
+  q?: string;
+};
+
+/** A search reads at most so many rows at a time; `next` then continues the search, even if nothing was found yet. */
+const SEARCH_ROWS = 1000;
+
+/** Published announcements of one public list, the newest first publication first. Internal ones stand in no list. */
+export async function listPublished(deps: Reads, request: ListRequest): Promise<{ items: Teaser[]; next?: string }> {
+  const words = folded(request.q ?? "")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  const page = await deps.table.query({
+    pk: keys.listing(request.list, "", "").pk,
+    reverse: true,
+    limit: words.length > 0 ? SEARCH_ROWS : request.limit,
+    ...(request.after === undefined ? {} : { after: request.after }),
+    ...(request.from === undefined ? {} : { from: request.from }),
+    ...(request.to === undefined ? {} : { to: request.to }),
+  });
+  const found = words.length > 0 ? page.items.filter((item) => matches(item, words)) : page.items;
+  const kept = found.slice(0, request.limit);
+  const cut = kept.length < found.length ? kept.at(-1)?.sk : page.next;
+  const items = kept.map((item) => Teaser.parse(item));
+  return cut === undefined ? { items } : { items, next: cut };
+}
+
+function folded(text: string): string {
+  return text.normalize("NFKC").toLowerCase();
+}
+
+function matches(item: Item, words: string[]): boolean {
+  const text = folded(`${item["title"]}\n${item["summary"]}\n${String(item["tags"])}`);
+  return words.every((word) => text.includes(word));
+}
+
+/** A published announcement as everybody may see it: its current revision and how it came to it, oldest first. */
+export type PublishedAnnouncement = { revision: Revision; history: HistoryEntry[] };
+
+/** Undefined for what is unknown, still a draft, or internal. A withdrawn one keeps title and reason, not its text. */
+export async function getPublished(deps: Reads, id: string): Promise<PublishedAnnouncement | undefined> {
+  const announcement = await readAnnouncement(deps, id);
+  if (!announcement || announcement.revision === 0 || announcement.audience.kind !== "public") return undefined;
+  const [revision, history] = await Promise.all([readRevision(deps, id, announcement.revision), readHistory(deps, id)]);
+  return revision && { revision: revision.kind === "withdrawn" ? withoutText(revision) : revision, history };
+}
+
+/** One revision of a public announcement, as long as it is not withdrawn; then only the withdrawal can be read. */
+export async function getRevision(deps: Reads, id: string, number: number): Promise<Revision | undefined> {
+  const announcement = await readAnnouncement(deps, id);
+  if (announcement?.audience.kind !== "public") return undefined;
+  const revision = await readRevision(deps, id, number);
+  if (!revision || announcement.state !== "withdrawn") return revision;
+  return revision.kind === "withdrawn" ? withoutText(revision) : undefined;
+}
+
+async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
+  const history: HistoryEntry[] = [];
+  let after: string | undefined;
+  do {
+    const page = await deps.table.query({
+      pk: keys.announcement(id).pk,
+      prefix: "HISTORY#",
+      fresh: true,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const item of page.items) history.push(HistoryEntry.parse(item));
+    after = page.next;
+  } while (after !== undefined);
+  return history;
+}
+
+function withoutText(revision: Revision): Revision {
+  const { summary: _, ...content } = revision.content;
+  return { ...revision, content: { ...content, body: "" } };
+}

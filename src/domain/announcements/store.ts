@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { AppError } from "#src/errors.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Item, Table, Write } from "#src/platform/table.ts";
+import { Announcement, Audience, Content, REVISION_FEED, type Revision, STATUSES, statusOf } from "./announcement.ts";
+import { COLUMN_KINDS } from "./column.ts";
+import type { ListName, Teaser } from "./teaser.ts";
+
+export type Reads = { table: Table };
+
+const StoredRevision: z.ZodType<Revision> = z.object({
+  announcementId: z.string(),
+  revision: z.int(),
+  kind: z.enum(["published", "corrected", "withdrawn"]),
+  content: Content,
+  contentHash: z.string(),
+  unitName: z.string(),
+  columnName: z.string(),
+  columnKind: z.enum(COLUMN_KINDS),
+  mayBreakQuietHours: z.boolean(),
+  audience: Audience,
+  reason: z.string().exactOptional(),
+  publishedAt: z.string(),
+  firstPublishedAt: z.string(),
+});
+
+/** The revision that a stored item or a change of the feed carries. */
+export function parseRevision(item: Item): Revision {
+  return StoredRevision.parse(item);
+}
+
+export function revisionItem(revision: Revision): Item {
+  return { ...keys.revision(revision.announcementId, revision.revision), feed: REVISION_FEED, ...revision };
+}
+
+export function announcementItem(announcement: Announcement): Item {
+  return { ...keys.announcement(announcement.id), ...announcement };
+}
+
+/** One line of an announcement's public history. */
+export const HistoryEntry = z.object({
+  revision: z.int(),
+  kind: z.enum(["published", "corrected", "withdrawn"]),
+  publishedAt: z.string(),
+  contentHash: z.string(),
+  reason: z.string().exactOptional(),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export function historyItem(revision: Revision): Item {
+  return { ...keys.revisionHistory(revision.announcementId, revision.revision), ...HistoryEntry.parse(revision) };
+}
+
+export function listingItem(list: ListName, teaser: Teaser): Item {
+  return { ...keys.listing(list, teaser.firstPublishedAt, teaser.id), ...teaser };
+}
+
+/** What an editor's desk shows of an announcement that is or was worked on here. */
+export const DeskEntry = z.object({
+  id: z.string(),
+  title: z.string(),
+  column: z.string(),
+  unitId: z.string(),
+  status: z.enum(STATUSES),
+  revision: z.int(),
+  contentHash: z.string(),
+  updatedAt: z.string(),
+});
+export type DeskEntry = z.infer<typeof DeskEntry>;
+
+/** Puts the announcement's row on its unit's desk, and takes it from the desk of the unit that had it before. */
+export function deskWrites(
+  after: Announcement,
+  text: { content: Content; contentHash: string },
+  before?: string,
+): Write[] {
+  const entry: DeskEntry = {
+    id: after.id,
+    title: text.content.title,
+    column: text.content.column,
+    unitId: after.unitId,
+    status: statusOf(after),
+    revision: after.revision,
+    contentHash: text.contentHash,
+    updatedAt: after.updatedAt,
+  };
+  const put: Write = { put: { ...keys.desk(after.unitId, after.id), ...entry, index: { pk: "DESK", sk: after.id } } };
+  return before === undefined || before === after.unitId ? [put] : [put, { remove: keys.desk(before, after.id) }];
+}
+
+export async function readAnnouncement(deps: Reads, id: string): Promise<Announcement | undefined> {
+  const item = await deps.table.get(keys.announcement(id));
+  return item && Announcement.parse(item);
+}
+
+export async function readRevision(deps: Reads, id: string, revision: number): Promise<Revision | undefined> {
+  const item = await deps.table.get(keys.revision(id, revision));
+  return item && parseRevision(item);
+}
+
+/** Somebody else's write came in between; nothing of ours was stored. */
+export function changedMeanwhile(): AppError {
+  return new AppError("conflict", "CHANGED_MEANWHILE", {
+    zh: "内容刚刚被他人更改,请重新读取后再试",
+    en: "somebody changed this a moment ago; read it again and retry",
+  });
+}
+
+export function noSuchAnnouncement(): AppError {
+  return new AppError("not-found", "ANNOUNCEMENT_UNKNOWN", { zh: "没有这条公告", en: "there is no such announcement" });
+}

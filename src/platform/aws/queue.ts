@@ -51,9 +51,9 @@ export function readMessage(
   }
 }
 
-// SQS refuses U+FFFE and U+FFFF; JSON may name them by their escapes. All other refused ones JSON.stringify escapes.
+// SQS refuses U+FFFE and U+FFFF, and servers of its kind refuse what is beyond U+FFFF: JSON may name all by escapes.
 function text(body: unknown): string {
-  return JSON.stringify(body).replace(/[\ufffe\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+  return JSON.stringify(body).replace(/[\ud800-\udfff\ufffe\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
 }
 
 function inBatches(messages: Outgoing[]): SendMessageBatchRequestEntry[][] {

@@ -39,6 +39,27 @@ export const Content = z.strictObject({
 });
 export type Content = z.infer<typeof Content>;
 
+/** Some members of a content, to be changed; `summary: null` takes the summary away. */
+export const ContentChange = z
+  .strictObject({
+    ...Content.shape,
+    summary: Content.shape.summary.nullable(),
+    tags: Content.shape.tags.unwrap(),
+    urgency: Urgency,
+    language: Content.shape.language.unwrap(),
+  })
+  .partial();
+export type ContentChange = z.infer<typeof ContentChange>;
+
+export function changed(content: Content, change: ContentChange): Content {
+  const { summary, ...rest } = { ...content, ...definedOf(change) };
+  return Content.parse(summary === null || summary === undefined ? rest : { ...rest, summary });
+}
+
+function definedOf(change: ContentChange): ContentChange {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+}
+
 export type RevisionKind = "published" | "corrected" | "withdrawn";
 
 /**

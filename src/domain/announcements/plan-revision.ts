@@ -58,6 +58,7 @@ export function planRevision(next: NextRevision, before?: { announcement: Announ
     audience: next.audience,
     state: next.kind === "withdrawn" ? "withdrawn" : "published",
     revision: revision.revision,
+    ...keptWork(next, old),
     contentHash: next.contentHash,
     publishedAt: next.at,
     firstPublishedAt: revision.firstPublishedAt,
@@ -74,6 +75,12 @@ export function planRevision(next: NextRevision, before?: { announcement: Announ
     ...(scheduled ? [{ remove: keys.scheduled(scheduled, next.id) }] : []),
   ];
   return { writes, result: publishedOf(revision) };
+}
+
+/** A correction that was not the text in work leaves that text on the desk. */
+function keptWork(next: NextRevision, old: Announcement | undefined): Pick<Announcement, "work"> {
+  const work = next.kind === "corrected" ? old?.work : undefined;
+  return work && work.contentHash !== next.contentHash ? { work } : {};
 }
 
 export function publishedOf(revision: Revision): Published {

@@ -7,7 +7,8 @@ import { type ListName, Teaser } from "./teaser.ts";
 export type { HistoryEntry, ListName, Teaser };
 
 export type ListRequest = {
-  list: ListName;
+  /** A `ListName`; one that does not exist is empty. */
+  list: string;
   /** 1 to 100. */
   limit: number;
   /** The `next` of the page before. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Caller, sees } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table, Write } from "#src/platform/table.ts";
@@ -98,11 +99,25 @@ export async function readRevision(deps: Reads, id: string, revision: number): P
   return item && parseRevision(item);
 }
 
+/** For one who works on it: 404 for what is unknown, internal, or another unit's. */
+export async function readForCaller(deps: Reads, caller: Caller, id: string): Promise<Announcement> {
+  const announcement = await readAnnouncement(deps, id);
+  if (announcement?.audience.kind !== "public" || !sees(caller, announcement.unitId)) throw noSuchAnnouncement();
+  return announcement;
+}
+
 /** Somebody else's write came in between; nothing of ours was stored. */
 export function changedMeanwhile(): AppError {
   return new AppError("conflict", "CHANGED_MEANWHILE", {
     zh: "内容刚刚被他人更改,请重新读取后再试",
     en: "somebody changed this a moment ago; read it again and retry",
+  });
+}
+
+export function wrongState(status: string): AppError {
+  return new AppError("conflict", "STATE", {
+    zh: `当前状态(${status})不允许此操作`,
+    en: `not possible in its present state (${status})`,
   });
 }
 

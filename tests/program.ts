@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+
+export const ADMIN_TOKEN = "test-admin-token-0123456789abcdefghij";
+
+export type Program = {
+  url: string;
+  output: () => string;
+  /** SIGKILL: the power cut. Resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM: resolves with the exit code. */
+  stop(): Promise<number | null>;
+};
+
+/** A port that nobody listens on, so that a program can come back to the same address after a crash. */
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+/** `npm start` as a child process; resolves when it serves. */
+export async function startProgram(options: {
+  data: string;
+  port: number;
+  env?: Record<string, string>;
+}): Promise<Program> {
+  const child: ChildProcess = spawn(process.execPath, ["src/main.ts"], {
+    env: {
+      ...process.env,
+      PORT: String(options.port),
+      GAOSHI_DATA: options.data,
+      GAOSHI_ADMIN_TOKEN: ADMIN_TOKEN,
+      GAOSHI_EGRESS_ALLOW: "127.0.0.0/8",
+      ...options.env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
+  const url = `http://127.0.0.1:${options.port}`;
+
+  const until = Date.now() + 20_000;
+  for (;;) {
+    const healthy = await fetch(`${url}/healthz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (healthy) break;
+    if (child.exitCode !== null || Date.now() > until) {
+      child.kill("SIGKILL");
+      throw new Error(`the program did not start:\n${output}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return {
+    url,
+    output: () => output,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    stop() {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import { AppError } from "#src/errors.ts";
 import type { Bucket, ObjectHead } from "#src/platform/bucket.ts";
+import { checkLinkSeconds, checkObjectKey } from "#src/platform/limits.ts";
 import { unavailable } from "./retry.ts";
 
 type S3 = typeof import("./s3.ts");
@@ -42,6 +43,7 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
 
   return {
     async put(key, { bytes, contentType }) {
+      checkObjectKey(key);
       const ChecksumSHA256 = createHash("sha256").update(bytes).digest("base64");
       const object = { Bucket: bucketName, Key: key, Body: bytes, ContentType: contentType, ChecksumSHA256 };
       await call((s3, client) => client.send(new s3.PutObjectCommand(object)));
@@ -87,6 +89,8 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
 
     signUpload: ({ key, contentType, size, sha256, seconds }) =>
       call(async (s3, client) => {
+        checkObjectKey(key);
+        checkLinkSeconds(seconds);
         const checksum = sha256 && Buffer.from(sha256, "hex").toString("base64");
         const command = new s3.PutObjectCommand({
           Bucket: bucketName,
@@ -116,18 +120,17 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
       }),
 
     signDownload: ({ key, fileName, seconds }) =>
-      call((s3, client) =>
-        s3.getSignedUrl(
-          client,
-          new s3.GetObjectCommand({
-            Bucket: bucketName,
-            Key: key,
-            ResponseContentDisposition: attachment(fileName),
-            ResponseCacheControl: "private, no-store",
-          }),
-          { expiresIn: seconds, signingDate: now() },
-        ),
-      ),
+      call((s3, client) => {
+        checkObjectKey(key);
+        checkLinkSeconds(seconds);
+        const command = new s3.GetObjectCommand({
+          Bucket: bucketName,
+          Key: key,
+          ResponseContentDisposition: attachment(fileName),
+          ResponseCacheControl: "private, no-store",
+        });
+        return s3.getSignedUrl(client, command, { expiresIn: seconds, signingDate: now() });
+      }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { SendMessageBatchRequestEntry, SQSClient, SQSClientConfig } from "@aws-sdk/client-sqs";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
+import { messageText } from "#src/platform/limits.ts";
 import type { Message, Outgoing, Queue } from "#src/platform/queue.ts";
 import { ATTEMPTS, pause, unavailable } from "./retry.ts";
 
@@ -52,15 +53,19 @@ export function readMessage(
 }
 
 // SQS refuses U+FFFE and U+FFFF, and servers of its kind refuse what is beyond U+FFFF: JSON may name all by escapes.
-function text(body: unknown): string {
-  return JSON.stringify(body).replace(/[\ud800-\udfff\ufffe\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+function text({ body, delaySeconds }: Outgoing): string {
+  return messageText(body, delaySeconds).replace(
+    /[\ud800-\udfff\ufffe\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16)}`,
+  );
 }
 
 function inBatches(messages: Outgoing[]): SendMessageBatchRequestEntry[][] {
   const batches: SendMessageBatchRequestEntry[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
-  for (const { body, delaySeconds } of messages) {
-    const MessageBody = text(body);
+  for (const message of messages) {
+    const { delaySeconds } = message;
+    const MessageBody = text(message);
     const size = Buffer.byteLength(MessageBody);
     let batch = batches.at(-1);
     if (batch === undefined || batch.length === ENTRIES || bytes + size > BATCH_BYTES) {

@@ -1,5 +1,6 @@
 import type { AttributeValue, DynamoDBClientConfig, WriteRequest } from "@aws-sdk/client-dynamodb";
 import type { Log } from "#src/log.ts";
+import { itemText } from "#src/platform/limits.ts";
 import type { Item, Key, Table } from "#src/platform/table.ts";
 import { type Attributes, itemFrom, keyAttributes } from "./attributes.ts";
 import { dynamoCalls } from "./client.ts";
@@ -91,7 +92,10 @@ export function awsTable({ client = {}, tableName, now, log }: AwsTableOptions):
     query,
     queryIndex,
     write: writer({ call, tableName, now }),
-    putAll: (items) => inBatches([...new Map(items.map((item) => [name(item), item])).values()], PUTS, putBatch),
+    async putAll(items) {
+      for (const item of items) itemText(item);
+      await inBatches([...new Map(items.map((item) => [name(item), item])).values()], PUTS, putBatch);
+    },
   };
 }
 

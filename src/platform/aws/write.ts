@@ -5,6 +5,7 @@ import type {
   TransactionCanceledException,
   TransactWriteItem,
 } from "@aws-sdk/client-dynamodb";
+import { checkKey, checkTogether, checkWrites, itemText, keyOf } from "#src/platform/limits.ts";
 import type { Write, WriteResult } from "#src/platform/table.ts";
 import { type Attributes, attributes, itemAttributes, keyAttributes, PUT_ID } from "./attributes.ts";
 import type { DynamoCalls } from "./client.ts";
@@ -90,8 +91,8 @@ export function writer(deps: { call: DynamoCalls; tableName: string; now: () => 
   }
 
   return async function write(writes: Write[]): Promise<WriteResult> {
-    if (writes.length < 1 || writes.length > 100)
-      throw new RangeError(`${writes.length} writes: 1 to 100 are possible`);
+    checkWrites(writes);
+    checkTogether(writes.flatMap(checked));
     const replaced = new Set<number>();
     for (let round = 1; ; round++) {
       const attempt = { tableName, seconds: now().getTime() / 1000, putId: newPutId(), replaced };
@@ -105,6 +106,12 @@ export function writer(deps: { call: DynamoCalls; tableName: string; now: () => 
       for (const position of failed) if (!replaced.delete(position)) replaced.add(position);
     }
   };
+}
+
+function checked(write: Write): string[] {
+  if ("put" in write) return [itemText(write.put)];
+  checkKey(keyOf(write));
+  return [];
 }
 
 function isAddition(write: Write | undefined): boolean {

@@ -1,0 +1,43 @@
+import { sha256 } from "#src/ids.ts";
+
+export type Representation = {
+  body: string;
+  contentType: string;
+  /** When the newest thing in it changed (RFC 3339). */
+  changedAt?: string | undefined;
+  /** True only when `changedAt` moves with every change of the bytes: then If-Modified-Since is answered as well. */
+  datedExactly?: boolean;
+  cacheControl?: string;
+  headers?: Record<string, string>;
+  status?: number;
+};
+
+/**
+ * Answers a GET or HEAD with a strong ETag made of the bytes themselves, or 304 when the reader has them already
+ * (RFC 9110 13.1.2 and 13.1.3: If-None-Match alone decides when both are sent).
+ */
+export function conditional(request: Request, page: Representation): Response {
+  const etag = `"${sha256(page.body).slice(0, 32)}"`;
+  const lastModified = page.changedAt === undefined ? undefined : new Date(page.changedAt).toUTCString();
+  const headers: Record<string, string> = {
+    etag,
+    "cache-control": page.cacheControl ?? "public, no-cache",
+    ...page.headers,
+  };
+  if (lastModified !== undefined) headers["last-modified"] = lastModified;
+  const none = request.headers.get("if-none-match");
+  const fresh =
+    none !== null
+      ? matches(none, etag)
+      : page.datedExactly === true && request.headers.get("if-modified-since") === lastModified;
+  if (fresh && page.status === undefined) return new Response(null, { status: 304, headers });
+  headers["content-type"] = page.contentType;
+  return new Response(request.method === "HEAD" ? null : page.body, { status: page.status ?? 200, headers });
+}
+
+function matches(ifNoneMatch: string, etag: string): boolean {
+  return ifNoneMatch.split(",").some((one) => {
+    const tag = one.trim();
+    return tag === "*" || tag.replace(/^W\//, "") === etag;
+  });
+}

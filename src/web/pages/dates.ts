@@ -1,0 +1,45 @@
+import type { Html } from "./html.ts";
+import { html } from "./html.ts";
+import type { Language } from "#src/text.ts";
+
+const EIGHT_HOURS = 8 * 3_600_000;
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"].concat(
+  "November",
+  "December",
+);
+
+/** The wall clock of Asia/Shanghai, as `YYYY-MM-DD HH:mm` (the PubDate of government pages): UTC+8 since 1991. */
+export function pubDate(instant: string): string {
+  return new Date(Date.parse(instant) + EIGHT_HOURS).toISOString().slice(0, 16).replace("T", " ");
+}
+
+export function dayOf(instant: string): string {
+  return pubDate(instant).slice(0, 10);
+}
+
+/** The UTC instant at which a day of Asia/Shanghai (`YYYY-MM-DD`) begins, `days` later; undefined when there is no such day. */
+export function dayStart(day: string, days = 0): string | undefined {
+  const start = Date.parse(`${day}T00:00:00+08:00`);
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(start)) return undefined;
+  return new Date(start + days * 86_400_000).toISOString();
+}
+
+export function dateText(instant: string, language: Language): string {
+  const [year, month, day] = dayOf(instant).split("-").map(Number);
+  return language === "en" ? `${day} ${MONTHS[(month ?? 1) - 1]} ${year}` : `${year}年${month}月${day}日`;
+}
+
+export function timeText(instant: string, language: Language): string {
+  const clock = pubDate(instant).slice(11);
+  return language === "en"
+    ? `${dateText(instant, language)}, ${clock} (Beijing time)`
+    : `${dateText(instant, language)} ${clock}`;
+}
+
+export function time(instant: string, language: Language): Html {
+  return html`<time datetime="${instant}">${timeText(instant, language)}</time>`;
+}
+
+export function date(instant: string, language: Language): Html {
+  return html`<time datetime="${instant}">${dateText(instant, language)}</time>`;
+}

@@ -1,0 +1,61 @@
+import { type Context, Hono } from "hono";
+import { AppError } from "#src/errors.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { conditional } from "#src/web/conditional.ts";
+import { announcementPage } from "./announcement.ts";
+import { errorPage } from "./error-page.ts";
+import { homePage } from "./home.ts";
+import { layout } from "./layout.ts";
+import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
+import type { Page } from "./page.ts";
+import { SITE, type Site } from "./site.ts";
+import { robots, sitemap } from "./sitemap.ts";
+import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
+import { type View, viewOf } from "./view.ts";
+
+const FOREVER = "public, max-age=31536000, immutable";
+
+/** The portal and the console, rendered here, without script. */
+export function pages(deps: WebDeps, site: Site = SITE): Hono {
+  const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });
+
+  const page = (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
+    const view = see(c.req.raw);
+    return answer(c.req.raw, view, await build(view, c, new URL(c.req.url).searchParams));
+  };
+  const file = (body: string, contentType: string, cacheControl: string) => (c: Context) =>
+    conditional(c.req.raw, { body, contentType, cacheControl });
+
+  const app = new Hono()
+    .get("/", page((view) => homePage(deps, view)))
+    .get("/announcements", page((view, _, query) => allPage(deps, view, query)))
+    .get("/announcements/:id", page((view, c, query) => announcementPage(deps, view, c.req.param("id") ?? "", query.get("revision"))))
+    .get("/columns/:slug", page((view, c, query) => columnPage(deps, view, c.req.param("slug") ?? "", query)))
+    .get("/units/:id", page((view, c, query) => unitPage(deps, view, c.req.param("id") ?? "", query)))
+    .get("/tags/:tag", page((view, c, query) => tagPage(deps, view, c.req.param("tag") ?? "", query)))
+    .get(STYLE_PATH, file(STYLE, "text/css; charset=utf-8", FOREVER))
+    .get(ICON_PATH, file(MARK, "image/svg+xml", FOREVER))
+    .get("/robots.txt", file(robots(deps.config.baseUrl), "text/plain; charset=utf-8", "public, max-age=3600"))
+    .get("/sitemap.xml", async (c) =>
+      conditional(c.req.raw, {
+        body: await sitemap(deps),
+        contentType: "application/xml; charset=utf-8",
+        cacheControl: "public, max-age=600",
+      }),
+    );
+  return app;
+}
+
+function answer(request: Request, view: View, page: Page): Response {
+  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language" };
+  if (page.personal) headers["referrer-policy"] = "no-referrer";
+  return conditional(request, {
+    body: layout(view, page.head, page.main),
+    contentType: "text/html; charset=utf-8",
+    changedAt: page.changedAt,
+    headers,
+    ...(page.datedExactly ? { datedExactly: true } : {}),
+    ...(page.personal ? { cacheControl: "no-store" } : {}),
+    ...(page.status ? { status: page.status } : {}),
+  });
+}

@@ -19,8 +19,10 @@ export type WebhookDeps = {
   seconds?: OutgoingSeconds;
 };
 
-/** The event as text, around the two things that differ per endpoint: its id and what it matched. */
-export type RenderedEvent = { middle: string; end: string };
+/** The event's bytes between the two things that differ per endpoint: its id and what it matched. */
+export type RenderedEvent = { middle: Buffer };
+
+const END = "}}";
 
 const BYTES = 20_000;
 const SECONDS = { connect: 5, answer: 15, total: 20 };
@@ -53,8 +55,7 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
   }
 
   async function push(rendered: RenderedEvent, { deliveryId, target }: Push): Promise<Outcome> {
-    const text = `{"specversion":"1.0","id":${JSON.stringify(deliveryId)}${rendered.middle}${JSON.stringify(target.matched)}${rendered.end}`;
-    const body = Buffer.from(text);
+    const body = assemble(deliveryId, rendered.middle, JSON.stringify(target.matched) + END);
     if (body.length >= BYTES) return { kind: "rejected", detail: `larger than ${BYTES} bytes` };
     const url = target.address;
     const origin = url.slice(0, url.indexOf("/", 8));
@@ -130,7 +131,17 @@ function render(revision: Revision, source: string, url: string): RenderedEvent 
       ...(revision.reason === undefined ? {} : { reason: revision.reason }),
     },
   });
-  return { middle: `,${event.slice(1, -2)},"matched":`, end: "}}" };
+  return { middle: Buffer.from(`,${event.slice(1, -END.length)},"matched":`) };
+}
+
+function assemble(id: string, middle: Buffer, tail: string): Buffer {
+  const head = `{"specversion":"1.0","id":${JSON.stringify(id)}`;
+  const start = Buffer.byteLength(head);
+  const body = Buffer.allocUnsafe(start + middle.length + Buffer.byteLength(tail));
+  body.write(head);
+  middle.copy(body, start);
+  body.write(tail, start + middle.length);
+  return body;
 }
 
 /** 2xx delivered, 410 gone, everything else another try: Standard Webhooks, "Operational considerations". */

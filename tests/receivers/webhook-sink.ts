@@ -35,6 +35,8 @@ export type WebhookSink = {
   /** Resolves when so many events came in on all paths or on one. */
   until(count: number, path?: string): Promise<Received[]>;
   connections(): number;
+  /** Paths of the answers that the other side did not let us finish. */
+  cutOff: string[];
   close(): Promise<void>;
 };
 
@@ -48,6 +50,7 @@ export async function startWebhookSink(
   const confirmations: Received[] = [];
   const watchers = new Set<() => void>();
   let connections = 0;
+  const cutOff: string[] = [];
 
   async function onRequest(request: IncomingMessage, response: ServerResponse) {
     const chunks: Buffer[] = [];
@@ -69,6 +72,9 @@ export async function startWebhookSink(
     }
     received.push(event);
     if (received.length > (options.keep ?? Number.POSITIVE_INFINITY)) received.shift();
+    response.on("close", () => {
+      if (response.headersSent && !response.writableFinished) cutOff.push(path);
+    });
     const nth = served.get(path) ?? 0;
     served.set(path, nth + 1);
     for (const watcher of watchers) watcher();
@@ -110,6 +116,7 @@ export async function startWebhookSink(
       });
     },
     connections: () => connections,
+    cutOff,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -2,17 +2,23 @@ import type { Key } from "#src/platform/table.ts";
 
 /**
  * Every key of the single table, on one page. A part is escaped, so no part can reach another item:
- * `%`, `#`, `|`, `/` and control characters become `%XX`, and the parts are joined with `#`.
+ * `%`, `#`, `|`, `/` and control characters become `%XX`, unpaired surrogates (UTF-8 would make them all alike)
+ * `%uXXXX`, and the parts are joined with `#`.
  */
 
-const ESCAPED = /[%#|/\u0000-\u001f\u007f]/g;
+const ESCAPED = /[%#|/\u0000-\u001f\u007f]|\p{Surrogate}/gu;
 
 export function part(text: string): string {
-  return text.replace(ESCAPED, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+  return text.replace(ESCAPED, (c) => {
+    const hex = c.charCodeAt(0).toString(16).toUpperCase();
+    return hex.length > 2 ? `%u${hex}` : `%${hex.padStart(2, "0")}`;
+  });
 }
 
 export function unpart(text: string): string {
-  return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return text.replace(/%(?:u([0-9A-F]{4})|([0-9A-F]{2}))/g, (_, unit: string | undefined, byte: string) =>
+    String.fromCharCode(Number.parseInt(unit ?? byte, 16)),
+  );
 }
 
 /** Joins escaped parts; an empty part is legal and stays apart from its neighbours. */

@@ -100,3 +100,24 @@ export function messageText(body: unknown, delaySeconds = 0): string {
   }
   return text;
 }
+
+const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/;
+
+/** Object keys are `/`-separated segments of letters, digits, `.`, `_` and `-`; none of them is `.` or `..`. */
+export function checkObjectKey(key: string): void {
+  if (key.length > 1_024 || !key.split("/").every((segment) => SEGMENT.test(segment))) {
+    throw new AppError("invalid", "OBJECT_KEY", {
+      zh: "对象键只能由字母、数字、点、下划线、连字符组成的段构成，以/分隔",
+      en: "an object key is made of segments of letters, digits, dots, underscores and hyphens, separated by /",
+    });
+  }
+}
+
+export function checkLinkSeconds(seconds: number): void {
+  if (!(seconds >= 60 && seconds <= 86_400)) {
+    throw new AppError("invalid", "LINK_SECONDS", {
+      zh: "链接有效期须为60至86400秒",
+      en: "a link lives 60 to 86,400 seconds",
+    });
+  }
+}

@@ -7,6 +7,8 @@ import { AppError } from "#src/errors.ts";
  */
 export type Group = {
   <Result>(work: () => Result): Promise<Result>;
+  /** The same without a transaction of its own: rides along with the next one, or starts one after 20 ms. */
+  soon<Result>(work: () => Result): Promise<Result>;
   /** Commits what is waiting, then refuses everything further. */
   close(): void;
 };
@@ -24,6 +26,8 @@ export function groupCommit(sql: DatabaseSync): Group {
   const commit = sql.prepare("COMMIT");
   let waiting: Waiting[] = [];
   let closed = false;
+  let immediate: NodeJS.Immediate | undefined;
+  let timer: NodeJS.Timeout | undefined;
 
   const together = (group: Waiting[]): void => {
     begin.run();
@@ -37,6 +41,10 @@ export function groupCommit(sql: DatabaseSync): Group {
   };
 
   const flush = (): void => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+    timer = undefined;
+    immediate = undefined;
     const group = waiting;
     waiting = [];
     if (group.length === 0) return;
@@ -63,13 +71,22 @@ export function groupCommit(sql: DatabaseSync): Group {
     }
   };
 
-  const group = <Result>(work: () => Result): Promise<Result> => {
+  const add = <Result>(work: () => Result, schedule: () => void): Promise<Result> => {
     if (closed) return Promise.reject(unavailable(new Error("closed")));
     return new Promise<Result>((resolve, reject) => {
-      if (waiting.push({ work, result: undefined, resolve, reject }) === 1) setImmediate(flush);
+      waiting.push({ work, result: undefined, resolve, reject });
+      schedule();
     });
   };
+  const now = (): void => {
+    if (immediate === undefined) immediate = setImmediate(flush);
+  };
+  const later = (): void => {
+    if (immediate === undefined && timer === undefined) timer = setTimeout(flush, 20);
+  };
+  const group = <Result>(work: () => Result): Promise<Result> => add(work, now);
   return Object.assign(group, {
+    soon: <Result>(work: () => Result): Promise<Result> => add(work, later),
     close: () => {
       flush();
       closed = true;

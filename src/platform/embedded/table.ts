@@ -3,23 +3,33 @@ import { checkKey, checkTogether, checkWrites, itemText, LIMITS } from "#src/pla
 import type { Condition, Item, Table, Write, WriteResult } from "#src/platform/table.ts";
 import { type Group, unavailable } from "./group.ts";
 import { pages } from "./pages.ts";
-import { risingIds, rows } from "./rows.ts";
+import { rows } from "./rows.ts";
 
 type Step = { holds: () => boolean; conditional: boolean };
 
+export type LocalTable = Table & {
+  /** Records a change anew, inside a transaction. */
+  restore(text: string): void;
+};
+
 /** `onFeed` is called after a commit that recorded changes. */
-export function sqliteTable(deps: { sql: DatabaseSync; group: Group; now: () => Date; onFeed: () => void }): Table {
-  const { sql, group, now } = deps;
+export function sqliteTable(deps: {
+  sql: DatabaseSync;
+  group: Group;
+  now: () => Date;
+  nextChangeId: () => number;
+  onFeed: () => void;
+}): LocalTable {
+  const { sql, group, now, nextChangeId } = deps;
   const store = rows(sql);
   const savepoint = sql.prepare("SAVEPOINT write");
   const release = sql.prepare("RELEASE write");
   const { query, queryIndex } = pages(sql, now);
-  const nextId = risingIds(sql, "changes", now);
   const seconds = (): number => now().getTime() / 1000;
 
   const put = (item: Item, text: string, condition: Condition | undefined): boolean => {
     const done = store.put(item, text, condition, seconds());
-    if (done && item.feed !== undefined) store.record(nextId(), text);
+    if (done && item.feed !== undefined) store.record(nextChangeId(), text);
     return done;
   };
 
@@ -73,6 +83,10 @@ export function sqliteTable(deps: { sql: DatabaseSync; group: Group; now: () => 
     });
 
   return {
+    restore: (text) => {
+      store.record(nextChangeId(), text);
+      deps.onFeed();
+    },
     get: (key) => read(() => store.get(key, seconds())),
     getMany: (keys) =>
       read(() => {

@@ -1,0 +1,156 @@
+import type { DatabaseSync } from "node:sqlite";
+import { AppError } from "#src/errors.ts";
+import type { Log } from "#src/log.ts";
+import type { Change, ChangeHandler, Item } from "#src/platform/table.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { Group } from "./group.ts";
+import { insist, sleeper } from "./waiting.ts";
+
+const BATCH = 100;
+const TRIES = 10;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
+
+type Told = { id: number; tries: number; text: string; item: Item };
+
+/** Changes of one item that wait behind its first, which failed. */
+type Held = { ids: number[]; due: number };
+
+const nameOf = ({ pk, sk }: Item): string => JSON.stringify([pk, sk]);
+
+/**
+ * Tells recorded changes to the one consumer in their order, at most 100 at once. A change that failed is told
+ * again after a growing pause, alone, and later changes of its item wait behind it; those of others go on.
+ */
+export function changeFeed(deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; log: Log }) {
+  const { sql, group, letters, log } = deps;
+  const after = sql.prepare("SELECT id, tries, body FROM changes WHERE id > ? ORDER BY id LIMIT ?");
+  const one = sql.prepare("SELECT id, tries, body FROM changes WHERE id = ?");
+  const remove = sql.prepare("DELETE FROM changes WHERE id = ?");
+  const count = sql.prepare("UPDATE changes SET tries = ? WHERE id = ?");
+  const held = new Map<string, Held>();
+  const { sleep, wake } = sleeper();
+  let position = 0;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+
+  const read = (row: Record<string, unknown>): Told => {
+    const text = String(row["body"]);
+    return { id: Number(row["id"]), tries: Number(row["tries"]), text, item: JSON.parse(text) as Item };
+  };
+
+  const dueAgain = (): Told[] => {
+    const at = performance.now();
+    for (const [name, { ids, due }] of held) {
+      if (due > at) continue;
+      const row = one.get(ids[0] ?? 0);
+      if (row) return [read(row)];
+      held.delete(name);
+    }
+    return [];
+  };
+
+  const fresh = (): Told[] => {
+    const rows = after.all(position, BATCH).map(read);
+    position = rows.at(-1)?.id ?? position;
+    return rows.filter(({ id, item }) => {
+      const waiting = held.get(nameOf(item));
+      waiting?.ids.push(id);
+      return waiting === undefined;
+    });
+  };
+
+  const ended = (told: Told): void => {
+    const name = nameOf(told.item);
+    const waiting = held.get(name);
+    if (!waiting) return;
+    waiting.ids.shift();
+    waiting.due = 0;
+    if (waiting.ids.length === 0) held.delete(name);
+  };
+
+  const hold = (told: Told, tries: number): void => {
+    const due = performance.now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 20));
+    const waiting = held.get(nameOf(told.item));
+    if (waiting === undefined) held.set(nameOf(told.item), { ids: [told.id], due });
+    else if (waiting.ids[0] === told.id) waiting.due = due;
+    else waiting.ids.push(told.id);
+  };
+
+  const setAside = async (told: Told, reason: string): Promise<void> => {
+    await group(() => {
+      letters.put({ id: told.id, source: "feed", reason, text: told.text });
+      remove.run(told.id);
+    });
+    ended(told);
+  };
+
+  /** `counts` is false when the store itself was away: that is no fault of the change. */
+  const failed = async (told: Told, reason: string, counts: boolean): Promise<void> => {
+    const tries = told.tries + (counts ? 1 : 0);
+    if (tries >= TRIES)
+      return insist(
+        () => setAside(told, reason),
+        () => stopped,
+      );
+    hold(told, tries);
+    if (counts) void group.soon(() => count.run(tries, told.id)).catch(() => {});
+  };
+
+  const settle = async (batch: Told[], failedIds: Set<string>, reason: string, counts: boolean): Promise<void> => {
+    const done: Told[] = [];
+    for (const told of batch) {
+      const behindFailed = held.get(nameOf(told.item))?.ids[0] ?? told.id;
+      if (behindFailed !== told.id) hold(told, 0);
+      else if (failedIds.has(String(told.id))) await failed(told, reason, counts);
+      else done.push(told);
+    }
+    for (const told of done) ended(told);
+    void insist(
+      () =>
+        group.soon(() => {
+          for (const { id } of done) remove.run(id);
+        }),
+      () => stopped,
+    );
+  };
+
+  const tell = async (handler: ChangeHandler, batch: Told[]): Promise<void> => {
+    const changes: Change[] = batch.map(({ id, item }) => ({ id: String(id), item }));
+    try {
+      const answer = await handler(changes);
+      await settle(batch, new Set(answer.failed), "the handler named it as failed", true);
+    } catch (error) {
+      const counts = !(error instanceof AppError && error.kind === "unavailable");
+      log.warn("feed-handler-failed", { changes: batch.length, error: String(error) });
+      await settle(batch, new Set(changes.map(({ id }) => id)), String(error), counts);
+    }
+  };
+
+  const run = async (handler: ChangeHandler): Promise<void> => {
+    while (!stopped) {
+      try {
+        const again = dueAgain();
+        const batch = again.length > 0 ? again : fresh();
+        if (batch.length > 0) await tell(handler, batch);
+        else await sleep(Math.min(...[...held.values()].map(({ due }) => due - performance.now()), 60_000));
+      } catch (error) {
+        log.error("feed-stuck", { error: String(error) });
+        await sleep(1_000);
+      }
+    }
+  };
+
+  return {
+    wake,
+    start: (handler: ChangeHandler): void => {
+      running = run(handler);
+    },
+    /** Resolves when the handler's call in flight has ended. */
+    stop: (): Promise<void> => {
+      stopped = true;
+      wake();
+      return running;
+    },
+  };
+}

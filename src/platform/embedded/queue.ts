@@ -1,0 +1,164 @@
+import type { DatabaseSync } from "node:sqlite";
+import { messageText } from "#src/platform/limits.ts";
+import { type Message, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { Group } from "./group.ts";
+import { risingIds } from "./rows.ts";
+
+/** `take` is `receive` without waiting; `onArrival` is called when messages may have become visible. */
+export type LocalQueue = Queue & {
+  take(max: number, visibleAfterSeconds: number): Message[];
+  onArrival(listener: () => void): () => void;
+  /** Makes everything in flight visible again. */
+  handBack(): Promise<void>;
+  restore(text: string): void;
+};
+
+// How long a message that became due by the clock may lie before somebody looks.
+export const LOOK_MS = 100;
+
+/**
+ * A queue in a table. Who has taken what is known in memory (there is one process); the file only learns it along
+ * with the next commit, so taking a message costs no sync, and after a crash it is simply visible again.
+ */
+export function localQueue(
+  deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; now: () => Date; newMessageId: () => number },
+  name: QueueName,
+): LocalQueue {
+  const { sql, group, letters, now, newMessageId } = deps;
+  const insert = sql.prepare(
+    "INSERT INTO messages (id, queue, visible, receives, taken, body) VALUES (?, ?, ?, 0, 0, ?)",
+  );
+  const visible = sql.prepare(
+    "SELECT id, receives, body FROM messages WHERE queue = ? AND visible <= ? ORDER BY visible, id",
+  );
+  const take = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 1 WHERE id = ?");
+  const show = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 0 WHERE id = ?");
+  const remove = sql.prepare("DELETE FROM messages WHERE id = ?");
+  const taken = new Map<number, { receives: number; until: number }>();
+  const listeners = new Set<() => void>();
+  const arrive = (): void => {
+    for (const listener of listeners) listener();
+  };
+
+  const bury = (id: number, text: string, receives: number): void => {
+    taken.set(id, { receives, until: Number.POSITIVE_INFINITY });
+    void group(() => {
+      letters.put({ id, source: name, reason: `received ${receives} times`, text });
+      remove.run(id);
+    })
+      .catch(() => {})
+      .finally(() => taken.delete(id));
+  };
+
+  const hold = (id: number, receives: number, until: number): void => {
+    taken.set(id, { receives, until });
+    void group
+      .soon(() => {
+        if (taken.get(id)?.receives === receives) take.run(until, receives, id);
+      })
+      .catch(() => {});
+  };
+
+  const takeNow = (max: number, visibleAfterSeconds: number): Message[] => {
+    const at = now().getTime();
+    const messages: Message[] = [];
+    for (const row of visible.iterate(name, at)) {
+      const id = Number(row["id"]);
+      const earlier = taken.get(id);
+      if (earlier && earlier.until > at) continue;
+      const received = Math.max(Number(row["receives"]), earlier?.receives ?? 0);
+      const text = String(row["body"]);
+      if (received >= QUEUES[name].receives) {
+        bury(id, text, received);
+        continue;
+      }
+      const receives = received + 1;
+      hold(id, receives, at + visibleAfterSeconds * 1000);
+      messages.push({ id: String(id), receipt: `${id}.${receives}`, body: JSON.parse(text), receives });
+      if (messages.length >= max) break;
+    }
+    return messages;
+  };
+
+  /** The id that a receipt of now names; undefined when the message was taken again since, or has ended. */
+  const current = (receipt: string): number | undefined => {
+    const [id = "", receives] = receipt.split(".");
+    return taken.get(Number(id))?.receives === Number(receives) ? Number(id) : undefined;
+  };
+
+  return {
+    take: takeNow,
+    onArrival: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    send: async (messages) => {
+      const at = now().getTime();
+      const rows = messages.map(({ body, delaySeconds = 0 }) => ({
+        id: newMessageId(),
+        visible: at + delaySeconds * 1000,
+        text: messageText(body, delaySeconds),
+      }));
+      if (rows.length === 0) return;
+      await group(() => {
+        for (const row of rows) insert.run(row.id, name, row.visible, row.text);
+      });
+      arrive();
+    },
+    receive: async ({ max, waitSeconds, visibleAfterSeconds }) => {
+      const end = performance.now() + waitSeconds * 1000;
+      for (;;) {
+        const messages = takeNow(max, visibleAfterSeconds);
+        const left = end - performance.now();
+        if (messages.length > 0 || left <= 0) return messages;
+        await arrival(listeners, Math.min(LOOK_MS, left));
+      }
+    },
+    done: async (receipts) => {
+      const ids = receipts.map(current).filter((id) => id !== undefined);
+      if (ids.length === 0) return;
+      await group.soon(() => {
+        for (const id of ids) remove.run(id);
+      });
+      for (const id of ids) taken.delete(id);
+    },
+    postpone: async (receipt, seconds) => {
+      const id = current(receipt);
+      if (id === undefined) return;
+      const { receives = 0 } = taken.get(id) ?? {};
+      const until = now().getTime() + seconds * 1000;
+      await group(() => show.run(until, receives, id));
+      if (taken.get(id)?.receives === receives) taken.delete(id);
+      arrive();
+    },
+    handBack: async () => {
+      const held = [...taken];
+      await group(() => {
+        for (const [id, { receives }] of held) show.run(0, receives, id);
+      });
+      taken.clear();
+    },
+    restore: (text) => {
+      insert.run(newMessageId(), name, 0, text);
+    },
+  };
+}
+
+function arrival(listeners: Set<() => void>, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      listeners.delete(end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    listeners.add(end);
+  });
+}
+
+/** At the start nobody holds a message: what an earlier process had in flight is visible at once. */
+export function messagesAtStart(sql: DatabaseSync, now: () => Date): () => number {
+  sql.exec("UPDATE messages SET visible = 0, taken = 0 WHERE taken = 1");
+  return risingIds(sql, "messages", now);
+}

@@ -1,9 +1,8 @@
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
-import type { Commit, Item, Table } from "#src/platform/table.ts";
+import type { Commit, Item } from "#src/platform/table.ts";
 import { Column, DEFAULT_COLUMNS, DUTY_COLUMN, type NewColumn } from "./column.ts";
-
-type Reads = { table: Table };
+import { changedMeanwhile, type Reads } from "./store.ts";
 
 /** A column by its slug: the stored one, else the one that exists from the first start. */
 export async function getColumn(deps: Reads, slug: string): Promise<Column | undefined> {
@@ -29,7 +28,7 @@ export async function listColumns(deps: Reads): Promise<Column[]> {
   return [...first, ...own];
 }
 
-type PutColumnResult = { column: Column; created: boolean };
+export type PutColumnResult = { column: Column; created: boolean };
 
 export async function putColumn(
   deps: Reads & { commit?: Commit<PutColumnResult> },
@@ -41,20 +40,12 @@ export async function putColumn(
       zh: "该栏目标识已被系统占用",
       en: "this slug is the system's own",
     });
+  const [stored, before] = await Promise.all([deps.table.get(keys.column(slug)), getColumn(deps, slug)]);
+  const column: Column = { ...input, slug, version: (before?.version ?? 0) + 1 };
+  const item: Item = { ...keys.column(slug), ...column };
+  const result = { column, created: before === undefined };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
-  for (let tries = 0; tries < 5; tries++) {
-    const stored = await deps.table.get(keys.column(slug));
-    const before = await getColumn(deps, slug);
-    const column: Column = { ...input, slug, version: (before?.version ?? 0) + 1 };
-    const item: Item = { ...keys.column(slug), ...column };
-    const condition = stored ? { version: before?.version ?? 0 } : ({ absent: true } as const);
-    const result = { column, created: before === undefined };
-    if ((await commit([{ put: item, if: condition }], result)).ok) return result;
-  }
-  throw new AppError(
-    "unavailable",
-    "BUSY",
-    { zh: "请稍后再试", en: "try again in a moment" },
-    { retryAfterSeconds: 1 },
-  );
+  const unchanged = stored && before ? { version: before.version } : ({ absent: true } as const);
+  if (!(await commit([{ put: item, if: unchanged }], result)).ok) throw changedMeanwhile();
+  return result;
 }

@@ -76,6 +76,11 @@ export const keys = {
     pk: join("REPORTS", unitId),
     sk: join(String(year), id),
   }),
+  /** Index of the rows of `reportOf` by what is to be done next, the longest waiting first. */
+  reportInState: (state: string, since: string, id: string): Key => ({
+    pk: join("REPORT-STATE", state),
+    sk: join(since, id),
+  }),
   publishedReport: (year: number, id: string): Key => ({ pk: "PUBLISHED-REPORTS", sk: join(String(year), id) }),
 
   // cases: the receipt number names day and place, so the item needs no index
@@ -84,6 +89,9 @@ export const keys = {
     pk: join("CASE", number),
     sk: join("EVENT", padded(sequence)),
   }),
+
+  /** The cases of ten minutes that got a duty alarm of their own. */
+  dutyWindow: (startsAt: string): Key => ({ pk: join("DUTY", startsAt), sk: "WINDOW" }),
 
   // subscriptions: `endpoint` is the 16 characters of `endpointKey`, its first one is the shard of the topic index
   subscription: (id: string): Key => ({ pk: join("SUBSCRIPTION", id), sk: "SUBSCRIPTION" }),

@@ -11,6 +11,8 @@ export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
   messenger?: () => Messenger | undefined;
   pace?: Pace;
+  /** How long the bot may take to hand a message over; 30 s. */
+  patienceMs?: number;
   /** Resolves after so many milliseconds. */
   wait?: (milliseconds: number) => Promise<unknown>;
   /** A number of [0, 1). */
@@ -58,7 +60,10 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     const messenger = deps.messenger?.();
     if (messenger === undefined) return { kind: "retry", detail: "no bot on this host" };
     try {
-      const sent = await Promise.race([messenger.send(address, choose(messenger)), late(SECONDS.total * 1000)]);
+      const sent = await Promise.race([
+        messenger.send(address, choose(messenger)),
+        late(deps.patienceMs ?? SECONDS.total * 1000),
+      ]);
       if (sent === LATE) return { kind: "unknown", detail: "the bot did not answer in time" };
       return sent.id === undefined
         ? { kind: "unknown", detail: "sent, no id came back" }

@@ -1,0 +1,363 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hostQueue } from "#src/bot/host.ts";
+import { type MockWechat, mockWechat } from "#src/bot/mock.ts";
+import { type Bot, startBot } from "#src/bot/start.ts";
+import { makePace } from "#src/channels/pace.ts";
+import { makeWechaty, type WechatyOptions } from "#src/channels/wechaty.ts";
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import type { Channel, Outcome } from "#src/domain/deliveries/channel.ts";
+import { silentLog } from "#src/log.ts";
+import type { Bucket, StoredObject } from "#src/platform/bucket.ts";
+import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
+import { QUEUES } from "#src/platform/queue.ts";
+
+const ROOM = "village@chatroom";
+const OTHER = "other@chatroom";
+const links = { announcement: (id: string) => `https://gs.example/announcements/${id}`, source: "https://gs.example" };
+const revision: Revision = {
+  announcementId: "ann_01",
+  revision: 1,
+  kind: "published",
+  content: {
+    title: "停水通知",
+    body: "明日8时至12时停水。",
+    column: "notices",
+    unitId: "unit_01",
+    tags: [],
+    urgency: "routine",
+    language: "zh-CN",
+  },
+  contentHash: "a".repeat(64),
+  unitName: "某县水务局",
+  columnName: "通知",
+  columnKind: "notice",
+  mayBreakQuietHours: false,
+  audience: { kind: "public" },
+  publishedAt: "2026-04-01T00:00:00.000Z",
+  firstPublishedAt: "2026-04-01T00:00:00.000Z",
+};
+
+const platform = embeddedPlatform({ data: ":memory:", now: () => new Date(), log: silentLog });
+let wechat: MockWechat;
+let bot: Bot;
+let codes: string[];
+let stops: string[];
+
+beforeEach(async () => {
+  codes = [];
+  stops = [];
+  wechat = await mockWechat();
+  bot = await startBot({
+    puppet: wechat.puppet,
+    bucket: platform.bucket,
+    log: silentLog,
+    ownMessageMs: 50,
+    handlers: {
+      onCode: async (address, code) => {
+        codes.push(`${address} ${code}`);
+        return address === `room:${ROOM}` && code === "7K3M9P";
+      },
+      onStop: async (address) => stops.push(address) > 0,
+    },
+  });
+  wechat.contact("zhang", "张三");
+  wechat.room(ROOM, "某村", ["zhang"]);
+  wechat.room(OTHER, "别的群", ["zhang"]);
+  wechat.login();
+  await expect.poll(() => bot.messenger() !== undefined).toBe(true);
+});
+afterEach(() => bot.stop());
+
+const atOnce = { pace: { perMinute: 1000, seconds: [0, 0] as const } };
+
+function channel(options: WechatyOptions = {}): Channel {
+  return makeWechaty({
+    now: () => new Date(),
+    log: silentLog,
+    messenger: () => bot.messenger(),
+    ...atOnce,
+    ...options,
+  }) as Channel;
+}
+
+function push(through: Channel, address = `room:${ROOM}`, of: Revision = revision): Promise<Outcome> {
+  const target = { endpoint: "e", address, language: "zh-CN" as const, secrets: [], matched: ["all"] };
+  const rendered = through.render(of, "zh-CN", links);
+  return through.push(rendered, { deliveryId: "ann_01.1.e", attempt: 1, target });
+}
+
+describe("an announcement in a room", () => {
+  test("is a link card that names the unit", async () => {
+    expect(await push(channel())).toEqual({ kind: "delivered", receipt: "mock-1" });
+    expect(wechat.sent).toMatchObject([
+      {
+        to: ROOM,
+        kind: "link",
+        title: "停水通知",
+        description: "某县水务局：明日8时至12时停水。",
+        url: "https://gs.example/announcements/ann_01",
+      },
+    ]);
+  });
+
+  test("is text where the puppet has no cards, and only once", async () => {
+    wechat.links(false);
+    const through = channel();
+    expect((await push(through)).kind).toBe("delivered");
+    expect((await push(through)).kind).toBe("delivered");
+    const text = "停水通知\n某县水务局：明日8时至12时停水。\nhttps://gs.example/announcements/ann_01";
+    expect(wechat.sent).toMatchObject([
+      { kind: "text", text },
+      { kind: "text", text },
+    ]);
+  });
+
+  test("goes to a contact as well", async () => {
+    expect((await push(channel(), "contact:zhang")).kind).toBe("delivered");
+    expect(wechat.sent[0]?.to).toBe("zhang");
+  });
+
+  test("says that it corrects or withdraws, and why", async () => {
+    await push(channel(), `room:${ROOM}`, { ...revision, kind: "corrected", reason: "时间有误" });
+    await push(channel(), `room:${ROOM}`, { ...revision, kind: "withdrawn", reason: "误发" });
+    expect(wechat.sent).toMatchObject([
+      { title: "【更正】停水通知", description: "某县水务局：时间有误" },
+      { title: "【撤回】停水通知", description: "某县水务局：误发" },
+    ]);
+  });
+
+  test("calls nobody and stays within its limits, whatever its title says", async () => {
+    wechat.links(false);
+    const title = `@all @所有人 <at user_id="all"> \n> 引用 [x](y) ${"长".repeat(300)}`;
+    await push(channel(), `room:${ROOM}`, {
+      ...revision,
+      content: { ...revision.content, title, summary: "🌊".repeat(250) },
+    });
+    const [message] = wechat.sent;
+    const text = message?.kind === "text" ? message.text : "";
+    expect(text).not.toMatch(/@/);
+    expect(text).toContain('＠all ＠所有人 <at user_id="all"> > 引用');
+    expect(text.split("\n")).toHaveLength(3);
+    expect(text).toMatch(/\nhttps:\/\/gs\.example\/announcements\/ann_01$/);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(2000);
+    expect(text.isWellFormed()).toBe(true);
+  });
+});
+
+describe("what a send comes to", () => {
+  test("rejected before it left: again later, nothing was sent", async () => {
+    wechat.next({ error: "network down" });
+    expect(await push(channel())).toEqual({ kind: "retry", detail: "network down" });
+    expect(wechat.sent).toEqual([]);
+  });
+
+  test("no id came back: unknown, and never sent again by itself", async () => {
+    wechat.next("no-id");
+    const through = channel();
+    expect(await push(through)).toEqual({ kind: "unknown", detail: "sent, no id came back" });
+    expect(through.retriesUnknown).toBe(false);
+    expect(through.guarantee).toBe("at-most-once");
+    expect(wechat.sent).toHaveLength(1);
+  });
+
+  test("the bot hangs: unknown after a while, because it may have left", async () => {
+    wechat.next("hang");
+    expect(await push(channel({ patienceMs: 50 }))).toEqual({
+      kind: "unknown",
+      detail: "the bot did not answer in time",
+    });
+  });
+
+  test("no id, but the bot saw its own message: delivered", async () => {
+    wechat.next("own");
+    expect(await push(channel())).toEqual({ kind: "delivered", receipt: "mock-1" });
+  });
+
+  test("too often: the account cools down and sends nothing to anyone", async () => {
+    let now = Date.parse("2026-04-01T00:00:00Z");
+    const through = channel({ ...atOnce, messenger: () => bot.messenger() });
+    const paced = makeWechaty({
+      now: () => new Date(now),
+      log: silentLog,
+      messenger: () => bot.messenger(),
+      ...atOnce,
+    });
+    wechat.next({ error: "操作过于频繁，请稍后再试。" });
+    expect(await push(paced as Channel)).toMatchObject({ kind: "retry", retryAfterSeconds: 1800 });
+    now += 60_000;
+    expect(await push(paced as Channel, `room:${OTHER}`)).toMatchObject({ kind: "retry", retryAfterSeconds: 1740 });
+    expect(wechat.sent).toEqual([]);
+    now += 1_740_000;
+    expect((await push(paced as Channel)).kind).toBe("delivered");
+    expect((await push(through)).kind).toBe("delivered");
+  });
+
+  test("not logged in, or a host without a bot: again later", async () => {
+    wechat.logout();
+    await expect.poll(() => bot.messenger()).toBeUndefined();
+    expect(await push(channel())).toMatchObject({ kind: "retry", detail: "no bot on this host" });
+    const without = makeWechaty({ now: () => new Date(), log: silentLog });
+    expect(await push(without as Channel)).toMatchObject({ kind: "retry", detail: "no bot on this host" });
+  });
+
+  test("a room that does not exist: again later, nothing was sent", async () => {
+    expect((await push(channel(), "room:nowhere@chatroom")).kind).toBe("retry");
+    expect(wechat.sent).toEqual([]);
+  });
+});
+
+describe("a confirmation", () => {
+  const ask = (through: Channel) =>
+    through.confirm(
+      { endpoint: "e", address: `room:${ROOM}`, language: "zh-CN", secrets: [], matched: [] },
+      "7K3M9P",
+      "somebody <script>",
+    );
+
+  test("is asked for with a code and nothing that the requester wrote", async () => {
+    expect(await ask(channel())).toBe("sent");
+    expect(wechat.sent).toHaveLength(1);
+    expect(wechat.sent[0]).toMatchObject({ to: ROOM, kind: "text" });
+    expect(JSON.stringify(wechat.sent)).toContain("7K3M9P");
+    expect(JSON.stringify(wechat.sent)).not.toContain("script");
+  });
+
+  test("counts when the code comes back from that room, in any case and after a mention", async () => {
+    wechat.says("zhang", "@告示\u20057k3m9p", ROOM);
+    await expect.poll(() => wechat.sent.length).toBe(1);
+    expect(codes).toEqual([`room:${ROOM} 7K3M9P`]);
+    expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: expect.stringContaining("已确认") });
+  });
+
+  test("does not count from another room or from a contact, and the bot keeps silent", async () => {
+    wechat.says("zhang", "7K3M9P", OTHER);
+    wechat.says("zhang", "7K3M9P");
+    await expect.poll(() => codes.length).toBe(2);
+    expect(codes.toSorted()).toEqual(["contact:zhang 7K3M9P", `room:${OTHER} 7K3M9P`]);
+    expect(wechat.sent).toEqual([]);
+  });
+
+  test("is refused when nothing could be sent", async () => {
+    wechat.next({ error: "network down" });
+    expect(await ask(channel())).toBe("refused");
+  });
+});
+
+describe("people talk", () => {
+  test("and the bot answers only its own commands", async () => {
+    for (const text of ["大家好", "明天停水吗？", "7K3M9P 是什么", "x".repeat(5000)]) wechat.says("zhang", text, ROOM);
+    wechat.says("zhang", "告示 地址", ROOM);
+    await expect.poll(() => wechat.sent.length).toBe(1);
+    expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: `room:${ROOM}` });
+    expect(codes).toEqual([]);
+    wechat.says("zhang", "告示 退订", ROOM);
+    await expect.poll(() => wechat.sent.length).toBe(2);
+    expect(stops).toEqual([`room:${ROOM}`]);
+  });
+});
+
+describe("the address of a chat", () => {
+  test.each([
+    ["room:1234@chatroom", "room:1234@chatroom"],
+    [" contact:wxid_AbC ", "contact:wxid_AbC"],
+    ["room：1234@chatroom", "room:1234@chatroom"],
+  ])("%s is %s", async (address, normalised) => {
+    expect(await channel().address(address)).toEqual({ address: normalised });
+  });
+
+  test.each([
+    "",
+    "room:",
+    "group:1",
+    "room:a b",
+    "room:a\u0000b",
+    "room:a\u2028b",
+    `room:${"x".repeat(200)}`,
+    "https://x.example/",
+  ])("%j is refused", async (address) => {
+    expect(await channel().address(address)).toMatchObject({
+      errors: [{ pointer: "/endpoint/address", code: "ADDRESS_MALFORMED" }],
+    });
+  });
+});
+
+describe("the pace of one account", () => {
+  test("never passes its count in any minute, and keeps the distance between two messages", async () => {
+    let now = 0;
+    const starts: number[] = [];
+    const inTurn = makePace({
+      pace: { perMinute: 10, seconds: [3, 5] },
+      now: () => new Date(now),
+      wait: async (milliseconds) => {
+        now += milliseconds;
+      },
+      random: () => 0.5,
+    });
+    await Promise.all(Array.from({ length: 100 }, () => inTurn(async () => void starts.push(now))));
+    expect(starts).toHaveLength(100);
+    for (const [i, start] of starts.entries()) {
+      expect(starts.filter((other) => other >= start && other < start + 60_000).length).toBeLessThanOrEqual(10);
+      if (i > 0) expect(start - (starts[i - 1] ?? 0)).toBeGreaterThanOrEqual(3000);
+    }
+    expect(now).toBeLessThanOrEqual(10 * 60_000);
+  });
+
+  test("one failed message does not stop those behind it", async () => {
+    const inTurn = makePace({
+      pace: { perMinute: 100, seconds: [0, 0] },
+      now: () => new Date(),
+      wait: async () => {},
+      random: () => 0,
+    });
+    const failed = inTurn(async () => {
+      throw new Error("no");
+    });
+    await expect(failed).rejects.toThrow("no");
+    expect(await inTurn(async () => "yes")).toBe("yes");
+  });
+});
+
+test("a login is kept in the bucket, so that a restart needs no scan, and is dropped on request", async () => {
+  const objects = new Map<string, StoredObject>();
+  const bucket = {
+    get: async (key: string) => objects.get(key),
+    put: async (key: string, object: StoredObject) => void objects.set(key, object),
+    remove: async (key: string) => void objects.delete(key),
+  } as Bucket;
+  const run = async () => {
+    const { puppet } = await mockWechat();
+    const started = await startBot({ puppet, bucket, log: silentLog, handlers: { onCode: async () => false } });
+    return { memory: puppet.memory, started };
+  };
+  const first = await run();
+  await first.memory.set("cookie", "secret");
+  await first.memory.save();
+  await first.started.stop();
+  const second = await run();
+  expect(await second.memory.get("cookie")).toBe("secret");
+  await second.started.dropSession();
+  await second.memory.save();
+  await second.started.stop();
+  expect(objects.size).toBe(0);
+});
+
+test("the bot's host takes messages, hands back what failed, and stops when told", async () => {
+  const queue = platform.queue("deliver-wechaty");
+  const seen: unknown[] = [];
+  const host = hostQueue({
+    queue,
+    spec: { ...QUEUES["deliver-wechaty"], visibilitySeconds: 1 },
+    log: silentLog,
+    waitSeconds: 1,
+    handler: async (messages) => {
+      for (const { body } of messages) seen.push(body);
+      if (seen.length === 1) throw new Error("first time");
+      return { failed: seen.length === 2 ? messages.map(({ id }) => id) : [] };
+    },
+  });
+  await queue.send([{ body: "one" }]);
+  await expect.poll(() => seen.length, { timeout: 8000 }).toBe(3);
+  await host.stop();
+  expect(seen).toEqual(["one", "one", "one"]);
+  expect(await queue.receive({ max: 1, waitSeconds: 1, visibleAfterSeconds: 1 })).toEqual([]);
+});

@@ -66,9 +66,12 @@ export function reader(deps: { call: DynamoCalls; tableName: string; now: () => 
     if (range === undefined) return { items: [] };
     const { pk, after, reverse = false, limit = 1_000, fresh = false } = query;
     const behindRange = after !== undefined && !within(range, after);
-    const start = behindRange ? undefined : after;
+    // BETWEEN includes `to`; read backwards, a start there leaves it out.
+    const top = reverse && range.from !== undefined ? range.to : undefined;
+    const start = behindRange ? top : (after ?? top);
     // A cursor outside the range has either everything before it or nothing.
     if (behindRange && compare(after, range.from ?? "") < 0 === reverse) return { items: [] };
+    if (reverse && start !== undefined && start === range.from) return { items: [] };
     const { items, last } = await page(
       {
         TableName: tableName,
@@ -81,7 +84,7 @@ export function reader(deps: { call: DynamoCalls; tableName: string; now: () => 
       (stored) => within(range, stored["sk"]?.S ?? ""),
     );
     const next = last?.["sk"]?.S;
-    return next === undefined ? { items } : { items, next };
+    return next !== undefined && within(range, next) ? { items, next } : { items };
   }
 
   async function queryIndex(query: Query): Promise<Page> {

@@ -1,0 +1,12 @@
+import { CHANNELS } from "#src/domain/deliveries/channel.ts";
+import { queueFunction } from "#src/platform/aws/events.ts";
+import { onAws } from "#src/wiring.ts";
+
+const world = await onAws(process.env);
+
+/** One queue per channel, named `…-deliver-<channel>`: one chunk a message. */
+export const handler = queueFunction((queueName) => {
+  const channel = CHANNELS.find((name) => queueName.endsWith(`-deliver-${name}`));
+  if (channel === undefined) throw new Error(`no channel has the queue ${queueName}`);
+  return world.handlers.deliver[channel];
+}, world.log);

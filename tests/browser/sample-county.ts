@@ -39,13 +39,24 @@ const TITLES: [column: string, title: string, urgency: Content["urgency"], days:
 /** A small invented county with units and announcements, one corrected and one withdrawn; answers their ids. */
 export async function sampleCounty(deps: { table: Table; now: () => Date }) {
   await putUnit(deps, "county-publicity", { name: "中共云岭县委宣传部" });
-  await putUnit(deps, "county-internet-centre", { name: "云岭县互联网信息中心", division: "610424", parentId: "county-publicity" });
+  await putUnit(deps, "county-internet-centre", {
+    name: "云岭县互联网信息中心",
+    division: "610424",
+    parentId: "county-publicity",
+  });
   const publish = async (content: Partial<Content> & { title: string; column: string }, days: number) => {
     const at = new Date(deps.now().getTime() - days * 86_400_000 - 4_000_000);
     const published = await publishDirect(
       { table: deps.table, now: () => at },
       {
-        content: { body: BODY, unitId: "county-internet-centre", tags: [], urgency: "routine", language: "zh-CN", ...content },
+        content: {
+          body: BODY,
+          unitId: "county-internet-centre",
+          tags: [],
+          urgency: "routine",
+          language: "zh-CN",
+          ...content,
+        },
         audience: { kind: "public" },
         idSeed: ["sample", content.title],
       },
@@ -55,15 +66,39 @@ export async function sampleCounty(deps: { table: Table; now: () => Date }) {
   const ids: string[] = [];
   for (const [column, title, urgency, days] of TITLES)
     ids.push(await publish({ column, title, urgency, tags: column === "anti-fraud" ? ["防诈骗", "医保"] : [] }, days));
-  const corrected = await publish({ column: "notices", title: "关于县城部分路段临时交通管制的通告", summary: "因管网改造，文昌路东段自10日起分段施工，请过往车辆绕行。" }, 3);
+  const corrected = await publish(
+    {
+      column: "notices",
+      title: "关于县城部分路段临时交通管制的通告",
+      summary: "因管网改造，文昌路东段自10日起分段施工，请过往车辆绕行。",
+    },
+    3,
+  );
   const fix = await planCorrection(deps, {
     id: corrected,
     reason: "施工起始日期由10日更正为12日",
-    content: { title: "关于县城部分路段临时交通管制的通告", summary: "因管网改造，文昌路东段自12日起分段施工，请过往车辆绕行。", body: BODY, column: "notices", unitId: "county-internet-centre", tags: [], urgency: "routine", language: "zh-CN" },
+    content: {
+      title: "关于县城部分路段临时交通管制的通告",
+      summary: "因管网改造，文昌路东段自12日起分段施工，请过往车辆绕行。",
+      body: BODY,
+      column: "notices",
+      unitId: "county-internet-centre",
+      tags: [],
+      urgency: "routine",
+      language: "zh-CN",
+    },
   });
   await deps.table.write(fix.writes);
   const withdrawn = await publish({ column: "notices", title: "关于停水范围的通知" }, 6);
   await deps.table.write((await planWithdrawal(deps, { id: withdrawn, reason: "停水计划已取消" })).writes);
-  const english = await publish({ column: "notices", title: "Service hall opening hours during the National Day holiday", body: "The service hall is open from 9:00 to 17:00 on 1 and 2 October.\n\nBring your *identity card*.", language: "en" }, 8);
+  const english = await publish(
+    {
+      column: "notices",
+      title: "Service hall opening hours during the National Day holiday",
+      body: "The service hall is open from 9:00 to 17:00 on 1 and 2 October.\n\nBring your *identity card*.",
+      language: "en",
+    },
+    8,
+  );
   return { urgent: ids[0] ?? "", corrected, withdrawn, english };
 }

@@ -29,12 +29,19 @@ export function feeds(deps: WebDeps): Hono {
     const format = FORMATS[file];
     if (!format) throw unknown();
     const teasers = await newest(deps, subject.list);
-    const key = JSON.stringify([file, subject, teasers.map((teaser) => [teaser.id, teaser.revision, teaser.contentHash])]);
+    const key = JSON.stringify([
+      file,
+      subject,
+      teasers.map((teaser) => [teaser.id, teaser.revision, teaser.contentHash]),
+    ]);
     const body = written.get(key) ?? format.write(await feedOf(deps, subject, `${subject.folder}${file}`, teasers));
     written.delete(key);
     written.set(key, body);
     for (const oldest of written.keys()) if (written.size > KEPT) written.delete(oldest);
-    const changedAt = teasers.map((teaser) => teaser.publishedAt).sort().at(-1);
+    const changedAt = teasers
+      .map((teaser) => teaser.publishedAt)
+      .sort()
+      .at(-1);
     return conditional(request, { body, contentType: format.contentType, changedAt });
   }
 

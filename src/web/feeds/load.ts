@@ -25,7 +25,11 @@ export async function feedOf(deps: Reads, subject: Subject, path: string, teaser
     home: base + subject.home,
     self: base + path,
     author: subject.title ?? PRODUCT.zh,
-    updatedAt: teasers.map((teaser) => teaser.publishedAt).sort().at(-1) ?? NEVER,
+    updatedAt:
+      teasers
+        .map((teaser) => teaser.publishedAt)
+        .sort()
+        .at(-1) ?? NEVER,
     entries: entries.filter((entry) => entry !== undefined),
   };
 }

@@ -89,15 +89,15 @@ function notices(view: View, shown: Revision, current: Revision, path: string): 
   const isOld = shown.revision !== current.revision;
   return html`${
     current.kind === "withdrawn"
-      ? html`<div class="notice red" role="note"><h2>${t("本公告已撤回", "This announcement has been withdrawn")}</h2><p>${t("撤回时间：", "Withdrawn ")}${time(current.publishedAt, view.language)}${t("。请勿再引用或转载。", ". Please do not quote or pass it on.")}</p>${reason(current)}</div>`
+      ? html`<div class="notice red" role="note"><p class="title">${t("本公告已撤回", "This announcement has been withdrawn")}</p><p>${t("撤回时间：", "Withdrawn ")}${time(current.publishedAt, view.language)}${t("。请勿再引用或转载。", ". Please do not quote or pass it on.")}</p>${reason(current)}</div>`
       : NOTHING
   }${
     isOld
-      ? html`<div class="notice" role="note"><h2>${t(`您正在查看第${shown.revision}版（旧版）`, `This is revision ${shown.revision}, an earlier one`)}</h2><p><a href="${view.to(path)}">${t(`查看现行的第${current.revision}版`, `Read the current revision ${current.revision}`)}</a></p></div>`
+      ? html`<div class="notice" role="note"><p class="title">${t(`您正在查看第${shown.revision}版（旧版）`, `This is revision ${shown.revision}, an earlier one`)}</p><p><a href="${view.to(path)}">${t(`查看现行的第${current.revision}版`, `Read the current revision ${current.revision}`)}</a></p></div>`
       : NOTHING
   }${
     !isOld && current.kind === "corrected"
-      ? html`<div class="notice" role="note"><h2>${t("本公告已更正", "This announcement has been corrected")}</h2>${reason(current)}<p><a href="${view.to(`${path}?revision=${current.revision - 1}`)}">${t("查看更正前的版本", "Read it as it was before")}</a></p></div>`
+      ? html`<div class="notice" role="note"><p class="title">${t("本公告已更正", "This announcement has been corrected")}</p>${reason(current)}<p><a href="${view.to(`${path}?revision=${current.revision - 1}`)}">${t("查看更正前的版本", "Read it as it was before")}</a></p></div>`
       : NOTHING
   }`;
 }
@@ -112,13 +112,14 @@ function history(view: View, shown: Revision, published: Published, path: string
   const newestFirst = [...published.history].sort((a, b) => b.revision - a.revision);
   return html`<section class="proof" aria-labelledby="history"><h2 id="history">${t("版本与校验", "Revisions and proof")}</h2>
 <ol class="history">${newestFirst.map(
-    (one) => html`<li${one.revision === shown.revision ? trusted(' class="now"') : NOTHING}><p>${
-      one.revision === shown.revision || published.revision.kind === "withdrawn"
-        ? html`<strong>${t(`第${one.revision}版`, `Revision ${one.revision}`)}</strong>`
-        : html`<a href="${view.to(one.revision === published.revision.revision ? path : `${path}?revision=${one.revision}`)}">${t(`第${one.revision}版`, `Revision ${one.revision}`)}</a>`
-    } · ${kinds[one.kind]} · ${time(one.publishedAt, view.language)}</p>${
-      one.reason ? html`<p class="small muted">${t("原因：", "Reason: ")}${one.reason}</p>` : NOTHING
-    }</li>`,
+    (one) =>
+      html`<li${one.revision === shown.revision ? trusted(' class="now"') : NOTHING}><p>${
+        one.revision === shown.revision || published.revision.kind === "withdrawn"
+          ? html`<strong>${t(`第${one.revision}版`, `Revision ${one.revision}`)}</strong>`
+          : html`<a href="${view.to(one.revision === published.revision.revision ? path : `${path}?revision=${one.revision}`)}">${t(`第${one.revision}版`, `Revision ${one.revision}`)}</a>`
+      } · ${kinds[one.kind]} · ${time(one.publishedAt, view.language)}</p>${
+        one.reason ? html`<p class="small muted">${t("原因：", "Reason: ")}${one.reason}</p>` : NOTHING
+      }</li>`,
   )}</ol>
 <p class="small muted">${t("内容校验值（SHA-256）：", "Fingerprint of the content (SHA-256): ")}<span class="code">${shown.contentHash}</span></p>
 <p class="small muted onlyprint">${view.baseUrl}${path}</p>

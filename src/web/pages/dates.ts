@@ -1,12 +1,20 @@
+import type { Language } from "#src/text.ts";
 import type { Html } from "./html.ts";
 import { html } from "./html.ts";
-import type { Language } from "#src/text.ts";
 
 const EIGHT_HOURS = 8 * 3_600_000;
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"].concat(
-  "November",
-  "December",
-);
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+].concat("November", "December");
 
 /** The wall clock of Asia/Shanghai, as `YYYY-MM-DD HH:mm` (the PubDate of government pages): UTC+8 since 1991. */
 export function pubDate(instant: string): string {

@@ -45,13 +45,6 @@ ${
     : NOTHING
 }
 </section>
-<section class="card" aria-labelledby="columns">
-<div class="head"><h2 id="columns">${t("栏目", "Columns")}</h2></div>
-<ul class="tiles">${shownColumns.map(
-      (column) =>
-        html`<li><a href="${view.to(`/columns/${column.slug}`)}">${columnName(view, column.slug, column.name)}<small>${columnKind(view, column.kind)}</small></a></li>`,
-    )}</ul>
-</section>
 </div>
 <div>
 <section class="card" aria-labelledby="send-in">
@@ -76,6 +69,13 @@ ${
 <p><a href="${view.to("/annual-reports")}">${t("查阅年度报告", "Read the reports")}</a></p>
 </section>
 </div>
-</div>`,
+</div>
+<section class="card" aria-labelledby="columns">
+<div class="head"><h2 id="columns">${t("栏目", "Columns")}</h2></div>
+<ul class="tiles">${shownColumns.map(
+      (column) =>
+        html`<li><a href="${view.to(`/columns/${column.slug}`)}">${columnName(view, column.slug, column.name)}<small>${columnKind(view, column.kind)}</small></a></li>`,
+    )}</ul>
+</section>`,
   };
 }

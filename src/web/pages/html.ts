@@ -1,4 +1,4 @@
-import { html as tagged, raw } from "hono/html";
+import { raw, html as tagged } from "hono/html";
 
 /** A piece of a page: text put into the template is escaped, pieces are not. Nothing in it waits. */
 export type Html = { toString(): string; isEscaped: true };

@@ -25,21 +25,21 @@ function governmentTags(view: View, head: Head): Html {
   return html`<meta name="SiteName" content="${view.say(site.name)}">
 <meta name="SiteDomain" content="${new URL(view.baseUrl).host}">
 ${site.siteId ? html`<meta name="SiteIDCode" content="${site.siteId}">\n` : NOTHING}${
-    column
-      ? html`<meta name="ColumnName" content="${column.name}">
+  column
+    ? html`<meta name="ColumnName" content="${column.name}">
 <meta name="ColumnDescription" content="${column.description}">
 <meta name="ColumnKeywords" content="${column.name}">
 <meta name="ColumnType" content="${column.type}">
 `
-      : NOTHING
-  }${
-    article
-      ? html`<meta name="ArticleTitle" content="${article.title}">
+    : NOTHING
+}${
+  article
+    ? html`<meta name="ArticleTitle" content="${article.title}">
 <meta name="PubDate" content="${pubDate(article.publishedAt)}">
 <meta name="ContentSource" content="${article.source}">
 ${article.keywords.length > 0 ? html`<meta name="Keywords" content="${article.keywords.join(",")}">\n` : NOTHING}`
-      : NOTHING
-  }`;
+    : NOTHING
+}`;
 }
 
 function links(view: View, head: Head): Html {
@@ -49,7 +49,10 @@ function links(view: View, head: Head): Html {
 <link rel="alternate" hreflang="en" href="${inLanguage(page, "en")}">
 <link rel="alternate" hreflang="x-default" href="${page}">
 ${(head.feeds ?? []).map(
-  ({ folder, title }) => html`<link rel="alternate" type="application/atom+xml" title="${title}" href="${folder}feed.atom">
+  ({
+    folder,
+    title,
+  }) => html`<link rel="alternate" type="application/atom+xml" title="${title}" href="${folder}feed.atom">
 <link rel="alternate" type="application/rss+xml" title="${title}" href="${folder}feed.rss">
 <link rel="alternate" type="application/feed+json" title="${title}" href="${folder}feed.json">
 `,
@@ -125,8 +128,8 @@ export function layout(view: View, head: Head, main: Html): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${head.title ? `${head.title} - ${name}` : name}</title>
 ${head.description ? html`<meta name="description" content="${head.description}">\n` : NOTHING}${
-    head.hidden ? html`<meta name="robots" content="noindex">\n` : links(view, head)
-  }${governmentTags(view, head)}<meta name="color-scheme" content="light dark">
+  head.hidden ? html`<meta name="robots" content="noindex">\n` : links(view, head)
+}${governmentTags(view, head)}<meta name="color-scheme" content="light dark">
 <link rel="icon" type="image/svg+xml" href="${ICON_PATH}">
 <link rel="stylesheet" href="${STYLE_PATH}">
 </head>

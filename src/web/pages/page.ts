@@ -1,5 +1,5 @@
-import type { Head } from "./layout.ts";
 import type { Html } from "./html.ts";
+import type { Head } from "./layout.ts";
 
 /** What a page builder hands to the frame. */
 export type Page = {

@@ -4,13 +4,17 @@ import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
 import { announcementPage } from "./announcement.ts";
 import { errorPage } from "./error-page.ts";
+import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
 import { layout } from "./layout.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import type { Page } from "./page.ts";
+import { receiptForm, receiptStatus } from "./receipt.ts";
+import { sendIn, sendInPage } from "./send-in.ts";
 import { SITE, type Site } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
+import { subscribePage } from "./subscribe-page.ts";
 import { type View, viewOf } from "./view.ts";
 
 const FOREVER = "public, max-age=31536000, immutable";
@@ -19,20 +23,59 @@ const FOREVER = "public, max-age=31536000, immutable";
 export function pages(deps: WebDeps, site: Site = SITE): Hono {
   const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });
 
-  const page = (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
-    const view = see(c.req.raw);
-    return answer(c.req.raw, view, await build(view, c, new URL(c.req.url).searchParams));
-  };
+  const page =
+    (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
+      const view = see(c.req.raw);
+      return answer(c.req.raw, view, await build(view, c, new URL(c.req.url).searchParams));
+    };
   const file = (body: string, contentType: string, cacheControl: string) => (c: Context) =>
     conditional(c.req.raw, { body, contentType, cacheControl });
 
   const app = new Hono()
-    .get("/", page((view) => homePage(deps, view)))
-    .get("/announcements", page((view, _, query) => allPage(deps, view, query)))
-    .get("/announcements/:id", page((view, c, query) => announcementPage(deps, view, c.req.param("id") ?? "", query.get("revision"))))
-    .get("/columns/:slug", page((view, c, query) => columnPage(deps, view, c.req.param("slug") ?? "", query)))
-    .get("/units/:id", page((view, c, query) => unitPage(deps, view, c.req.param("id") ?? "", query)))
-    .get("/tags/:tag", page((view, c, query) => tagPage(deps, view, c.req.param("tag") ?? "", query)))
+    .get(
+      "/",
+      page((view) => homePage(deps, view)),
+    )
+    .get(
+      "/announcements",
+      page((view, _, query) => allPage(deps, view, query)),
+    )
+    .get(
+      "/announcements/:id",
+      page((view, c, query) => announcementPage(deps, view, c.req.param("id") ?? "", query.get("revision"))),
+    )
+    .get(
+      "/columns/:slug",
+      page((view, c, query) => columnPage(deps, view, c.req.param("slug") ?? "", query)),
+    )
+    .get(
+      "/units/:id",
+      page((view, c, query) => unitPage(deps, view, c.req.param("id") ?? "", query)),
+    )
+    .get(
+      "/tags/:tag",
+      page((view, c, query) => tagPage(deps, view, c.req.param("tag") ?? "", query)),
+    )
+    .get(
+      "/subscribe",
+      page((view) => subscribePage(deps, view)),
+    )
+    .get(
+      "/report",
+      page((view) => sendInPage(view)),
+    )
+    .post(
+      "/report",
+      page(async (view, c) => sendIn(deps, view, await readForm(c.req.raw))),
+    )
+    .get(
+      "/receipt",
+      page((view) => receiptForm(view)),
+    )
+    .post(
+      "/receipt",
+      page(async (view, c) => receiptStatus(deps, view, await readForm(c.req.raw))),
+    )
     .get(STYLE_PATH, file(STYLE, "text/css; charset=utf-8", FOREVER))
     .get(ICON_PATH, file(MARK, "image/svg+xml", FOREVER))
     .get("/robots.txt", file(robots(deps.config.baseUrl), "text/plain; charset=utf-8", "public, max-age=3600"))
@@ -43,6 +86,24 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
         cacheControl: "public, max-age=600",
       }),
     );
+  app.onError((error, c) => {
+    const known = error instanceof AppError ? error : undefined;
+    if (!known) deps.log.error("page.fault", { name: error.name, message: error.message });
+    const view = see(c.req.raw);
+    return answer(
+      c.req.raw,
+      view,
+      errorPage(
+        view,
+        known
+          ? (({ "not-found": 404, "too-many": 429, unavailable: 503, "too-large": 413 } as Record<string, number>)[
+              known.kind
+            ] ?? 422)
+          : 500,
+        known,
+      ),
+    );
+  });
   return app;
 }
 

@@ -37,7 +37,6 @@ p, ul, ol, dl, table, figure, blockquote { margin: 0 0 1rem; }
 small, .small { font-size: 0.85rem; }
 .muted { color: var(--muted); }
 .num, time { font-variant-numeric: tabular-nums; }
-time { white-space: nowrap; }
 .skip { position: absolute; left: -200vw; top: 0; padding: 0.6rem 1rem; background: var(--ink); color: var(--paper); z-index: 9; }
 .skip:focus { left: 0; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -55,7 +54,7 @@ time { white-space: nowrap; }
 .nav a:hover { border-color: var(--line); }
 .nav a[aria-current] { border-color: var(--red); font-weight: 600; }
 .crumbs { font-size: 0.9rem; padding-block: 1rem 0; }
-.crumbs ol { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 0.5rem; color: var(--muted); }
+.crumbs ol { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.5rem; color: var(--muted); }
 .crumbs li + li::before { content: "›"; margin-inline-end: 0.5rem; color: var(--muted); }
 .crumbs a { display: inline-block; padding-block: 0.2rem; }
 main.wrap { padding-block: 1.4rem 3rem; }
@@ -66,7 +65,8 @@ main.wrap { padding-block: 1.4rem 3rem; }
 @media (min-width: 56rem) { .columns-2 { grid-template-columns: minmax(0, 1fr) 19rem; align-items: start; } }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 1.2rem clamp(1rem, 3vw, 1.6rem); box-shadow: var(--shadow); margin-bottom: 1.4rem; }
 .card > :last-child { margin-bottom: 0; }
-.card > h2:first-child { margin-bottom: 0.7rem; }
+.card h2 { margin-bottom: 0.5rem; }
+.card > h2:not(:first-child) { margin-top: 1.6rem; }
 .head { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 0.2rem 1rem; margin-bottom: 0.4rem; }
 .head h2, .head h1 { padding-inline-start: 0.7rem; border-inline-start: 4px solid var(--red); line-height: 1.2; }
 .lead { color: var(--muted); max-width: 46rem; }
@@ -75,10 +75,10 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .list > li { padding: 0.95rem 0; border-top: 1px solid var(--line); }
 .list > li:first-child { border-top: 0; }
 .list h3 { font-size: 1.08rem; font-weight: 600; }
-.list h3 a { color: var(--ink); text-decoration: none; display: inline-block; padding-block: 0.1rem; }
+.list h3 a { color: var(--ink); text-decoration: none; }
 .list h3 a:hover { color: var(--link); text-decoration: underline; }
 .list p { margin: 0.3rem 0 0; }
-.facts { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; font-size: 0.88rem; color: var(--muted); margin: 0.35rem 0 0; padding: 0; list-style: none; }
+.facts { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.1rem 1.1rem; font-size: 0.88rem; color: var(--muted); margin: 0.35rem 0 0; padding: 0; list-style: none; }
 .facts a { display: inline-block; padding-block: 0.15rem; }
 .badge { display: inline-block; font-size: 0.8rem; line-height: 1.5; padding: 0.05rem 0.5rem; border-radius: 4px; border: 1px solid var(--line); color: var(--muted); font-weight: 500; white-space: nowrap; vertical-align: 0.12em; margin-inline-end: 0.4rem; }
 .badge.urgent { background: var(--red); border-color: var(--red); color: var(--on-red); }
@@ -91,8 +91,10 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .notice.red { border-color: var(--red-line); border-inline-start-color: var(--red); background: var(--red-soft); }
 .notice.green { border-color: var(--green); background: var(--green-soft); }
 .notice > :last-child { margin-bottom: 0; }
-.notice h2 { font-size: 1.05rem; margin-bottom: 0.3rem; }
-.tiles { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.6rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); }
+.notice p { margin: 0 0 0.3rem; }
+.notice .title { font-weight: 700; font-size: 1.05rem; }
+.notice.red .title { color: var(--red); }
+.tiles { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.6rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 7.2rem), 1fr)); }
 .tiles a { display: block; padding: 0.6rem 0.8rem; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; color: var(--ink); text-decoration: none; height: 100%; line-height: 1.45; }
 .tiles a:hover { border-color: var(--link); color: var(--link); }
 .tiles small { display: block; color: var(--muted); }
@@ -114,11 +116,12 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .text code, .code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 0.9em; }
 .text blockquote { border-inline-start: 4px solid var(--line); padding-inline-start: 1rem; color: var(--muted); margin-inline: 0; }
 .text table { display: block; overflow-x: auto; border-collapse: collapse; }
+.text .align-right { text-align: end; } .text .align-center { text-align: center; }
 .text th, .text td { border: 1px solid var(--line); padding: 0.4rem 0.7rem; text-align: start; }
 .sign { text-align: end; margin-block: 1.8rem 0; }
 .proof { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 .proof h2 { font-size: 1.05rem; margin-bottom: 0.5rem; }
-.history { list-style: none; padding: 0; margin: 0; }
+.history { list-style: none; padding: 0; margin: 0 0 1rem 0.3rem; }
 .history li { padding: 0.35rem 0 0.35rem 1.1rem; border-inline-start: 2px solid var(--line); position: relative; }
 .history li::before { content: ""; position: absolute; left: -0.36rem; top: 1rem; width: 0.6rem; height: 0.6rem; border-radius: 50%; background: var(--paper); border: 2px solid var(--edge); }
 .history li.now::before { background: var(--red); border-color: var(--red); }
@@ -159,10 +162,11 @@ form.stacked { max-width: 42rem; }
 input[type="text"], input[type="url"], input[type="date"], input[type="datetime-local"], input[type="password"], input[type="search"], select, textarea {
   width: 100%; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--edge); border-radius: 6px; padding: 0.5rem 0.75rem; min-height: 2.7rem; max-width: 100%;
 }
-textarea { min-height: 9rem; resize: vertical; line-height: 1.6; }
+textarea { min-height: 5rem; resize: vertical; line-height: 1.6; }
 [aria-invalid="true"] { border: 2px solid var(--red) !important; }
 fieldset { border: 0; margin: 0 0 1.25rem; padding: 0; min-width: 0; }
 .choices { display: grid; gap: 0 1.2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
+.choices.one { grid-template-columns: minmax(0, 1fr); }
 .choice { display: flex; gap: 0.6rem; align-items: baseline; padding: 0.3rem 0; cursor: pointer; }
 .choice input { width: 1.1rem; height: 1.1rem; flex: none; accent-color: var(--red); margin: 0; transform: translateY(0.15rem); }
 button, .button { display: inline-block; font: inherit; font-weight: 600; color: var(--on-red); background: var(--red); border: 1px solid var(--red); border-radius: 6px; padding: 0.55rem 1.5rem; min-height: 2.7rem; cursor: pointer; text-decoration: none; text-align: center; }
@@ -174,7 +178,7 @@ button:hover, .button:hover { filter: brightness(1.08); text-decoration: none; }
 
 .foot { background: var(--paper); border-top: 1px solid var(--line); color: var(--muted); font-size: 0.9rem; padding-block: 1.6rem 2rem; }
 .foot p { margin: 0 0 0.4rem; }
-.foot ul { list-style: none; margin: 0 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.3rem; }
+.foot ul { align-items: baseline; list-style: none; margin: 0 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.3rem; }
 .foot a { display: inline-block; padding-block: 0.2rem; }
 
 @media print {

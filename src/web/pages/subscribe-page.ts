@@ -1,0 +1,139 @@
+import { listColumns } from "#src/domain/announcements/columns.ts";
+import type { Channel, ChannelName, Guarantee } from "#src/domain/deliveries/channel.ts";
+import { FREQUENCIES, type Frequency } from "#src/domain/subscriptions/subscription.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { choices, type Faults, faultSummary, textField } from "./form.ts";
+import { type Html, html } from "./html.ts";
+import type { Page } from "./page.ts";
+import type { View } from "./view.ts";
+import { columnName } from "./words.ts";
+
+export type SubscribeDeps = Pick<WebDeps, "table" | "channels" | "config">;
+
+export function channelName(view: View, channel: ChannelName): string {
+  const { t } = view;
+  const names: Record<ChannelName, string> = {
+    webhook: t("系统接口（Webhook）", "Webhook"),
+    wechaty: t("微信群或联系人", "WeChat room or contact"),
+  };
+  return names[channel];
+}
+
+export function frequencyName(view: View, frequency: Frequency): string {
+  const { t } = view;
+  const names: Record<Frequency, string> = {
+    now: t("立即", "At once"),
+    daily: t("每天一次", "Once a day"),
+    weekly: t("每周一次", "Once a week"),
+  };
+  return names[frequency];
+}
+
+function promise(view: View, guarantee: Guarantee): string {
+  const { t } = view;
+  const promises: Record<Guarantee, string> = {
+    "at-most-once": t(
+      "至多一次：不会重复，极少数情况下可能漏发",
+      "At most once: never twice, in rare cases not at all",
+    ),
+    "at-least-once": t(
+      "至少一次：不会漏发，可能重复，按推送编号去重",
+      "At least once: never lost, perhaps twice under the same delivery id",
+    ),
+    "provider-deduplicated": t("由平台去重，恰好一次", "Once: the provider drops repeats"),
+  };
+  return promises[guarantee];
+}
+
+function rate(view: View, channel: Channel): string {
+  const { t } = view;
+  const limit = channel.limits.rate;
+  if (!limit) return t("不限", "none");
+  return limit.per === "minute"
+    ? t(`每分钟${limit.count}条`, `${limit.count} a minute`)
+    : t(`每秒${limit.count}条`, `${limit.count} a second`);
+}
+
+/** The same data that the senders obey. */
+function channelTable(view: View, channels: Record<ChannelName, Channel>): Html {
+  const { t } = view;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("渠道与保证", "Channels and what they promise")}"><table class="table">
+<thead><tr><th scope="col">${t("渠道", "Channel")}</th><th scope="col">${t("保证", "Promise")}</th><th scope="col">${t("速率", "Rate")}</th><th scope="col">${t("单条上限", "Largest message")}</th></tr></thead>
+<tbody>${Object.values(channels).map(
+    (channel) =>
+      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel)}</td><td class="num">${t(`${channel.limits.bytes.toLocaleString("en-US")}字节`, `${channel.limits.bytes.toLocaleString("en-US")} bytes`)}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+/** How to subscribe, and a form that works without script. */
+export async function subscribePage(
+  deps: SubscribeDeps,
+  view: View,
+  values = new URLSearchParams({ channel: "webhook", topics: "all", frequency: "now" }),
+  faults: Faults = {},
+): Promise<Page> {
+  const { t } = view;
+  const columns = (await listColumns(deps)).filter((column) => column.slug !== "home");
+  const filled = { values, faults };
+  const isWrong = Object.keys(faults).length > 0;
+  const title = t("订阅推送", "Subscribe");
+  const base = deps.config.baseUrl;
+  return {
+    head: {
+      title,
+      crumbs: [{ name: title }],
+      feeds: [{ folder: "/", title: view.say(view.site.name) }],
+      hidden: isWrong,
+    },
+    ...(isWrong ? { status: 422, personal: true } : {}),
+    main: html`${faultSummary(view, faults)}<section class="card article">
+<div class="head"><h1>${title}</h1></div>
+<p class="lead">${t("公告发布后，推送到每一位订阅人，每条一次。更正和撤回也会送达看过原文的人。", "Every announcement goes to everyone who asked for it, once. Corrections and withdrawals reach those who got the first text.")}</p>
+<h2>${t("用阅读器订阅", "In a feed reader")}</h2>
+<p>${t("复制地址到阅读器即可，无需登记。每个栏目、每个单位的页面上也有各自的地址。", "Copy an address into your reader; no sign-up. Every column and unit has its own on its page.")}</p>
+<dl class="pairs">
+<dt>Atom</dt><dd><a class="code" href="/feed.atom">${base}/feed.atom</a></dd>
+<dt>RSS</dt><dd><a class="code" href="/feed.rss">${base}/feed.rss</a></dd>
+<dt>JSON Feed</dt><dd><a class="code" href="/feed.json">${base}/feed.json</a></dd>
+</dl>
+</section>
+<section class="card article" aria-labelledby="push">
+<h2 id="push">${t("登记推送", "Have it pushed")}</h2>
+<form class="stacked" method="post" action="${view.to("/subscribe")}">
+${choices(view, filled, "channel", t("渠道", "Channel"), {
+  kind: "radio",
+  required: true,
+  of: (Object.keys(deps.channels) as ChannelName[]).map((name) => [name, channelName(view, name)]),
+})}
+${textField(view, filled, "address", t("接收地址", "Address"), {
+  required: true,
+  max: 2048,
+  autocomplete: "off",
+  hint: t(
+    "Webhook 填 https 网址；微信填 room:群编号 或 contact:联系人编号。",
+    "A webhook: an https address. WeChat: room:… or contact:…",
+  ),
+})}
+${choices(view, filled, "topics", t("订阅内容", "What you want"), {
+  kind: "checkbox",
+  of: [
+    ["all", t("全部公告", "All announcements")],
+    ["urgency:urgent", t("仅紧急公告", "Urgent ones only")],
+    ...columns.map((column): [string, string] => [`column:${column.slug}`, columnName(view, column.slug, column.name)]),
+  ],
+})}
+${choices(view, filled, "frequency", t("频率", "How often"), {
+  kind: "radio",
+  of: FREQUENCIES.map((frequency) => [frequency, frequencyName(view, frequency)]),
+})}
+<p class="hint">${t("提交后，系统会向该地址发出确认请求；确认之前不会推送任何内容。", "The address itself is asked to confirm first; nothing is pushed before it does.")}</p>
+<button>${t("订阅", "Subscribe")}</button>
+</form>
+</section>
+<section class="card article" aria-labelledby="promise">
+<h2 id="promise">${t("渠道与保证", "Channels and what they promise")}</h2>
+${channelTable(view, deps.channels)}
+<p class="small muted">${t("程序接入见", "For programs: ")}<a href="/docs">${t("开放接口说明", "the API")}</a>${t("。", ".")}</p>
+</section>`,
+  };
+}

@@ -51,7 +51,10 @@ export function folderBlobs(root: string): Blobs {
       for (let folder = join(root, key); folder.length >= root.length; folder = dirname(folder)) syncFolder(folder);
       return name;
     },
-    read: (name) => readFile(join(root, name)),
+    read: async (name) => {
+      const { buffer, byteOffset, byteLength } = await readFile(join(root, name));
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    },
     remove: async (name) => {
       await rm(join(root, name), { force: true });
       await rmdir(dirname(join(root, name))).catch(() => {});

@@ -8,8 +8,7 @@ import { insist, sleeper } from "./waiting.ts";
 
 const BATCH = 100;
 const TRIES = 10;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
+const PAUSES = { firstMs: 200, longestMs: 10_000 };
 
 type Told = { id: number; tries: number; text: string; item: Item };
 
@@ -22,8 +21,14 @@ const nameOf = ({ pk, sk }: Item): string => JSON.stringify([pk, sk]);
  * Tells recorded changes to the one consumer in their order, at most 100 at once. A change that failed is told
  * again after a growing pause, alone, and later changes of its item wait behind it; those of others go on.
  */
-export function changeFeed(deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; log: Log }) {
-  const { sql, group, letters, log } = deps;
+export function changeFeed(deps: {
+  sql: DatabaseSync;
+  group: Group;
+  letters: DeadLetters;
+  log: Log;
+  pauses?: typeof PAUSES;
+}) {
+  const { sql, group, letters, log, pauses = PAUSES } = deps;
   const after = sql.prepare("SELECT id, tries, body FROM changes WHERE id > ? ORDER BY id LIMIT ?");
   const one = sql.prepare("SELECT id, tries, body FROM changes WHERE id = ?");
   const remove = sql.prepare("DELETE FROM changes WHERE id = ?");
@@ -70,7 +75,8 @@ export function changeFeed(deps: { sql: DatabaseSync; group: Group; letters: Dea
   };
 
   const hold = (told: Told, tries: number): void => {
-    const due = performance.now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 20));
+    const due =
+      performance.now() + Math.min(pauses.longestMs, pauses.firstMs * 2 ** Math.min(Math.max(0, tries - 1), 20));
     const waiting = held.get(nameOf(told.item));
     if (waiting === undefined) held.set(nameOf(told.item), { ids: [told.id], due });
     else if (waiting.ids[0] === told.id) waiting.due = due;

@@ -4,10 +4,9 @@ import { publishInternal } from "#src/domain/announcements/publish-direct.ts";
 import { chineseDate, shanghaiDate, shanghaiMinute } from "#src/domain/calendar/dates.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
-import type { Item } from "#src/platform/table.ts";
 import { PRODUCT, type Text } from "#src/text.ts";
 import type { Case, CaseType } from "./case.ts";
-import { parseCase, type Reads } from "./store.ts";
+import type { Reads } from "./store.ts";
 
 const WINDOW_MS = 10 * 60_000;
 const ALARMS_A_WINDOW = 20;
@@ -22,7 +21,14 @@ export const CASE_TYPE_NAMES: Record<CaseType, Text> = {
   other: { zh: "其他", en: "other" },
 };
 
-const Window = z.object({ numbers: z.array(z.string()), version: z.int() });
+const Window = z.object({
+  /** The cases that got an alarm of their own. */
+  numbers: z.array(z.string()),
+  /** Whether the one alarm for all the rest is out. */
+  flooded: z.boolean(),
+  version: z.int(),
+});
+type Window = z.infer<typeof Window>;
 
 type Deps = Reads & { now: () => Date; baseUrl: string };
 
@@ -30,39 +36,39 @@ type Deps = Reads & { now: () => Date; baseUrl: string };
  * Alarms the people on duty about a case of the change feed, once: an internal announcement on the topic `duty` and,
  * if the case names a unit, `duty:<unitId>`. From the 21st case of ten minutes on, one alarm stands for all the rest.
  */
-export function dutyAlarm(deps: Deps): (item: Item) => Promise<void> {
-  let flood: { startsAt: string; alarmed: Set<string> } | undefined;
-  return async (item) => {
-    const received = String(item["receivedAt"]);
-    const startsAt = windowOf(received);
-    if (flood?.startsAt === startsAt && !flood.alarmed.has(String(item["number"]))) return;
-    const stored = parseCase(item);
-    const alarmed = await joinWindow(deps, startsAt, stored.number);
-    if (alarmed.has(stored.number)) return alarm(deps, stored);
-    await alarmFlood(deps, startsAt);
-    flood = { startsAt, alarmed };
-  };
-}
-
-function windowOf(receivedAt: string): string {
-  return new Date(Math.floor(Date.parse(receivedAt) / WINDOW_MS) * WINDOW_MS).toISOString();
-}
-
-/** The cases of the window that get an alarm of their own, this one among them if there was room. */
-async function joinWindow(deps: Deps, startsAt: string, number: string): Promise<Set<string>> {
-  const key = keys.dutyWindow(startsAt);
-  for (let tries = 0; tries < 10; tries++) {
-    const item = await deps.table.get(key);
-    const before = item && Window.parse(item);
-    const numbers = before?.numbers ?? [];
-    if (numbers.includes(number) || numbers.length >= ALARMS_A_WINDOW) return new Set(numbers);
-    const after = { numbers: [...numbers, number], version: (before?.version ?? 0) + 1 };
-    const expiresAt = Math.floor(deps.now().getTime() / 1000) + KEEP_SECONDS;
-    const condition = before ? { version: before.version } : ({ absent: true } as const);
-    const written = await deps.table.write([{ put: { ...key, ...after, expiresAt }, if: condition }]);
-    if (written.ok) return new Set(after.numbers);
+export async function alarmDuty(deps: Deps, stored: Case): Promise<void> {
+  const startsAt = new Date(Math.floor(Date.parse(stored.receivedAt) / WINDOW_MS) * WINDOW_MS).toISOString();
+  // Every lost race is another's step towards a full window, so this many always reach the end.
+  for (let tries = 0; tries < ALARMS_A_WINDOW + 5; tries++) {
+    const window = await readWindow(deps, startsAt);
+    if (window?.numbers.includes(stored.number)) return alarm(deps, stored);
+    const numbers = window?.numbers ?? [];
+    if (numbers.length < ALARMS_A_WINDOW) {
+      await putWindow(deps, startsAt, window, { numbers: [...numbers, stored.number], flooded: false });
+    } else {
+      if (window?.flooded) return;
+      await alarmFlood(deps, startsAt);
+      if (await putWindow(deps, startsAt, window, { numbers, flooded: true })) return;
+    }
   }
   throw new AppError("unavailable", "BUSY", { zh: "请稍后再试", en: "try again in a moment" });
+}
+
+async function readWindow(deps: Deps, startsAt: string): Promise<Window | undefined> {
+  const item = await deps.table.get(keys.dutyWindow(startsAt));
+  return item && Window.parse(item);
+}
+
+async function putWindow(
+  deps: Deps,
+  startsAt: string,
+  before: Window | undefined,
+  after: Omit<Window, "version">,
+): Promise<boolean> {
+  const expiresAt = Math.floor(deps.now().getTime() / 1000) + KEEP_SECONDS;
+  const item = { ...keys.dutyWindow(startsAt), ...after, version: (before?.version ?? 0) + 1, expiresAt };
+  const condition = before ? { version: before.version } : ({ absent: true } as const);
+  return (await deps.table.write([{ put: item, if: condition }])).ok;
 }
 
 async function alarm(deps: Deps, stored: Case): Promise<void> {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, request } from "node:http";
 
 /**
  * What S3 does with a signed link and the test server does not: checks the signature over the signed headers, the
- * expiry and the checksum, and answers with the content disposition that the link names. Other requests pass.
+ * expiry and the checksum, and answers with the content disposition that the link names. Requests that carry credentials pass, all others are refused.
  */
 export type S3Gate = { endpoint: string; stop(): Promise<void> };
 
@@ -41,7 +41,7 @@ function signature(incoming: IncomingMessage, url: URL, secretKey: string): stri
 
 function refusal(incoming: IncomingMessage, url: URL, secretKey: string, now: () => Date): string | undefined {
   const given = url.searchParams.get("X-Amz-Signature");
-  if (given === null) return undefined;
+  if (given === null) return incoming.headers.authorization ? undefined : "AccessDenied";
   const signed = (url.searchParams.get("X-Amz-Date") ?? "").replace(
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
     "$1-$2-$3T$4:$5:$6Z",

@@ -23,7 +23,8 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
     return { s3, client: new s3.S3Client({ maxAttempts: 4, requestHandler, ...checksums, ...settings }) };
   };
 
-  async function call<T>(run: (s3: S3, client: S3Client) => Promise<T>): Promise<T> {
+  async function call<T>(key: string | undefined, run: (s3: S3, client: S3Client) => Promise<T>): Promise<T> {
+    if (key !== undefined) checkObjectKey(key);
     ready ??= load();
     const { s3, client } = await ready;
     try {
@@ -43,15 +44,14 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
 
   return {
     async put(key, { bytes, contentType }) {
-      checkObjectKey(key);
       const ChecksumSHA256 = createHash("sha256").update(bytes).digest("base64");
       const object = { Bucket: bucketName, Key: key, Body: bytes, ContentType: contentType, ChecksumSHA256 };
-      await call((s3, client) => client.send(new s3.PutObjectCommand(object)));
+      await call(key, (s3, client) => client.send(new s3.PutObjectCommand(object)));
     },
 
     get: (key) =>
       unlessMissing(
-        call(async (s3, client) => {
+        call(key, async (s3, client) => {
           const { Body, ContentType } = await client.send(new s3.GetObjectCommand({ Bucket: bucketName, Key: key }));
           const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
           return { bytes, contentType: ContentType ?? "application/octet-stream" };
@@ -60,7 +60,7 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
 
     head: (key) =>
       unlessMissing(
-        call(async (s3, client): Promise<ObjectHead> => {
+        call(key, async (s3, client): Promise<ObjectHead> => {
           const { ContentLength, ContentType, ChecksumSHA256 } = await client.send(
             new s3.HeadObjectCommand({ Bucket: bucketName, Key: key, ChecksumMode: "ENABLED" }),
           );
@@ -73,11 +73,11 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
       ),
 
     async remove(key) {
-      await call((s3, client) => client.send(new s3.DeleteObjectCommand({ Bucket: bucketName, Key: key })));
+      await call(key, (s3, client) => client.send(new s3.DeleteObjectCommand({ Bucket: bucketName, Key: key })));
     },
 
     async list(prefix, after) {
-      const { Contents = [], IsTruncated } = await call((s3, client) =>
+      const { Contents = [], IsTruncated } = await call(undefined, (s3, client) =>
         client.send(
           new s3.ListObjectsV2Command({ Bucket: bucketName, Prefix: prefix, MaxKeys: 1_000, StartAfter: after }),
         ),
@@ -88,8 +88,7 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
     },
 
     signUpload: ({ key, contentType, size, sha256, seconds }) =>
-      call(async (s3, client) => {
-        checkObjectKey(key);
+      call(key, async (s3, client) => {
         checkLinkSeconds(seconds);
         const checksum = sha256 && Buffer.from(sha256, "hex").toString("base64");
         const command = new s3.PutObjectCommand({
@@ -120,8 +119,7 @@ export function awsBucket({ client: settings = {}, bucketName, now }: AwsBucketO
       }),
 
     signDownload: ({ key, fileName, seconds }) =>
-      call((s3, client) => {
-        checkObjectKey(key);
+      call(key, async (s3, client) => {
         checkLinkSeconds(seconds);
         const command = new s3.GetObjectCommand({
           Bucket: bucketName,

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "#src/errors.ts";
+import type { Table, Write } from "#src/platform/table.ts";
+import type { Letter } from "./states.ts";
+import { type ChunkRef, type Delivery, deliveryItem, findResult, type Result, resultItem } from "./store.ts";
+import { packTimings, type Timing, unpackTimings } from "./timing.ts";
+
+/** The open book of a chunk that one worker claimed: it notes in memory, and stores what it noted in few writes. */
+export type ChunkLedger = {
+  letter(member: number): Letter;
+  note(member: number, letter: Letter, more?: { row?: Delivery; lookAt?: Date; timing?: Timing; code?: number }): void;
+  /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
+  save(): Promise<void>;
+  /** Stores the rest and gives the chunk back. */
+  close(): Promise<void>;
+  until(): number;
+};
+
+// One transaction holds 100 writes: the result and the rows of members who need one.
+const ROWS_A_WRITE = 90;
+// Outcomes that nobody wrote down are pushes sent twice, so a sick store gets half a minute.
+const PAUSES_MS = [20, 100, 400, 1000, 2000, 5000, 5000, 5000, 5000, 5000];
+
+export function openLedger(
+  deps: { table: Table; now: () => Date },
+  ref: ChunkRef,
+  claimed: Result,
+  leaseMs: number,
+): ChunkLedger {
+  let stored = claimed;
+  const letters = [...claimed.letters] as Letter[];
+  const timings = unpackTimings(claimed, letters.length);
+  const codes: Record<string, number> = { ...claimed.codes };
+  const rows = new Map<number, { row: Delivery; lookAt: Date | undefined }>();
+  let dirty = false;
+  let saving: Promise<void> | undefined;
+
+  const next = (rest: Set<number>, closing: boolean): Result => {
+    const { starts: _s, took: _t, codes: _c, until: _u, ...kept } = stored;
+    return {
+      ...kept,
+      // A letter whose row is not in this write keeps what was stored before.
+      letters:
+        rest.size === 0
+          ? letters.join("")
+          : letters.map((l, i) => (rest.has(i) ? stored.letters.charAt(i) : l)).join(""),
+      ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
+      ...(timings.some(Boolean) ? packTimings(timings) : {}),
+      ...(Object.keys(codes).length > 0 ? { codes } : {}),
+      version: stored.version + 1,
+    };
+  };
+
+  const write = async (closing: boolean): Promise<boolean> => {
+    dirty = false;
+    const part = [...rows].slice(0, ROWS_A_WRITE);
+    const rest = new Set([...rows.keys()].slice(ROWS_A_WRITE));
+    const result = next(rest, closing && rest.size === 0);
+    const writes: Write[] = [{ put: resultItem(ref, result), if: { version: stored.version } }];
+    for (const [, { row, lookAt }] of part) writes.push({ put: deliveryItem(row, lookAt) });
+    await persist(writes, result);
+    stored = result;
+    for (const [member, entry] of part) if (rows.get(member) === entry) rows.delete(member);
+    return rest.size === 0;
+  };
+
+  /** The store may fail with or without having done it: reading tells. */
+  const persist = async (writes: Write[], result: Result): Promise<void> => {
+    for (let tries = 0; ; tries++) {
+      let failure: unknown;
+      try {
+        if ((await deps.table.write(writes)).ok) return;
+      } catch (error) {
+        failure = error;
+      }
+      const found = await findResult(deps.table, ref).catch(() => undefined);
+      if (found && found.by === result.by && found.version === result.version) return;
+      if (found && found.version !== stored.version) throw lostLease();
+      const pause = PAUSES_MS[tries];
+      if (pause === undefined) throw failure ?? lostLease();
+      await sleep(pause);
+    }
+  };
+
+  const saveAll = async (closing: boolean): Promise<void> => {
+    while (!(await write(closing)));
+  };
+
+  const save = async (): Promise<void> => {
+    dirty = true;
+    while (dirty || saving !== undefined) {
+      saving ??= saveAll(false).finally(() => {
+        saving = undefined;
+      });
+      await saving;
+    }
+  };
+
+  return {
+    letter: (member) => letters[member] ?? "w",
+    note: (member, letter, more = {}) => {
+      letters[member] = letter;
+      if (more.row) rows.set(member, { row: more.row, lookAt: more.lookAt });
+      if (more.timing && !timings[member]) timings[member] = more.timing;
+      if (more.code !== undefined && more.code !== 200) codes[member.toString(36)] = more.code;
+      else delete codes[member.toString(36)];
+    },
+    save,
+    close: async () => {
+      await saving?.catch(() => undefined);
+      await saveAll(true);
+    },
+    until: () => stored.until ?? 0,
+  };
+}
+
+function lostLease(): AppError {
+  return new AppError("conflict", "LEASE_LOST", {
+    zh: "另一个进程已接手这一批推送",
+    en: "another worker has taken over this chunk",
+  });
+}

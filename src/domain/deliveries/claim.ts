@@ -1,0 +1,51 @@
+import { randomSecret } from "#src/ids.ts";
+import type { Table } from "#src/platform/table.ts";
+import { type ChunkRef, findResult, type Result, resultItem } from "./store.ts";
+
+/** A lease covers the longest push twice; it is renewed with everything that is written down. */
+export function leaseMs(totalSeconds: number): number {
+  return Math.max(60, 2 * totalSeconds + 20) * 1000;
+}
+
+export type Claim =
+  /** `doubt`: the worker before died, so members without an outcome may have been sent to. */
+  | { kind: "mine"; result: Result; doubt: boolean }
+  /** Somebody has it for so many more milliseconds. */
+  | { kind: "taken"; ms: number }
+  /** `result`: nothing is left to do. */
+  | { kind: "done"; result: Result }
+  | { kind: "none" };
+
+/**
+ * Takes a chunk for one worker. `wanted` says whether there is work in a result as it stands; without `members` only a
+ * chunk that was begun before is taken.
+ */
+export async function claim(
+  deps: { table: Table; now: () => Date },
+  ref: ChunkRef,
+  options: { members?: number; leaseMs: number; wanted: (letters: string) => boolean },
+): Promise<Claim> {
+  const by = randomSecret(48);
+  const now = deps.now().getTime();
+  const until = now + options.leaseMs;
+  let known: Result | undefined;
+  if (options.members === undefined) known = await findResult(deps.table, ref);
+  for (;;) {
+    if (!known && options.members === undefined) return { kind: "none" };
+    if (known?.until !== undefined && known.by !== by && known.until > now)
+      return { kind: "taken", ms: known.until - now };
+    const open = known?.until !== undefined;
+    if (known && !open && !options.wanted(known.letters)) return { kind: "done", result: known };
+    const result: Result = known
+      ? { ...known, by, until, version: known.version + 1 }
+      : { letters: "w".repeat(options.members ?? 0), by, until, startedAt: now, version: 1 };
+    const written = await deps.table
+      .write([{ put: resultItem(ref, result), if: known ? { version: known.version } : { absent: true } }])
+      .catch(() => ({ ok: false }));
+    if (written.ok) return { kind: "mine", result, doubt: open };
+    // Either somebody was faster, or the store did it without saying so.
+    const stored = await findResult(deps.table, ref);
+    if (stored?.by === by) return { kind: "mine", result: stored, doubt: open };
+    known = stored;
+  }
+}

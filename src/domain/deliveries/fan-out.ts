@@ -1,0 +1,264 @@
+import { combinedReach } from "#src/domain/subscriptions/reach.ts";
+import type { Log } from "#src/log.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table, Write } from "#src/platform/table.ts";
+import { audience, type Member, namedSource, type Source, topicSource } from "./audience.ts";
+import type { Channel, ChannelName } from "./channel.ts";
+import { behind, border, place } from "./hash-space.ts";
+import { runningLeases } from "./leases.ts";
+import type { ChunkMessage, MessageTarget, RangeMessage } from "./message.ts";
+import { seenSource } from "./seen.ts";
+import {
+  type Chunk,
+  type ChunkRef,
+  chunkKey,
+  chunksOf,
+  type Fanout,
+  findFanout,
+  findRange,
+  makeChunk,
+  membersOf,
+  type Range,
+  rangeItem,
+  wholeRange,
+} from "./store.ts";
+
+export type FanOutDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  channels: Record<ChannelName, Channel>;
+  now: () => Date;
+  log: Log;
+};
+
+const WINDOW = 1000;
+const WINDOWS_A_RUN = 5;
+const ENDPOINTS_A_RANGE = 5000;
+// One transaction holds the parent and its children.
+const MOST_CHILDREN = 90;
+
+/** Plans the next windows of a range: chunks first, then the range's progress, then the messages. */
+export async function fanOut(deps: FanOutDeps, message: RangeMessage): Promise<void> {
+  const { table } = deps;
+  const { announcementId, revision } = message;
+  const fanout = await findFanout(table, announcementId, revision);
+  if (!fanout || fanout.closedAt !== undefined) return;
+  let range: Range | undefined = await findRange(table, announcementId, revision, message.range);
+  if (!range && message.range === "") range = wholeRange(fanout.plannedAt);
+  if (!range || range.done) return;
+  if (range.version === 0 && (await waitsForEarlier(deps, fanout))) {
+    await deps.queue("fanout").send([{ body: message, delaySeconds: 1 }]);
+    return;
+  }
+  const members = audience(await sources(table, fanout, range), fanout.topics);
+  for (let planned = 0; planned < WINDOWS_A_RUN; planned++) {
+    const step: Step = await planWindow(deps, fanout, range, members);
+    if (step === "conflict") {
+      // Somebody else plans this range; should that worker die, this message finds out.
+      await deps.queue("fanout").send([{ body: message, delaySeconds: 5 }]);
+      return;
+    }
+    range = step;
+    if (range.done) return;
+  }
+  await goOn(deps, fanout, range);
+}
+
+/** An older revision never arrives after a newer one: its pushes in flight end first. */
+async function waitsForEarlier(deps: FanOutDeps, fanout: Fanout): Promise<boolean> {
+  for (let revision = fanout.revision - 1; revision >= 1; revision--) {
+    const earlier = await findFanout(deps.table, fanout.announcementId, revision);
+    if (earlier && earlier.closedAt === undefined && (await runningLeases(deps, earlier))) return true;
+  }
+  return false;
+}
+
+async function sources(table: Table, fanout: Fanout, range: Range): Promise<Source[]> {
+  const { after, to } = range;
+  const all: Source[] = fanout.topics.map((topic) => topicSource(table, topic, after, to));
+  if (fanout.endpoints.length > 0) all.push(namedSource(fanout.endpoints, after, to));
+  for (let revision = fanout.revision - 1; revision >= 1; revision--) {
+    const earlier = await findFanout(table, fanout.announcementId, revision);
+    if (earlier) all.push(seenSource(table, earlier, after, to));
+  }
+  return all;
+}
+
+type Step = Range | "conflict";
+
+async function planWindow(
+  deps: FanOutDeps,
+  fanout: Fanout,
+  range: Range,
+  members: AsyncGenerator<Member, undefined>,
+): Promise<Step> {
+  const { table } = deps;
+  const { announcementId, revision } = fanout;
+  const [current, existing] = await Promise.all([
+    findFanout(table, announcementId, revision),
+    chunksOf(table, announcementId, revision, range.from, range.after),
+  ]);
+  const cut = current?.supersededBy !== undefined && existing.length === 0;
+  const window = cut ? { members: [], ended: true } : await takeWindow(members, existing, fanout);
+  const fresh = await reachable(deps, window.members, new Set(existing.flatMap(({ chunk }) => membersOf(chunk))));
+  const chunks = makeChunks(deps, { fanout, range, existing }, fresh);
+  for (const { ref, chunk } of chunks) {
+    const put = await table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }]);
+    if (!put.ok) return "conflict";
+  }
+  const next = advanced(range, [...existing, ...chunks], window, deps.now());
+  if (!(await saveRange(table, fanout, range, next))) return "conflict";
+  await queueChunks(deps, chunks, existing);
+  return next;
+}
+
+function saveRange(table: Table, { announcementId, revision }: Fanout, before: Range, next: Range) {
+  return table
+    .write([
+      {
+        put: rangeItem(announcementId, revision, next),
+        if: before.version === 0 ? { absent: true } : { version: before.version },
+      },
+    ])
+    .then(({ ok }) => ok);
+}
+
+/** At least a window full, and in a second run at least as far as the first run's chunks reach. */
+async function takeWindow(
+  members: AsyncGenerator<Member, undefined>,
+  existing: { chunk: Chunk }[],
+  fanout: Fanout,
+): Promise<{ members: Member[]; ended: boolean }> {
+  const least = lastMember(existing, "");
+  const taken: Member[] = [];
+  while (taken.length < WINDOW || (taken.at(-1)?.endpoint ?? "") < least) {
+    const { value, done } = await members.next();
+    if (done) return { members: taken, ended: true };
+    // A withdrawal speaks only to those who saw what it takes back.
+    if (fanout.kind !== "withdrawn" || value.saw) taken.push(value);
+  }
+  return { members: taken, ended: false };
+}
+
+/** Leaves out who is planned already, and looks up who is known by name or by an earlier revision only. */
+async function reachable(deps: FanOutDeps, members: Member[], planned: Set<string>): Promise<Member[]> {
+  const fresh = members.filter(({ endpoint }) => !planned.has(endpoint));
+  const unknown = fresh.filter(({ reach }) => !reach);
+  for (let from = 0; from < unknown.length; from += 50) {
+    await Promise.all(
+      unknown.slice(from, from + 50).map(async (member) => {
+        const found = await combinedReach(deps.table, member.endpoint);
+        if (found) Object.assign(member, { channel: found.channel, reach: found.reach });
+      }),
+    );
+  }
+  return fresh.filter(({ channel }) => channel in deps.channels);
+}
+
+type Planned = { ref: ChunkRef; chunk: Chunk; members: Member[] };
+
+function makeChunks(
+  deps: FanOutDeps,
+  at: { fanout: Fanout; range: Range; existing: { ref: ChunkRef }[] },
+  members: Member[],
+): Planned[] {
+  const byChannel = Map.groupBy(members, ({ channel }) => channel as ChannelName);
+  const planned: Planned[] = [];
+  for (const [channel, list] of [...byChannel].sort()) {
+    const size = Math.min(100, deps.channels[channel].limits.chunk);
+    let n = at.existing.filter(({ ref }) => ref.channel === channel).length;
+    for (let from = 0; from < list.length; from += size) {
+      const part = list.slice(from, from + size);
+      const { announcementId, revision } = at.fanout;
+      const ref = { announcementId, revision, range: at.range.from, window: at.range.after, channel, n: n++ };
+      planned.push({ ref, chunk: makeChunk(part), members: part });
+    }
+  }
+  return planned;
+}
+
+function advanced(
+  range: Range,
+  chunks: { ref: ChunkRef; chunk: Chunk }[],
+  window: { members: Member[]; ended: boolean },
+  now: Date,
+): Range {
+  const planned = { ...range.planned };
+  const counts: Record<string, number> = {};
+  for (const { ref, chunk } of chunks) {
+    counts[ref.channel] = (counts[ref.channel] ?? 0) + 1;
+    planned[ref.channel] = (planned[ref.channel] ?? 0) + chunk.members.length / 16;
+  }
+  const last = window.members.at(-1)?.endpoint ?? range.after;
+  return {
+    ...range,
+    after: window.ended ? lastMember(chunks, last) : last,
+    done: window.ended,
+    windows: chunks.length > 0 ? [...range.windows, { after: range.after, chunks: counts }] : range.windows,
+    planned,
+    updatedAt: now.toISOString(),
+    version: range.version + 1,
+  };
+}
+
+function lastMember(chunks: { chunk: Chunk }[], least: string): string {
+  return [least, ...chunks.map(({ chunk }) => chunk.members.slice(-16))].sort().at(-1) ?? least;
+}
+
+async function queueChunks(deps: FanOutDeps, fresh: Planned[], existing: { ref: ChunkRef }[]): Promise<void> {
+  const messages = new Map<string, ChunkMessage[]>();
+  const add = (message: ChunkMessage) =>
+    messages.set(message.ref.channel, [...(messages.get(message.ref.channel) ?? []), message]);
+  for (const { ref, chunk, members } of fresh) add({ kind: "chunk", ref, chunk, targets: members.map(targetOf) });
+  for (const { ref } of existing) add({ kind: "chunk", ref });
+  for (const [channel, list] of messages)
+    await deps.queue(deps.channels[channel as ChannelName].queue).send(list.map((body) => ({ body })));
+}
+
+const GONE: MessageTarget = { address: "", language: "zh-CN", secrets: [] };
+
+function targetOf({ reach }: Member): MessageTarget {
+  if (!reach) return GONE;
+  const { address, language, secrets, frequency, quietHours } = reach;
+  return {
+    address,
+    language,
+    secrets,
+    ...(frequency === "now" ? {} : { frequency }),
+    ...(quietHours ? { quietHours } : {}),
+  };
+}
+
+/** Shares out what is left when it is much, by the density seen so far; else goes on in a message of its own. */
+async function goOn(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<void> {
+  const { announcementId, revision } = fanout;
+  const from = place(range.after);
+  const to = place(range.to);
+  const seen = Object.values(range.planned).reduce((sum, count) => sum + count, 0);
+  const left = (seen / Math.max(from - place(range.from), 1e-9)) * (to - from);
+  const children = Math.min(MOST_CHILDREN, Math.ceil(left / ENDPOINTS_A_RANGE));
+  const bodies: RangeMessage[] = [{ announcementId, revision, range: range.from }];
+  if (children >= 2) {
+    const borders = [range.after];
+    for (let i = 1; i < children; i++) {
+      const at = border(from + ((to - from) * i) / children);
+      if (at > behind(borders.at(-1) ?? "") && at < range.to) borders.push(at);
+    }
+    const ranges = borders.map((after, i) => ({
+      ...wholeRange(deps.now().toISOString()),
+      from: after,
+      after,
+      to: borders[i + 1] ?? range.to,
+      version: 1,
+    }));
+    const parent = { ...range, to: range.after, done: true, version: range.version + 1 };
+    const writes: Write[] = ranges.map((child) => ({
+      put: rangeItem(announcementId, revision, child),
+      if: { absent: true },
+    }));
+    writes.push({ put: rangeItem(announcementId, revision, parent), if: { version: range.version } });
+    if (!(await deps.table.write(writes)).ok) return;
+    bodies.splice(0, 1, ...ranges.map(({ from }) => ({ announcementId, revision, range: from })));
+  }
+  await deps.queue("fanout").send(bodies.map((body) => ({ body })));
+}

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import { askEndpoint } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { AppError } from "#src/errors.ts";
+import type { NewId } from "#src/ids.ts";
+import type { Log } from "#src/log.ts";
+import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import type { Channel, ChannelName, Links } from "./channel.ts";
+import { fanOut } from "./fan-out.ts";
+import { ChannelMessage, RangeMessage } from "./message.ts";
+import { planFanout } from "./plan-fanout.ts";
+import { makeSender, type Sender } from "./send.ts";
+import { sweep } from "./sweep.ts";
+
+export type DeliveryDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  channels: Record<ChannelName, Channel>;
+  now: () => Date;
+  newId: NewId;
+  log: Log;
+  links: Links;
+};
+
+export type DeliveryHandlers = {
+  /** For a revision that the change feed tells of. */
+  planFanout(revision: Revision): Promise<void>;
+  fanout: MessageHandler;
+  deliver: (channel: ChannelName) => MessageHandler;
+  /** Every minute. */
+  sweep(): Promise<void>;
+};
+
+/** Everything that works through the queues. Make it once per process: it counts what is in flight. */
+export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
+  const senders = new Map<ChannelName, Sender>();
+  const senderOf = (name: ChannelName): Sender => {
+    const sender = senders.get(name) ?? makeSender(deps, deps.channels[name]);
+    senders.set(name, sender);
+    return sender;
+  };
+  return {
+    planFanout: (revision) => planFanout(deps, revision),
+    fanout: each(deps.log, ({ body }) => {
+      const message = RangeMessage.parse(body);
+      return insist(() => fanOut(deps, message));
+    }),
+    deliver: (name) => {
+      const sender = senderOf(name);
+      return each(deps.log, async ({ body }) => {
+        const message = ChannelMessage.parse(body);
+        if (message.kind === "chunk") await insist(() => sender.chunk(message));
+        else if (message.kind === "retry") await insist(() => sender.retry(message));
+        else await askEndpoint({ ...deps, channel: deps.channels[name] }, message);
+      });
+    },
+    sweep: () => sweep(deps),
+  };
+}
+
+const PAUSES_MS = [50, 250, 1000];
+
+/** A step may run twice, so a store that hiccups costs a moment and not the message's whole time out of sight. */
+async function insist(step: () => Promise<void>): Promise<void> {
+  for (const pause of PAUSES_MS) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind !== "unavailable") throw error;
+      await sleep(pause);
+    }
+  }
+  return step();
+}
+
+/** All messages at once; one that fails does not fail the others. */
+function each(log: Log, handle: (message: Message) => Promise<void>): MessageHandler {
+  return async (messages) => {
+    const failed: string[] = [];
+    await Promise.all(
+      messages.map(async (message) => {
+        try {
+          await handle(message);
+        } catch (error) {
+          // The new holder of a lease does the work; this message has nothing left to do.
+          if (error instanceof AppError && error.code === "LEASE_LOST")
+            return log.warn("lease-lost", { id: message.id });
+          const detail = error instanceof Error ? error.message.slice(0, 500) : String(error);
+          log.error("message-failed", { id: message.id, receives: message.receives, detail });
+          failed.push(message.id);
+        }
+      }),
+    );
+    return { failed };
+  };
+}

@@ -1,0 +1,75 @@
+import type { Table } from "#src/platform/table.ts";
+import { resultsOf } from "./seen.ts";
+import { addCounts, type Counts, countsOf, noCounts } from "./states.ts";
+import { type Fanout, findFanout, type Range, rangesOf } from "./store.ts";
+
+export type Ledger = Counts & { revision: number; closed: boolean; channels: Record<string, Counts> };
+
+export type PerChannel = Record<string, Counts>;
+
+/** What became of a range's members. Whatever is planned and has no other outcome yet, waits. */
+export async function tally(table: Table, fanout: Fanout, range: Range): Promise<PerChannel> {
+  if (range.settled) return range.settled as PerChannel;
+  const totals: PerChannel = {};
+  const { announcementId, revision } = fanout;
+  const results = await resultsOf(table, announcementId, revision, range.from);
+  for (const window of range.windows) {
+    for (const [channel, chunks] of Object.entries(window.chunks)) {
+      totals[channel] ??= noCounts();
+      for (let n = 0; n < chunks; n++) {
+        const result = results.get(`${window.after}#${channel}#${n}`);
+        if (result) addCounts(totals[channel], countsOf(result.letters));
+      }
+    }
+  }
+  for (const [channel, planned] of Object.entries(range.planned)) {
+    const counts = totals[channel] ?? noCounts();
+    counts.waiting += planned - counts.matched;
+    counts.matched = planned;
+    totals[channel] = counts;
+  }
+  return totals;
+}
+
+export async function tallyAll(
+  table: Table,
+  fanout: Fanout,
+): Promise<{ channels: PerChannel; ranges: { range: Range; totals: PerChannel }[] }> {
+  const ranges = await Promise.all(
+    (await rangesOf(table, fanout)).map(async (range) => ({ range, totals: await tally(table, fanout, range) })),
+  );
+  const channels: PerChannel = {};
+  for (const { totals } of ranges) {
+    for (const [channel, counts] of Object.entries(totals)) {
+      channels[channel] ??= noCounts();
+      addCounts(channels[channel], counts);
+    }
+  }
+  return { channels, ranges };
+}
+
+export function isSettled(channels: PerChannel): boolean {
+  return Object.values(channels).every(({ waiting, held }) => waiting === 0 && held === 0);
+}
+
+/**
+ * The balance of a revision's pushes (the newest one's if none is named): matched = delivered + suppressed + failed +
+ * unknown + held + waiting, per channel, at every moment. Undefined while the revision is not fanned out.
+ */
+export async function ledger(
+  deps: { table: Table },
+  announcementId: string,
+  revision: number,
+): Promise<Ledger | undefined> {
+  const fanout = await findFanout(deps.table, announcementId, revision);
+  if (!fanout) return undefined;
+  if (fanout.totals) return summed(revision, true, fanout.totals as PerChannel);
+  const { channels, ranges } = await tallyAll(deps.table, fanout);
+  return summed(revision, ranges.every(({ range }) => range.done) && isSettled(channels), channels);
+}
+
+function summed(revision: number, closed: boolean, channels: PerChannel): Ledger {
+  const sum = noCounts();
+  for (const counts of Object.values(channels)) addCounts(sum, counts);
+  return { revision, closed, ...sum, channels };
+}

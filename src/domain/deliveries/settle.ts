@@ -1,0 +1,68 @@
+import type { Channel, Outcome } from "./channel.ts";
+import { place } from "./hash-space.ts";
+import type { Letter } from "./states.ts";
+import type { Attempt, ChunkRef, Delivery } from "./store.ts";
+
+/** What one attempt makes of a delivery. `row` when it needs one; `inSeconds` when it is to be tried again. */
+export type Settled = { letter: Letter; row?: Delivery; inSeconds?: number };
+
+export type Tried = {
+  ref: ChunkRef;
+  endpoint: string;
+  row: Delivery | undefined;
+  startedAt: Date;
+  ms: number;
+  trigger: Attempt["trigger"];
+};
+
+/**
+ * The rules from outcome to state. Retries follow the channel's schedule with ±20 % of jitter, or the receiver's own
+ * Retry-After with up to 10 % on top; when the schedule is used up the delivery has failed.
+ */
+export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settled {
+  const { ref, endpoint, row } = tried;
+  const attempt: Attempt = {
+    at: tried.startedAt.toISOString(),
+    outcome: outcome.kind,
+    ms: tried.ms,
+    trigger: tried.trigger,
+    ...("status" in outcome && outcome.status !== undefined ? { status: outcome.status } : {}),
+    ...("detail" in outcome ? { error: outcome.detail.slice(0, 300) } : {}),
+  };
+  const attempts = [...(row?.attempts ?? []), attempt];
+  const made = (letter: Letter, state: Delivery["state"], dueAt?: Date): Settled => ({
+    letter,
+    row: {
+      ref,
+      endpoint,
+      state,
+      attempts,
+      ...(dueAt ? { dueAt: dueAt.toISOString() } : {}),
+      version: (row?.version ?? 0) + 1,
+    },
+  });
+  if (outcome.kind === "delivered" || outcome.kind === "accepted") {
+    const letter = outcome.kind === "delivered" ? "d" : "a";
+    return row ? made(letter, "delivered") : { letter };
+  }
+  if (outcome.kind === "gone" || outcome.kind === "rejected") return made("f", "failed");
+  const usedUp = outcome.kind === "unknown" ? made("u", "unknown") : made("f", "failed");
+  if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
+  const wait = channel.retrySeconds[attempts.length - 1];
+  if (wait === undefined) return usedUp;
+  const asked = outcome.kind === "retry" ? outcome.retryAfterSeconds : undefined;
+  const inSeconds = asked === undefined ? jittered(wait, endpoint, attempts.length) : patient(asked, endpoint);
+  return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
+}
+
+const STEPS = 24;
+
+/** Endpoint keys are random, so a piece of one is a fair throw; in steps, so that neighbours can share a message. */
+function jittered(seconds: number, endpoint: string, attempt: number): number {
+  const step = Math.floor(place(endpoint.slice(attempt % 12, (attempt % 12) + 4)) * (STEPS + 1));
+  return Math.round(seconds * (0.8 + (0.4 * step) / STEPS));
+}
+
+function patient(seconds: number, endpoint: string): number {
+  return Math.ceil(seconds * (1 + 0.1 * place(endpoint.slice(6, 10))));
+}

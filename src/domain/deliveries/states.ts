@@ -1,0 +1,50 @@
+export const DELIVERY_STATES = ["waiting", "held", "delivered", "failed", "unknown", "suppressed"] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/**
+ * One letter per member of a chunk:
+ * w not attempted yet, i about to be sent (channels that must not send twice), r waits for a further attempt,
+ * h held (quiet hours, digest), d delivered, a accepted, f failed, u unknown,
+ * x suppressed by a newer revision, e suppressed because the endpoint ended.
+ */
+export type Letter = "w" | "i" | "r" | "h" | "d" | "a" | "f" | "u" | "x" | "e";
+
+const STATE: Record<Letter, DeliveryState> = {
+  w: "waiting",
+  i: "waiting",
+  r: "waiting",
+  h: "held",
+  d: "delivered",
+  a: "delivered",
+  f: "failed",
+  u: "unknown",
+  x: "suppressed",
+  e: "suppressed",
+};
+
+export function stateOf(letter: string): DeliveryState {
+  return STATE[letter as Letter] ?? "waiting";
+}
+
+/** Letters of members who need a row of their own. */
+export const ROW_LETTERS = "rhfu";
+
+/** `matched` is always the sum of the others. */
+export type Counts = { matched: number } & Record<DeliveryState, number>;
+
+export function noCounts(): Counts {
+  return { matched: 0, delivered: 0, suppressed: 0, failed: 0, unknown: 0, held: 0, waiting: 0 };
+}
+
+/** Counts of a chunk; without a result everything waits. */
+export function countsOf(letters: string): Counts {
+  const counts = noCounts();
+  for (const letter of letters) counts[stateOf(letter)]++;
+  counts.matched = letters.length;
+  return counts;
+}
+
+export function addCounts(sum: Counts, counts: Counts): void {
+  sum.matched += counts.matched;
+  for (const state of DELIVERY_STATES) sum[state] += counts[state];
+}

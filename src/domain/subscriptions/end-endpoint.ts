@@ -1,0 +1,62 @@
+import { keys } from "#src/platform/keys.ts";
+import type { Table, Write } from "#src/platform/table.ts";
+import { entryKeys } from "./entry.ts";
+import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
+import type { Subscription, SubscriptionStatus } from "./subscription.ts";
+
+const KEPT_SECONDS = 7 * 86_400;
+
+export type EndDeps = { table: Table; now: () => Date };
+
+/** The row that stops chunks planned earlier. */
+export function endedWrite(endpoint: string, now: Date): Write {
+  return {
+    put: {
+      ...keys.ended(endpoint),
+      state: "ended",
+      at: now.toISOString(),
+      version: 2,
+      expiresAt: Math.floor(now.getTime() / 1000) + KEPT_SECONDS,
+    },
+  };
+}
+
+/** Takes a subscription out of the topic index and says why. */
+export function stopWrites(
+  subscription: Subscription,
+  status: Extract<SubscriptionStatus, "ended" | "switched-off">,
+  because: string,
+  now: Date,
+): Write[] {
+  const { challengeHash: _, ...kept } = subscription;
+  const stopped: Subscription = {
+    ...kept,
+    status,
+    endedAt: now.toISOString(),
+    endedBecause: because,
+    version: subscription.version + 1,
+  };
+  return [
+    { put: subscriptionItem(stopped), if: { version: subscription.version } },
+    status === "ended"
+      ? { remove: keys.endpointSubscription(subscription.endpoint, subscription.id) }
+      : { put: pointerItem(stopped) },
+    ...entryKeys(subscription).map((key): Write => ({ remove: key })),
+  ];
+}
+
+/** The address itself has ended, or was switched off: nothing more is sent to it, whatever it subscribed to. */
+export async function endEndpoint(
+  deps: EndDeps,
+  endpoint: string,
+  because: string,
+  status: "ended" | "switched-off" = "ended",
+): Promise<void> {
+  const now = deps.now();
+  await deps.table.write([endedWrite(endpoint, now)]);
+  for (;;) {
+    const open = (await subscriptionsOf(deps.table, endpoint)).filter((one) => one.status === "confirmed");
+    const written = await Promise.all(open.map((one) => deps.table.write(stopWrites(one, status, because, now))));
+    if (written.every(({ ok }) => ok)) return;
+  }
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { fault } from "#src/errors.ts";
+import { Topics } from "./topic.ts";
+
+export const FREQUENCIES = ["now", "daily", "weekly"] as const;
+export const Frequency = z.enum(FREQUENCIES);
+export type Frequency = z.infer<typeof Frequency>;
+
+const clock = z
+  .string()
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, fault("CLOCK", "时间应为 HH:MM", "a time of day is HH:MM"));
+
+/** A daily window in Asia/Shanghai in which nothing is sent; it may cross midnight. */
+export const QuietHours = z
+  .strictObject({ from: clock, to: clock })
+  .refine(
+    ({ from, to }) => from !== to,
+    fault("QUIET_HOURS", "静默时段的起止时间不得相同", "quiet hours must not start and end at the same time"),
+  );
+export type QuietHours = z.infer<typeof QuietHours>;
+
+/** `switched-off`: it failed for days; a new confirmation turns it on again. */
+export const SubscriptionStatus = z.enum(["pending", "confirmed", "ended", "switched-off"]);
+export type SubscriptionStatus = z.infer<typeof SubscriptionStatus>;
+
+/** What an endpoint wants. Secrets are base64, newest first; token and challenge are kept as SHA-256 only. */
+export const Subscription = z.object({
+  id: z.string(),
+  channel: z.string(),
+  address: z.string(),
+  /** `endpointKey` of channel and address. */
+  endpoint: z.string(),
+  topics: Topics,
+  frequency: Frequency,
+  quietHours: QuietHours.exactOptional(),
+  language: z.enum(["zh-CN", "en"]),
+  status: SubscriptionStatus,
+  secrets: z.array(z.string()).min(1),
+  manageTokenHash: z.string().exactOptional(),
+  challengeHash: z.string().exactOptional(),
+  /** Wrong codes since the challenge was made; too many void it. */
+  wrongCodes: z.number().exactOptional(),
+  requestedAt: z.string(),
+  confirmedAt: z.string().exactOptional(),
+  endedAt: z.string().exactOptional(),
+  endedBecause: z.string().exactOptional(),
+  /** The legal basis that an admin gave for confirming it without the endpoint, and who that was. */
+  basis: z.string().exactOptional(),
+  importedBy: z.string().exactOptional(),
+  version: z.number(),
+});
+export type Subscription = z.infer<typeof Subscription>;

@@ -1,0 +1,204 @@
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import { revisionItem } from "#src/domain/announcements/store.ts";
+import type { Channel, ChannelName, Outcome, Push } from "#src/domain/deliveries/channel.ts";
+import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { entryItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
+import { pointerItem, subscriptionItem } from "#src/domain/subscriptions/store.ts";
+import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
+import { derivedId, randomIds } from "#src/ids.ts";
+import { silentLog } from "#src/log.ts";
+import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
+import { QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+
+export type Seen = Push & { at: number; revision: number };
+
+export type Script = (push: Seen) => Outcome | Promise<Outcome>;
+
+/** A channel that answers as the script says and remembers what it was given: a real one, without a network. */
+export function scriptedChannel(
+  name: ChannelName,
+  now: () => Date,
+  options: Partial<Channel> = {},
+): Channel & { seen: Seen[]; answer: (script: Script) => void } {
+  const seen: Seen[] = [];
+  let script: Script = () => ({ kind: "delivered", status: 200 });
+  const channel: Channel = {
+    name,
+    guarantee: name === "webhook" ? "at-least-once" : "at-most-once",
+    limits: {
+      inFlight: 64,
+      inFlightPerOrigin: 64,
+      bytes: 20_000,
+      chunk: name === "webhook" ? 100 : 20,
+      seconds: { connect: 5, answer: 15, total: 20 },
+    },
+    queue: name === "webhook" ? "deliver-webhook" : "deliver-wechaty",
+    retrySeconds: [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
+    retriesUnknown: false,
+    address: async (address) => ({ address }),
+    confirm: async () => "confirmed",
+    render: (revision) => revision,
+    push: async (rendered, push) => {
+      const one = { ...push, at: now().getTime(), revision: (rendered as Revision).revision };
+      seen.push(one);
+      return script(one);
+    },
+    close: async () => {},
+    ...options,
+  };
+  return Object.assign(channel, {
+    seen,
+    answer: (next: Script) => {
+      script = next;
+    },
+  });
+}
+
+export type World = ReturnType<typeof pushWorld>;
+
+/** Everything that pushes, on a clock that the test moves, with queues that the test empties. */
+export function pushWorld(
+  options: {
+    wrapTable?: (table: Table) => Table;
+    wrapQueue?: (queue: Queue, name: QueueName) => Queue;
+    webhook?: Partial<Channel>;
+    wechaty?: Partial<Channel>;
+  } = {},
+) {
+  let clock = Date.parse("2026-03-02T02:00:00Z"); // a Monday, 10:00 in Shanghai
+  const now = () => new Date(clock);
+  const platform = embeddedPlatform({ data: ":memory:", now, log: silentLog });
+  const channels = {
+    webhook: scriptedChannel("webhook", now, options.webhook),
+    wechaty: scriptedChannel("wechaty", now, options.wechaty),
+  };
+  const table = options.wrapTable?.(platform.table) ?? platform.table;
+  const queue = (name: QueueName) => options.wrapQueue?.(platform.queue(name), name) ?? platform.queue(name);
+  const deps = {
+    table,
+    queue,
+    channels,
+    now,
+    newId: randomIds(now),
+    log: silentLog,
+    links: { announcement: (id: string) => `https://example.org/announcements/${id}`, source: "https://example.org" },
+  };
+  let handlers = deliveryHandlers(deps);
+  const handlerOf = (name: QueueName) => {
+    if (name === "fanout") return handlers.fanout;
+    return handlers.deliver(name === "deliver-webhook" ? "webhook" : "wechaty");
+  };
+  const pass = (seconds: number) => {
+    clock += seconds * 1000;
+  };
+  /** One round over all queues; the number of messages taken. */
+  const round = async (): Promise<number> => {
+    let taken = 0;
+    for (const name of Object.keys(QUEUES) as QueueName[]) {
+      const source = platform.queue(name);
+      const messages = await source.receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 30 });
+      if (messages.length === 0) continue;
+      taken += messages.length;
+      const { failed } = await handlerOf(name)(messages);
+      await source.done(messages.filter(({ id }) => !failed.includes(id)).map(({ receipt }) => receipt));
+    }
+    return taken;
+  };
+  /** Works until nothing is left that is due now. */
+  const drain = async (): Promise<void> => {
+    while ((await round()) > 0);
+  };
+  return {
+    platform,
+    deps,
+    channels,
+    now,
+    pass,
+    round,
+    drain,
+    handlerOf,
+    handlers: () => handlers,
+    /** A process that was killed starts again: nothing in memory, the same store. */
+    restart: () => {
+      handlers = deliveryHandlers(deps);
+    },
+    /** Lets time pass in steps, with a sweep a minute. */
+    live: async (seconds: number, step = 1): Promise<void> => {
+      for (let passed = 0; passed < seconds; passed += step) {
+        const minute = Math.floor(clock / 60_000);
+        pass(step);
+        if (Math.floor(clock / 60_000) !== minute) await handlers.sweep();
+        await drain();
+      }
+    },
+    publish: async (more: MoreRevision = {}): Promise<Revision> => {
+      const revision = revisionOf(now(), more);
+      await platform.table.write([{ put: revisionItem(revision) }]);
+      await handlers.planFanout(revision);
+      return revision;
+    },
+    subscribe: (address: string, more: Partial<Subscription> = {}) => confirmed(platform.table, address, more),
+  };
+}
+
+export type MoreRevision = Partial<Omit<Revision, "content">> & { content?: Partial<Revision["content"]> };
+
+export function revisionOf(now: Date, more: MoreRevision): Revision {
+  return {
+    announcementId: "ann_00000000000000000000000001",
+    revision: 1,
+    kind: "published",
+    contentHash: "0".repeat(64),
+    unitName: "某县互联网信息中心",
+    columnName: "通知公告",
+    columnKind: "notice",
+    mayBreakQuietHours: false,
+    audience: { kind: "public" },
+    publishedAt: now.toISOString(),
+    firstPublishedAt: now.toISOString(),
+    ...more,
+    content: {
+      title: "停水通知",
+      body: "周三停水。",
+      column: "notices",
+      unitId: "center",
+      tags: [],
+      urgency: "routine",
+      language: "zh-CN",
+      ...more.content,
+    },
+  };
+}
+
+/** Puts a confirmed subscription straight into the store. */
+export async function confirmed(
+  table: Table,
+  address: string,
+  more: Partial<Subscription> = {},
+): Promise<Subscription> {
+  const channel = more.channel ?? "webhook";
+  const topics = more.topics ?? ["column:notices"];
+  const subscription: Subscription = {
+    id: derivedId("sub", channel, address, JSON.stringify(topics)),
+    channel,
+    address,
+    endpoint: endpointKey(channel, address),
+    topics,
+    frequency: "now",
+    language: "zh-CN",
+    status: "confirmed",
+    secrets: ["c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="],
+    requestedAt: "2026-03-01T00:00:00.000Z",
+    version: 1,
+    ...more,
+  };
+  await table.putAll([
+    subscriptionItem(subscription),
+    pointerItem(subscription),
+    ...entryItems(subscription),
+    ...presenceItems(subscription),
+  ]);
+  return subscription;
+}

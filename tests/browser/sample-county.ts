@@ -1,6 +1,16 @@
+import { readFileSync } from "node:fs";
 import type { Content } from "#src/domain/announcements/announcement.ts";
 import { planCorrection, planWithdrawal, publishDirect } from "#src/domain/announcements/publish-direct.ts";
+import { acceptReport } from "#src/domain/annual-reports/accept.ts";
+import { editReport } from "#src/domain/annual-reports/edit.ts";
+import { fileReport } from "#src/domain/annual-reports/file.ts";
+import { importReport } from "#src/domain/annual-reports/import.ts";
+import { publishReport } from "#src/domain/annual-reports/publish.ts";
+import { sponsorApprove } from "#src/domain/annual-reports/sponsor-approve.ts";
+import { submitReport } from "#src/domain/annual-reports/submit.ts";
+import type { Caller } from "#src/domain/members/member.ts";
 import { putUnit } from "#src/domain/units/put-unit.ts";
+import type { NewId } from "#src/ids.ts";
 import type { Table } from "#src/platform/table.ts";
 
 const BODY = `各镇（街道）、县直各部门：
@@ -37,7 +47,7 @@ const TITLES: [column: string, title: string, urgency: Content["urgency"], days:
 ];
 
 /** A small invented county with units and announcements, one corrected and one withdrawn; answers their ids. */
-export async function sampleCounty(deps: { table: Table; now: () => Date }) {
+export async function sampleCounty(deps: { table: Table; now: () => Date; newId: NewId }) {
   await putUnit(deps, "county-publicity", { name: "中共云岭县委宣传部" });
   await putUnit(deps, "county-internet-centre", {
     name: "云岭县互联网信息中心",
@@ -100,5 +110,19 @@ export async function sampleCounty(deps: { table: Table; now: () => Date }) {
     },
     8,
   );
-  return { urgent: ids[0] ?? "", corrected, withdrawn, english };
+  return { urgent: ids[0] ?? "", corrected, withdrawn, english, report: await publishedReport(deps) };
+}
+
+async function publishedReport(deps: { table: Table; now: () => Date; newId: NewId }): Promise<string> {
+  const caller: Caller = { id: "sample", name: "sample", roles: ["admin"] };
+  const text = readFileSync("tests/samples/annual-report-page.txt", "utf8");
+  const { id, version } = await importReport(deps, { caller, text });
+  await editReport(deps, { id, caller, version, changes: { uscc: "12610424436900018C" } });
+  const { contentHash } = await submitReport(deps, { id, caller });
+  const opinion = { truthful: true, confidentialityChecked: true, mayPublish: true, signer: "周明" };
+  await sponsorApprove(deps, { id, caller, contentHash, opinion });
+  await fileReport(deps, { id, caller, contentHash });
+  await acceptReport(deps, { id, caller, contentHash });
+  await publishReport(deps, { id, caller, contentHash });
+  return id;
 }

@@ -21,7 +21,8 @@ export function errorPage(view: View, status: number, error: AppError | undefine
   const title = error ? t(zh, en) : t("服务出现故障", "Something broke on our side");
   return {
     head: { title, hidden: true },
-    status: status as NonNullable<Page["status"]>,
+    status,
+    personal: true,
     main: html`<section class="card article">
 <h1>${title}</h1>
 <p class="lead">${

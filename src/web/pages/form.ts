@@ -1,5 +1,6 @@
-import { AppError, readFault } from "#src/errors.ts";
+import { AppError, type InputError } from "#src/errors.ts";
 import type { Text } from "#src/text.ts";
+import { checkBodyHeaders, isStorable, readText } from "#src/web/body.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import type { View } from "./view.ts";
 
@@ -8,48 +9,32 @@ export type Faults = Record<string, Text>;
 
 type Filled = { values: URLSearchParams; faults: Faults };
 
-const NOT_TEXT = /[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+const FORM = "application/x-www-form-urlencoded";
+const FORM_BYTES = 64 * 1024;
+const CONTROL = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-/** Reads a form posted by a browser. Throws AppError "media-type", "too-large" or "malformed". */
-export async function readForm(request: Request, maxBytes = 64 * 1024): Promise<URLSearchParams> {
-  const type = request.headers.get("content-type") ?? "";
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type))
-    throw new AppError("media-type", "MEDIA_TYPE", { zh: "请用网页表单提交", en: "please use the form of the page" });
-  const text = await boundedText(request, maxBytes);
+/** A form as a browser posts it, line breaks as LF. Throws AppError "media-type", "too-large" or "malformed". */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  checkBodyHeaders(request, [FORM], FORM_BYTES);
   const form = new URLSearchParams();
-  for (const [name, value] of new URLSearchParams(text)) {
-    const plain = value.replace(/\r\n?/g, "\n");
-    if (NOT_TEXT.test(plain))
-      throw new AppError("malformed", "TEXT", {
-        zh: "内容含有无法显示的字符，请删除后再提交",
-        en: "the text holds characters that cannot be shown; please remove them",
-      });
-    form.append(name, plain);
+  for (const [name, value] of new URLSearchParams(await readText(request, FORM_BYTES))) {
+    if (!isStorable(value) || CONTROL.test(value)) throw notText();
+    form.append(name, value.replace(/\r\n?/g, "\n"));
   }
   return form;
 }
 
-async function boundedText(request: Request, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new AppError("too-large", "TOO_LARGE", { zh: "提交的内容太长", en: "that is too long" });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+function notText(): AppError {
+  return new AppError("malformed", "CHARACTER", {
+    zh: "内容含有无法保存的字符，请删除后再提交",
+    en: "the text holds characters that cannot be kept; please remove them",
+  });
 }
 
-/** The issues of a zod check as faults, under the name of the field that each path stands for. */
-export function faultsOf(
-  issues: readonly { path: PropertyKey[]; message: string }[],
-  fieldOf: (path: string) => string = (path) => path,
-): Faults {
+/** Input errors as faults, each under the field of the form that its pointer stands for. */
+export function faultsOf(errors: InputError[], fieldOf: (path: string) => string): Faults {
   const faults: Faults = {};
-  for (const issue of issues) {
-    const field = fieldOf(issue.path.map(String).join("."));
-    faults[field] ??= readFault(issue.message)?.detail ?? { zh: "请检查此项", en: "please check this" };
-  }
+  for (const error of errors) faults[fieldOf(error.pointer.slice(1))] ??= error.detail;
   return faults;
 }
 

@@ -5,7 +5,8 @@ import type { Head } from "./layout.ts";
 export type Page = {
   head: Head;
   main: Html;
-  status?: 404 | 409 | 410 | 413 | 422 | 429 | 500 | 503;
+  /** 200 when absent. */
+  status?: number;
   /** When the newest thing on it changed. */
   changedAt?: string | undefined;
   datedExactly?: boolean;

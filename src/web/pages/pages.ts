@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
+import { problemHeaders, STATUS_OF } from "#src/web/problem.ts";
 import { announcementPage } from "./announcement.ts";
 import { errorPage } from "./error-page.ts";
 import { readForm } from "./form.ts";
@@ -10,6 +11,8 @@ import { layout } from "./layout.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import type { Page } from "./page.ts";
 import { receiptForm, receiptStatus } from "./receipt.ts";
+import { reportPage } from "./report.ts";
+import { reportsPage } from "./reports.ts";
 import { sendIn, sendInPage } from "./send-in.ts";
 import { SITE, type Site } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
@@ -57,6 +60,14 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       page((view, c, query) => tagPage(deps, view, c.req.param("tag") ?? "", query)),
     )
     .get(
+      "/annual-reports",
+      page((view, _, query) => reportsPage(deps, view, query)),
+    )
+    .get(
+      "/annual-reports/:id",
+      page((view, c, query) => reportPage(deps, view, c.req.param("id") ?? "", query.get("revision"))),
+    )
+    .get(
       "/subscribe",
       page((view) => subscribePage(deps, view)),
     )
@@ -90,25 +101,14 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     const known = error instanceof AppError ? error : undefined;
     if (!known) deps.log.error("page.fault", { name: error.name, message: error.message });
     const view = see(c.req.raw);
-    return answer(
-      c.req.raw,
-      view,
-      errorPage(
-        view,
-        known
-          ? (({ "not-found": 404, "too-many": 429, unavailable: 503, "too-large": 413 } as Record<string, number>)[
-              known.kind
-            ] ?? 422)
-          : 500,
-        known,
-      ),
-    );
+    const page = errorPage(view, known ? STATUS_OF[known.kind] : 500, known);
+    return answer(c.req.raw, view, page, known ? problemHeaders(known) : {});
   });
   return app;
 }
 
-function answer(request: Request, view: View, page: Page): Response {
-  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language" };
+function answer(request: Request, view: View, page: Page, more: Record<string, string> = {}): Response {
+  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language", ...more };
   if (page.personal) headers["referrer-policy"] = "no-referrer";
   return conditional(request, {
     body: layout(view, page.head, page.main),

@@ -2,7 +2,9 @@ import { shownAmount } from "#src/domain/annual-reports/amount.ts";
 import { stateOf } from "#src/domain/annual-reports/declared.ts";
 import type { Fields } from "#src/domain/annual-reports/fields.ts";
 import { figuresIn } from "#src/domain/annual-reports/figures.ts";
+import { LABELS } from "#src/domain/annual-reports/labels.ts";
 import { sectionsOf } from "#src/domain/annual-reports/sections.ts";
+import type { Text } from "#src/text.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { View } from "./view.ts";
 
@@ -50,12 +52,9 @@ function donations(list: Exclude<Fields["donations"], string | null>): Html {
 
 /** Rewards, litigation and complaints are three statements in one box of the portal's form: one 无 when all three say so. */
 function standing(view: View, fields: Fields): Html {
-  const { t } = view;
-  const parts: [string, Fields["litigation"]][] = [
-    [t("绩效和受奖惩", "Performance, rewards and sanctions"), fields.rewardsSanctions],
-    [t("诉讼", "Litigation"), fields.litigation],
-    [t("投诉", "Complaints"), fields.complaints],
-  ];
+  const parts = (["rewardsSanctions", "litigation", "complaints"] as const).map(
+    (name) => [view.say(LABELS[name]), fields[name]] as const,
+  );
   if (parts.every(([, value]) => stateOf(value) === "none_declared")) return declared(view, "none_declared", String);
   return html`<dl class="pairs">${parts.map(
     ([name, value]) => html`<dt>${name}</dt><dd>${declared(view, value, (text) => text)}</dd>`,
@@ -66,42 +65,32 @@ function standing(view: View, fields: Fields): Html {
 export function reportTable(view: View, fields: Fields): Html {
   const { t } = view;
   const text = (value: string) => value;
-  const rows: [zh: string, en: string, Html][] = [
-    ["单位名称", "Institution", declared(view, fields.institutionName, text)],
-    ["宗旨和业务范围", "Purpose and scope", declared(view, fields.purposeAndScope, text)],
-    ["住所", "Registered address", declared(view, fields.registeredAddress, text)],
-    ["法定代表人", "Legal representative", declared(view, fields.legalRepresentative, text)],
-    ["开办资金", "Registered capital", declared(view, fields.registeredCapital, amount)],
-    ["经费来源", "Source of funds", declared(view, fields.fundingSource, text)],
-    ["举办单位", "Sponsoring unit", declared(view, fields.sponsoringUnit, text)],
+  const rows: [label: Text, value: Html][] = [
+    [LABELS.institutionName, declared(view, fields.institutionName, text)],
+    [LABELS.purposeAndScope, declared(view, fields.purposeAndScope, text)],
+    [LABELS.registeredAddress, declared(view, fields.registeredAddress, text)],
+    [LABELS.legalRepresentative, declared(view, fields.legalRepresentative, text)],
+    [LABELS.registeredCapital, declared(view, fields.registeredCapital, amount)],
+    [LABELS.fundingSource, declared(view, fields.fundingSource, text)],
+    [LABELS.sponsoringUnit, declared(view, fields.sponsoringUnit, text)],
     [
-      "资产损益情况",
-      "Net assets",
+      { zh: "资产损益情况", en: "Net assets" },
       html`<dl class="pairs"><dt>${t("年初数", "Opening")}</dt><dd>${declared(view, fields.netAssetsOpening, amount)}</dd><dt>${t("年末数", "Closing")}</dt><dd>${declared(view, fields.netAssetsClosing, amount)}</dd></dl>`,
     ],
-    ["网上名称", "Name on the net", declared(view, fields.onlineName, (names) => names.join("、"))],
-    ["从业人数", "Staff", declared(view, fields.headcount, (count) => html`<span class="num">${count}</span>`)],
+    [LABELS.onlineName, declared(view, fields.onlineName, (names) => names.join("、"))],
+    [LABELS.headcount, declared(view, fields.headcount, (count) => html`<span class="num">${count}</span>`)],
+    [LABELS.changeRegistrationCompliance, declared(view, fields.changeRegistrationCompliance, text)],
+    [LABELS.activities, declared(view, fields.activities, narrative)],
+    [LABELS.qualifications, declared(view, fields.qualifications, qualifications)],
     [
-      "对《条例》和实施细则有关变更登记规定的执行情况",
-      "Keeping the rules on changes of registration",
-      declared(view, fields.changeRegistrationCompliance, text),
-    ],
-    ["开展业务活动情况", "Activities of the year", declared(view, fields.activities, narrative)],
-    [
-      "相关资质认可或执业许可证明文件及有效期",
-      "Qualifications and licences, with validity",
-      declared(view, fields.qualifications, qualifications),
-    ],
-    [
-      "绩效和受奖惩及诉讼投诉情况",
-      "Performance, rewards and sanctions, litigation, complaints",
+      { zh: "绩效和受奖惩及诉讼投诉情况", en: "Performance, rewards and sanctions, litigation, complaints" },
       standing(view, fields),
     ],
-    ["接收捐赠资助及使用情况", "Donations and their use", declared(view, fields.donations, donations)],
+    [LABELS.donations, declared(view, fields.donations, donations)],
   ];
   return html`<table class="table stack"><caption>${t("共15项，由单位填报，举办单位审核，登记管理机关公示。", "15 items, stated by the unit, reviewed by its sponsor, published by the registrar.")}</caption><tbody>${rows.map(
-    ([zh, en, value], i) =>
-      html`<tr><th scope="row"><span class="num">${i + 1}</span>${t(zh, en)}</th><td>${value}</td></tr>`,
+    ([label, value], i) =>
+      html`<tr><th scope="row"><span class="num">${i + 1}</span>${view.say(label)}</th><td>${value}</td></tr>`,
   )}</tbody></table>`;
 }
 

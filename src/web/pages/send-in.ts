@@ -2,6 +2,7 @@ import { CASE_TYPES, type CaseType, NewCase } from "#src/domain/cases/case.ts";
 import { type Submitted, submit } from "#src/domain/cases/submit.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { checked } from "#src/web/input.ts";
 import { date } from "./dates.ts";
 import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.ts";
 import { html } from "./html.ts";
@@ -116,8 +117,8 @@ function caseOf(form: URLSearchParams): unknown {
 
 function fieldOf(path: string): string {
   if (path.startsWith("urls")) return "urls";
-  if (path === "contact.noticeVersion") return "consent";
-  return path.replace(/^contact\./, "");
+  if (path === "contact/noticeVersion") return "consent";
+  return path === "contact" ? "phone" : path.replace(/^contact\//, "");
 }
 
 /** The receipt, or the form again with what is wrong. */
@@ -126,14 +127,11 @@ export async function sendIn(
   view: View,
   form: URLSearchParams,
 ): Promise<Page> {
-  const parsed = NewCase.safeParse(caseOf(form));
-  if (!parsed.success) return sendInPage(view, form, faultsOf(parsed.error.issues, fieldOf));
   try {
-    return receiptPage(view, await submit(deps, parsed.data));
+    return receiptPage(view, await submit(deps, checked(NewCase, caseOf(form))));
   } catch (error) {
     if (!(error instanceof AppError) || error.kind !== "invalid") throw error;
-    const faults = error.errors.map(({ pointer, detail }) => [fieldOf(pointer.slice(1).replaceAll("/", ".")), detail]);
-    return sendInPage(view, form, Object.fromEntries(faults));
+    return sendInPage(view, form, faultsOf(error.errors, fieldOf));
   }
 }
 

@@ -42,7 +42,8 @@ const none = z
 
 function listOf<Member extends z.ZodType>(member: Member, max: number) {
   const many = fault("LIST_TOO_LONG", `不得超过${max}项`, `at most ${max} entries`);
-  return z.union([none, z.array(member).min(1, blank).max(max, many)], { error: blank });
+  const few = z.array(member).min(1, blank);
+  return z.union([none, few.refine((list) => list.length <= max, many)], { error: blank });
 }
 
 const declaredText = z

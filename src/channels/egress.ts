@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
-import { buildConnector } from "undici";
+import type { buildConnector } from "undici";
 import type { Text } from "#src/text.ts";
 
 /**
@@ -11,8 +11,8 @@ import type { Text } from "#src/text.ts";
 export type Egress = {
   /** The normalised URL, or what is wrong with it. Never tells whether a name or a port exists. */
   check(address: string): Promise<{ url: URL } | { fault: Fault }>;
-  /** An undici connector that reaches only checked addresses; fails with the code EGRESS_REFUSED on the others. */
-  connect: buildConnector.connector;
+  /** Builds a connector that reaches only checked addresses; it fails with the code EGRESS_REFUSED on the others. */
+  connector(build: typeof buildConnector): buildConnector.connector;
 };
 
 export type Fault = { code: string; detail: Text };
@@ -49,7 +49,9 @@ const METADATA_ADDRESSES = new Set(["168.63.129.16"]);
 
 /** `allow`: the CIDRs of GAOSHI_EGRESS_ALLOW; a wrong one throws. `resolve` answers every address of a name. */
 export function makeEgress(allow: string[], resolve: Resolve = systemResolve): Egress {
-  const exceptions = allow.map((cidr) => ipaddr.parseCIDR(cidr));
+  const exceptions = allow.map((cidr) =>
+    ipaddr.parseCIDR(isIP(cidr) === 0 ? cidr : `${cidr}/${isIP(cidr) === 4 ? 32 : 128}`),
+  );
   const excepted = (text: string): boolean => {
     const address = ipaddr.parse(text);
     return exceptions.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits));
@@ -65,7 +67,7 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
     return addresses;
   }
 
-  function connector(protocol: "https:" | "http:"): buildConnector.connector {
+  function connector(build: typeof buildConnector, protocol: "https:" | "http:"): buildConnector.connector {
     const guarded: LookupFunction = (host, options, callback) => {
       lookedUp(host, protocol).then(
         (addresses) => {
@@ -76,7 +78,7 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
         (error) => callback(error, ""),
       );
     };
-    const base = buildConnector({ lookup: guarded, timeout: CONNECT_MS, maxCachedSessions: SESSIONS, allowH2: false });
+    const base = build({ lookup: guarded, timeout: CONNECT_MS, maxCachedSessions: SESSIONS, allowH2: false });
     return (options, callback) => {
       if (isIP(options.hostname) !== 0 && !reachable(options.hostname, protocol)) {
         queueMicrotask(() => callback(refusal(), null));
@@ -85,7 +87,6 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
       base(options, callback);
     };
   }
-  const connectors = { "https:": connector("https:"), "http:": connector("http:") };
 
   return {
     async check(address) {
@@ -102,7 +103,11 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
       const answers = await resolve(host).catch(() => []);
       return answers.length > 0 && answers.every(excepted) ? { url } : { fault: FAULTS.scheme };
     },
-    connect: (options, callback) => connectors[options.protocol === "http:" ? "http:" : "https:"](options, callback),
+    connector(build) {
+      const secure = connector(build, "https:");
+      const plain = connector(build, "http:");
+      return (options, callback) => (options.protocol === "http:" ? plain : secure)(options, callback);
+    },
   };
 }
 

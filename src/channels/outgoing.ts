@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { EGRESS_REFUSED, type Egress } from "./egress.ts";
 
 /** A request to an address that passed `Egress.check`, or was stored after it did. */
@@ -22,7 +22,7 @@ export type Answer =
   | {
       kind: "answer";
       status: number;
-      headers: Record<string, string | string[] | undefined>;
+      headers: Headers;
       body: string;
       whole: boolean;
     }
@@ -44,18 +44,27 @@ const TICK_MS = 250;
  * one coarse clock for all total time-outs. Redirects are answers like any other; proxies of the environment are ignored.
  */
 export function makeOutgoing(
-  egress: Pick<Egress, "connect">,
+  egress: Pick<Egress, "connector">,
   seconds: OutgoingSeconds = { answer: 15, total: 20 },
 ): Outgoing {
-  const agent = new Agent({
-    connect: egress.connect,
-    allowH2: false,
-    headersTimeout: seconds.answer * 1000,
-    bodyTimeout: seconds.total * 1000,
-    maxHeaderSize: 16 * 1024,
-    keepAliveTimeout: 4000,
-    keepAliveMaxTimeout: 60_000,
-  });
+  let agent: Agent | undefined;
+  let loading: Promise<Agent> | undefined;
+
+  // undici takes a tenth of a second to load: only who sends pays for it.
+  async function load(): Promise<Agent> {
+    const undici = await import("undici");
+    agent = new undici.Agent({
+      connect: egress.connector(undici.buildConnector),
+      allowH2: false,
+      headersTimeout: seconds.answer * 1000,
+      bodyTimeout: seconds.total * 1000,
+      maxHeaderSize: 16 * 1024,
+      keepAliveTimeout: 4000,
+      keepAliveMaxTimeout: 60_000,
+    });
+    return agent;
+  }
+
   const lifetime = Math.ceil((seconds.total * 1000) / TICK_MS);
   // In the order of starting, and all with the same lifetime: the first one is always the next to end.
   const open = new Set<Exchange>();
@@ -66,7 +75,7 @@ export function makeOutgoing(
     tick++;
     for (const exchange of open) {
       if (exchange.endsAt > tick) break;
-      exchange.expire();
+      expire(exchange);
       open.delete(exchange);
     }
     if (open.size === 0 && clock !== undefined) {
@@ -75,92 +84,129 @@ export function makeOutgoing(
     }
   }
 
+  function sendBy(agent: Agent, request: OutgoingRequest): Promise<Answer> {
+    clock ??= setInterval(onTick, TICK_MS);
+    return new Promise((resolve) => {
+      const exchange = newExchange(request.reads, tick + lifetime, resolve, open);
+      open.add(exchange);
+      const slash = request.url.indexOf("/", 8);
+      agent.dispatch(
+        {
+          origin: request.url.slice(0, slash),
+          path: request.url.slice(slash),
+          method: request.method,
+          headers: request.headers,
+          body: request.body ?? null,
+        },
+        exchange,
+      );
+    });
+  }
+
   return {
     send(request) {
-      clock ??= setInterval(onTick, TICK_MS);
-      return new Promise((resolve) => {
-        const exchange = makeExchange(request.reads, tick + lifetime, resolve, () => open.delete(exchange));
-        open.add(exchange);
-        const slash = request.url.indexOf("/", 8);
-        agent.dispatch(
-          {
-            origin: request.url.slice(0, slash),
-            path: request.url.slice(slash),
-            method: request.method,
-            headers: request.headers,
-            body: request.body ?? null,
-          },
-          exchange,
-        );
-      });
+      if (agent !== undefined) return sendBy(agent, request);
+      loading ??= load();
+      return loading.then((loaded) => sendBy(loaded, request));
     },
     async close() {
       if (clock !== undefined) clearInterval(clock);
       clock = undefined;
-      await agent.destroy();
+      await agent?.destroy();
     },
   };
 }
 
-type Exchange = Dispatcher.DispatchHandler & { endsAt: number; expire(): void };
+type Headers = Record<string, string | string[] | undefined>;
 
-function makeExchange(reads: boolean, endsAt: number, answer: (answer: Answer) => void, ended: () => void): Exchange {
-  let controller: Dispatcher.DispatchController | undefined;
-  let sent = false;
-  let over = false;
-  let status = 0;
-  let headers: Record<string, string | string[] | undefined> = {};
-  let size = 0;
-  const chunks: Buffer[] = [];
-  const settle = (result: Answer) => {
-    if (over) return;
-    over = true;
-    answer(result);
-  };
-  const answered = (whole: boolean): Answer => ({
-    kind: "answer",
-    status,
-    headers,
-    body: chunks.length === 0 ? "" : Buffer.concat(chunks).toString("utf8"),
-    whole,
-  });
-  const failed = (error: Error | undefined): Answer => {
-    if (status !== 0) return answered(false);
-    const code = error === undefined ? "time-out" : String((error as Error & { code?: unknown }).code);
-    if (!sent) return { kind: "unreachable", refused: code === EGRESS_REFUSED };
-    return { kind: "silent", detail: /time-?out/i.test(code) ? "time-out" : "broken" };
-  };
+type Exchange = Dispatcher.DispatchHandler & {
+  reads: boolean;
+  endsAt: number;
+  open: Set<Exchange>;
+  answer: ((answer: Answer) => void) | undefined;
+  controller: Dispatcher.DispatchController | undefined;
+  sent: boolean;
+  status: number;
+  headers: Headers;
+  size: number;
+  chunks: Buffer[] | undefined;
+};
+
+// Shared functions on a plain object: a closure per handler and push would be a fifth of a push's garbage.
+function newExchange(reads: boolean, endsAt: number, answer: (answer: Answer) => void, open: Set<Exchange>): Exchange {
   return {
+    reads,
     endsAt,
-    expire() {
-      settle(failed(undefined));
-      controller?.abort(new Error("out of time"));
-    },
-    onRequestStart(started) {
-      controller = started;
-      sent = true;
-      if (over) started.abort(new Error("out of time"));
-    },
-    onResponseStart(_controller, statusCode, received) {
-      if (statusCode < 200) return;
-      status = statusCode;
-      headers = received;
-      if (!reads) settle(answered(true));
-    },
-    onResponseData(started, chunk) {
-      size += chunk.length;
-      if (size > MAX_BODY) {
-        settle(answered(false));
-        started.abort(new Error("answer too long"));
-      } else if (reads) chunks.push(chunk);
-    },
-    onResponseEnd() {
-      settle(answered(true));
-      ended();
-    },
-    onResponseError(_controller, error) {
-      settle(failed(error));
-      ended();
-    },
+    open,
+    answer,
+    controller: undefined,
+    sent: false,
+    status: 0,
+    headers: NO_HEADERS,
+    size: 0,
+    chunks: undefined,
+    onRequestStart,
+    onResponseStart,
+    onResponseData,
+    onResponseEnd,
+    onResponseError,
   };
+}
+
+const NO_HEADERS: Headers = {};
+
+function settle(exchange: Exchange, answer: Answer) {
+  exchange.answer?.(answer);
+  exchange.answer = undefined;
+}
+
+function answered({ status, headers, chunks }: Exchange, whole: boolean): Answer {
+  const body = chunks === undefined ? "" : Buffer.concat(chunks).toString("utf8");
+  return { kind: "answer", status, headers, body, whole };
+}
+
+function failed(exchange: Exchange, code: string): Answer {
+  if (exchange.status !== 0) return answered(exchange, false);
+  if (!exchange.sent) return { kind: "unreachable", refused: code === EGRESS_REFUSED };
+  return { kind: "silent", detail: /time-?out/i.test(code) ? "time-out" : "broken" };
+}
+
+function expire(exchange: Exchange) {
+  settle(exchange, failed(exchange, "time-out"));
+  exchange.controller?.abort(new Error("out of time"));
+}
+
+function onRequestStart(this: Exchange, controller: Dispatcher.DispatchController) {
+  this.controller = controller;
+  this.sent = true;
+  if (this.answer === undefined) controller.abort(new Error("out of time"));
+}
+
+function onResponseStart(this: Exchange, _controller: Dispatcher.DispatchController, status: number, headers: Headers) {
+  if (status < 200) return;
+  this.status = status;
+  this.headers = headers;
+  if (!this.reads) settle(this, answered(this, true));
+}
+
+function onResponseData(this: Exchange, controller: Dispatcher.DispatchController, chunk: Buffer) {
+  this.size += chunk.length;
+  if (this.size > MAX_BODY) {
+    settle(this, answered(this, false));
+    controller.abort(new Error("answer too long"));
+    return;
+  }
+  if (!this.reads) return;
+  this.chunks ??= [];
+  this.chunks.push(chunk);
+}
+
+function onResponseEnd(this: Exchange) {
+  settle(this, answered(this, true));
+  this.open.delete(this);
+}
+
+function onResponseError(this: Exchange, _controller: Dispatcher.DispatchController, error: Error) {
+  settle(this, failed(this, String((error as Error & { code?: unknown }).code)));
+  this.open.delete(this);
 }

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { Agent, request } from "undici";
+import { Agent, buildConnector, request } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { EGRESS_REFUSED, isPublic, makeEgress } from "#src/channels/egress.ts";
 import { startWebhookSink } from "#tests/receivers/webhook-sink.ts";
@@ -183,6 +183,11 @@ describe("what GAOSHI_EGRESS_ALLOW names", () => {
     expect(await verdict("http://nowhere.county.gov.cn/", own)).toBe("ADDRESS_SCHEME");
   });
 
+  test("may be a single address", async () => {
+    expect(await verdict("http://127.0.0.9/", makeEgress(["127.0.0.9", "::1"]))).toBe("http://127.0.0.9/");
+    expect(await verdict("http://127.0.0.8/", makeEgress(["127.0.0.9", "::1"]))).toBe("ADDRESS_HOST");
+  });
+
   test("a wrong entry stops the start", () => {
     expect(() => makeEgress(["10.0.0.0/33"])).toThrow();
     expect(() => makeEgress(["private"])).toThrow();
@@ -197,7 +202,7 @@ describe("at the connection", async () => {
   async function reach(url: string, allow: string[], answers: string[][]): Promise<string> {
     let asked = 0;
     const egress = makeEgress(allow, async () => answers[asked++] ?? []);
-    const agent = new Agent({ connect: egress.connect });
+    const agent = new Agent({ connect: egress.connector(buildConnector) });
     try {
       const answer = await request(url, { dispatcher: agent, method: "POST", body: "x" });
       await answer.body.dump();

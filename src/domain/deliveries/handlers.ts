@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import { askEndpoint } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { askEndpoint, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
-import type { Table } from "#src/platform/table.ts";
+import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import { fanOut } from "./fan-out.ts";
 import { ChannelMessage, RangeMessage } from "./message.ts";
@@ -26,6 +26,8 @@ export type DeliveryDeps = {
 export type DeliveryHandlers = {
   /** For a revision that the change feed tells of. */
   planFanout(revision: Revision): Promise<void>;
+  /** For a subscription's item that the change feed tells of: its endpoint is asked. */
+  askSubscription(item: Item): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
   /** Every minute. */
@@ -42,6 +44,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   };
   return {
     planFanout: (revision) => planFanout(deps, revision),
+    askSubscription: (item) => queueQuestion(deps, item),
     fanout: each(deps.log, ({ body }) => {
       const message = RangeMessage.parse(body);
       return insist(() => fanOut(deps, message));

@@ -217,9 +217,9 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     if (!target) return;
     const origin = originOf(target.address);
     const wait = gate.enter(origin);
-    if (wait) await wait;
+    if (wait !== undefined) await wait;
     try {
-      if (wait && keptBack(work, job, inDoubt)) return;
+      if (wait !== undefined && keptBack(work, job, inDoubt)) return;
       if (!mayStart(work)) return;
       if (once) {
         ledger.note(job.member, "i");

@@ -1,6 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { randomSecret, sha256 } from "#src/ids.ts";
+import type { Log } from "#src/log.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import type { AddressedChannel, AddressedChannels } from "./channel.ts";
+import { confirm } from "./confirm.ts";
+import { endpointItem, findEndpoint, findSubscription, parseSubscription } from "./store.ts";
+import { PENDING_SECONDS } from "./subscribe.ts";
+import type { Subscription } from "./subscription.ts";
 
-export async function askEndpoint(
-  _deps: { table: Table; channel: unknown },
-  _message: { subscriptionId: string },
-): Promise<void> {}
+export type AskDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  now: () => Date;
+  log: Log;
+  channel: AddressedChannel;
+};
+
+// A machine answers the challenge at once; people get a code, and must not be flooded with codes they did not ask for.
+const ECHOES = new Set(["webhook"]);
+const CODE_GAP_MS = 600_000;
+const CODES_A_DAY = 3;
+const DAY_MS = 86_400_000;
+const AGAIN_SECONDS = [10, 60];
+const CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** Queues the question whether the endpoint of a subscription wants it; told by the change feed. */
+export async function queueQuestion(
+  deps: { channels: AddressedChannels; queue: (name: QueueName) => Queue },
+  item: Parameters<typeof parseSubscription>[0],
+): Promise<void> {
+  const { id, channel, status } = parseSubscription(item);
+  const found = Object.hasOwn(deps.channels, channel) ? deps.channels[channel] : undefined;
+  if (!found || status !== "pending") return;
+  await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0 } }]);
+}
+
+/** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about twice more. */
+export async function askEndpoint(deps: AskDeps, message: { subscriptionId: string; tries: number }): Promise<void> {
+  const { channel } = deps;
+  const pending = await findSubscription(deps.table, message.subscriptionId);
+  if (pending?.status !== "pending") return;
+  if (!ECHOES.has(channel.name) && !(await mayAsk(deps, pending))) return;
+  const challenge = ECHOES.has(channel.name) ? randomSecret(192) : newCode();
+  const asked = await rememberChallenge(deps, pending, challenge);
+  if (!asked) return;
+  const { endpoint, address, language, secrets, id } = asked;
+  const outcome = await channel
+    .confirm({ endpoint, address, language, secrets, matched: [] }, challenge, id)
+    .catch((error: unknown) => {
+      deps.log.warn("confirm-failed", { channel: channel.name, subscription: id, detail: String(error).slice(0, 200) });
+      return "refused" as const;
+    });
+  if (outcome === "confirmed") await confirm(deps, asked);
+  const again = AGAIN_SECONDS[message.tries];
+  if (outcome !== "refused" || again === undefined) return;
+  const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
+  await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
+}
+
+/** At most one code in ten minutes and three a day to one address; counted before it is sent. */
+async function mayAsk(deps: AskDeps, { endpoint, channel, address }: Subscription): Promise<boolean> {
+  for (;;) {
+    const now = deps.now().getTime();
+    const known = await findEndpoint(deps.table, endpoint);
+    const asked = (known?.asked ?? []).filter((at) => now - Date.parse(at) < DAY_MS);
+    const last = asked.at(-1);
+    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < CODE_GAP_MS)) return false;
+    const value = {
+      channel,
+      address,
+      asked: [...asked, new Date(now).toISOString()],
+      version: (known?.version ?? 0) + 1,
+    };
+    const put = endpointItem(endpoint, value, Math.floor(now / 1000) + PENDING_SECONDS);
+    const written = await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
+    if (written.ok) return true;
+  }
+}
+
+async function rememberChallenge(
+  deps: AskDeps,
+  pending: Subscription,
+  challenge: string,
+): Promise<Subscription | undefined> {
+  const item = await deps.table.get(keys.subscription(pending.id));
+  if (item?.version !== pending.version) return undefined;
+  const { feed: _, ...kept } = item;
+  const put = { ...kept, challengeHash: sha256(challenge), wrongCodes: 0, version: pending.version + 1 };
+  const written = await deps.table.write([{ put, if: { version: pending.version } }]);
+  return written.ok ? parseSubscription(put) : undefined;
+}
+
+function newCode(): string {
+  let code = "";
+  for (const byte of randomBytes(8)) code += CODE_LETTERS.charAt(byte % CODE_LETTERS.length);
+  return code;
+}

@@ -1,0 +1,166 @@
+import type { z } from "zod";
+import { AppError, readFault } from "#src/errors.ts";
+import { derivedId } from "#src/ids.ts";
+import type { Log } from "#src/log.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Item, Table } from "#src/platform/table.ts";
+import type { Text } from "#src/text.ts";
+import { type AddressedChannels, checkedAddress } from "./channel.ts";
+import { endpointKey } from "./endpoint.ts";
+import { entryItems, presenceItems } from "./entry.ts";
+import { ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
+import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
+import { pendingItems } from "./subscribe.ts";
+import type { Subscription } from "./subscription.ts";
+import { canonicalTopics } from "./topic.ts";
+
+export type LineError = { line: number; code: string; detail: Text };
+export type ImportResult = { accepted: number; rejected: number; errors: LineError[] };
+
+export type ImportDeps = { table: Table; channels: AddressedChannels; now: () => Date; log: Log };
+
+const BATCH = 500;
+const LINE_LIMIT = 16_000;
+
+/**
+ * Takes in one subscription a line (NDJSON). A bad line is refused alone. The id is made of endpoint and topics, so the
+ * same line again changes nothing; whoever unsubscribed stays unsubscribed.
+ */
+export async function importSubscriptions(deps: ImportDeps, text: string, importedBy: string): Promise<ImportResult> {
+  const result: ImportResult = { accepted: 0, rejected: 0, errors: [] };
+  const lines = text.split("\n");
+  for (let from = 0; from < lines.length; from += BATCH)
+    await importBatch(deps, lines.slice(from, from + BATCH), { from, importedBy }, result);
+  deps.log.info("subscriptions-imported", { by: importedBy, accepted: result.accepted, rejected: result.rejected });
+  return result;
+}
+
+async function importBatch(
+  deps: ImportDeps,
+  lines: string[],
+  at: { from: number; importedBy: string },
+  result: ImportResult,
+): Promise<void> {
+  const batch: { line: number; subscription: Subscription }[] = [];
+  for (const [i, text] of lines.entries()) {
+    if (text.trim() === "") continue;
+    const line = at.from + i + 1;
+    try {
+      batch.push({ line, subscription: await readLine(deps, text, at.importedBy) });
+    } catch (error) {
+      refuse(result, { line, ...reasonOf(error) });
+    }
+  }
+  const known = await deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id)));
+  const fresh = new Map<string, Subscription>();
+  for (const [i, { line, subscription }] of batch.entries()) {
+    const before = known[i] && parseSubscription(known[i]);
+    if (before?.endedBecause === "unsubscribed") refuse(result, { line, ...UNSUBSCRIBED });
+    else {
+      result.accepted++;
+      if (replaces(subscription, before))
+        fresh.set(subscription.id, { ...subscription, version: (before?.version ?? 0) + 1 });
+    }
+  }
+  await store(deps, [...fresh.values()]);
+}
+
+/** What is there already stays as it is, unless this line turns on what was not. */
+function replaces(next: Subscription, before: Subscription | undefined): boolean {
+  if (!before) return true;
+  return before.status !== "confirmed" && next.status === "confirmed";
+}
+
+async function store(deps: ImportDeps, subscriptions: Subscription[]): Promise<void> {
+  const now = deps.now();
+  const presence = new Map<string, Item>();
+  const items: Item[] = [];
+  const confirmed: Subscription[] = [];
+  for (const subscription of subscriptions) {
+    if (subscription.status === "pending") items.push(...pendingItems(subscription, now));
+    else {
+      confirmed.push(subscription);
+      for (const item of presenceItems(subscription)) presence.set(item.pk + item.sk, item);
+      items.push(subscriptionItem(subscription), pointerItem(subscription), ...entryItems(subscription));
+    }
+  }
+  await deps.table.putAll([...presence.values()]);
+  await forgetEnds(deps, confirmed);
+  await deps.table.putAll(items);
+}
+
+/** An address that had ended is wanted again. */
+async function forgetEnds(deps: ImportDeps, subscriptions: Subscription[]): Promise<void> {
+  const marks = [...new Set(subscriptions.map(({ endpoint }) => endpoint))].map((endpoint) => keys.ended(endpoint));
+  for (const item of await deps.table.getMany(marks))
+    if (item && EndpointMark.parse(item).state === "ended")
+      await deps.table.write([{ remove: { pk: item.pk, sk: item.sk } }]);
+}
+
+async function readLine(deps: ImportDeps, text: string, importedBy: string): Promise<Subscription> {
+  if (text.length > LINE_LIMIT)
+    throw refusal("LINE_LENGTH", "一行不得超过16000个字符", "a line has at most 16,000 characters");
+  const { endpoint, confirmed, basis, ...wishes } = parsed(json(text));
+  const address = await checkedAddress(deps.channels, endpoint.channel, endpoint.address);
+  const now = deps.now().toISOString();
+  return {
+    ...wishes,
+    id: derivedId("sub", "import", endpoint.channel, address, canonicalTopics(wishes.topics)),
+    channel: endpoint.channel,
+    address,
+    endpoint: endpointKey(endpoint.channel, address),
+    status: confirmed ? "confirmed" : "pending",
+    secrets: [(endpoint.secret && plainSecret(endpoint.secret)) ?? newSecret()],
+    requestedAt: now,
+    ...(confirmed ? { confirmedAt: now } : {}),
+    ...(basis === undefined ? {} : { basis }),
+    importedBy,
+    version: 1,
+  };
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refusal("JSON", "该行不是有效的 JSON", "the line is not JSON");
+  }
+}
+
+function parsed(value: unknown): ImportedSubscription {
+  const read = ImportedSubscription.safeParse(value);
+  if (read.success) return read.data;
+  throw refusalOf(read.error);
+}
+
+function refusalOf(error: z.ZodError): AppError {
+  const issue = error.issues[0];
+  const known = readFault(issue?.message ?? "");
+  const at = `/${issue?.path.join("/") ?? ""}`;
+  if (known) return new AppError("invalid", known.code, known.detail);
+  if (issue?.code === "unrecognized_keys") {
+    const names = issue.keys.join(", ").slice(0, 100);
+    return refusal("UNKNOWN_KEY", `不认识的字段：${names}`, `unknown keys: ${names}`);
+  }
+  return refusal("INVALID", `${at} 的值不正确`, `the value at ${at} is not right`);
+}
+
+function refusal(code: string, zh: string, en: string): AppError {
+  return new AppError("invalid", code, { zh, en });
+}
+
+const UNSUBSCRIBED = {
+  code: "UNSUBSCRIBED",
+  detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
+};
+
+function reasonOf(error: unknown): { code: string; detail: Text } {
+  if (!(error instanceof AppError) || error.kind === "unavailable") throw error;
+  const first = error.errors[0];
+  return first ? { code: first.code, detail: first.detail } : { code: error.code, detail: error.detail };
+}
+
+function refuse(result: ImportResult, error: LineError): void {
+  result.rejected++;
+  result.errors.push(error);
+}

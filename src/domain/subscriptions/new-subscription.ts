@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { fault } from "#src/errors.ts";
+import { randomSecret } from "#src/ids.ts";
+import { Frequency, QuietHours } from "./subscription.ts";
+import { PublicTopics, Topics } from "./topic.ts";
+
+const SECRET_RULE = fault(
+  "SECRET",
+  "密钥应为24至64字节的 base64（可带 whsec_ 前缀）",
+  "a secret is base64 of 24 to 64 bytes, with or without whsec_ before it",
+);
+
+/** The bytes of a Standard Webhooks secret as base64 without prefix; undefined when it is not one. */
+export function plainSecret(text: string): string | undefined {
+  const base64 = text.startsWith("whsec_") ? text.slice(6) : text;
+  if (!/^[A-Za-z0-9+/]{32,88}={0,2}$/.test(base64)) return undefined;
+  const bytes = Buffer.from(base64, "base64");
+  return bytes.length >= 24 && bytes.length <= 64 ? bytes.toString("base64") : undefined;
+}
+
+export function newSecret(): string {
+  return Buffer.from(randomSecret(256), "base64url").toString("base64");
+}
+
+const Secret = z
+  .string()
+  .max(100)
+  .refine((text) => plainSecret(text) !== undefined, SECRET_RULE);
+
+export const NewEndpoint = z.strictObject({
+  channel: z.string().min(1).max(32),
+  address: z.string().trim().min(1).max(2048),
+  secret: Secret.exactOptional(),
+});
+export type NewEndpoint = z.infer<typeof NewEndpoint>;
+
+const wishes = {
+  frequency: Frequency.default("now"),
+  quietHours: QuietHours.exactOptional(),
+  language: z.enum(["zh-CN", "en"]).default("zh-CN"),
+};
+
+export const NewSubscription = z.strictObject({ endpoint: NewEndpoint, topics: PublicTopics, ...wishes });
+export type NewSubscription = z.infer<typeof NewSubscription>;
+
+/** One line of an import. It is confirmed without asking the endpoint only on a named basis. */
+export const ImportedSubscription = z
+  .strictObject({
+    endpoint: NewEndpoint,
+    topics: Topics,
+    ...wishes,
+    confirmed: z.boolean().default(false),
+    basis: z.string().trim().min(2).max(500).exactOptional(),
+  })
+  .refine(({ confirmed, basis }) => !confirmed || basis !== undefined, {
+    path: ["basis"],
+    error: fault("BASIS_REQUIRED", "直接确认须写明依据", "confirming without asking needs a basis"),
+  });
+export type ImportedSubscription = z.infer<typeof ImportedSubscription>;
+
+export const SubscriptionChange = z.strictObject({
+  endpoint: NewEndpoint.partial().exactOptional(),
+  topics: PublicTopics.exactOptional(),
+  frequency: Frequency.exactOptional(),
+  quietHours: QuietHours.nullable().exactOptional(),
+  language: z.enum(["zh-CN", "en"]).exactOptional(),
+});
+export type SubscriptionChange = z.infer<typeof SubscriptionChange>;

@@ -1,0 +1,20 @@
+import { AppError } from "#src/errors.ts";
+import type { Table } from "#src/platform/table.ts";
+import { isLast } from "./change.ts";
+import { endedWrite, stopWrites } from "./end-endpoint.ts";
+import { findSubscription } from "./store.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Ends a subscription. From the answer on no push to its endpoint begins, if nothing else is confirmed there. */
+export async function unsubscribe(deps: { table: Table; now: () => Date }, known: Subscription): Promise<void> {
+  const now = deps.now();
+  let current: Subscription | undefined = known;
+  for (let tries = 0; tries < 10 && current && current.status !== "ended"; tries++) {
+    const writes = stopWrites(current, "ended", "unsubscribed", now);
+    if (await isLast(deps, current)) writes.push(endedWrite(current.endpoint, now));
+    if ((await deps.table.write(writes)).ok) return;
+    current = await findSubscription(deps.table, known.id);
+  }
+  if (current && current.status !== "ended")
+    throw new AppError("unavailable", "BUSY", { zh: "请稍后再试", en: "try again in a moment" });
+}

@@ -1,0 +1,260 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { QUEUES } from "#src/platform/queue.ts";
+import { TABLE } from "#tests/contracts/aws-servers.ts";
+
+type Json = Record<string, unknown>;
+type Resource = { Type: string; Properties: Json };
+type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
+type FunctionSpec = {
+  handler: string;
+  role: string;
+  timeout: number;
+  environment?: Json;
+  package: { patterns: string[] };
+  events: Record<string, Json>[];
+};
+
+/** serverless.yml and infra/*.yml as osls resolves them. */
+let service: {
+  provider: Json & { environment: Json };
+  functions: Record<string, FunctionSpec>;
+  resources: { Resources: Record<string, Resource> };
+};
+
+beforeAll(() => {
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["node_modules/osls/bin/serverless.js", "print", "--format", "json"],
+    { encoding: "utf8", env: { ...process.env, SLS_TELEMETRY_DISABLED: "1" }, maxBuffer: 10_000_000 },
+  );
+  expect(stdout, stderr).toMatch(/^\{/);
+  service = JSON.parse(stdout) as typeof service;
+}, 120_000);
+
+const resource = (name: string): Json => {
+  const found = service.resources.Resources[name];
+  expect(found, name).toBeDefined();
+  return found?.Properties ?? {};
+};
+const attribute = (name: string, of: string) => ({ "Fn::GetAtt": [name, of] });
+const pascal = (name: string) => name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase());
+
+function statements(properties: Json): Statement[] {
+  const policies = (properties["Policies"] ?? []) as { PolicyDocument: { Statement: Statement[] } }[];
+  return policies.flatMap((policy) => policy.PolicyDocument.Statement);
+}
+
+/** What a statement allows too much: any action, any resource, or a star anywhere but in a last place of its own. */
+function tooWide({ Effect, Action, Resource }: Statement): string[] {
+  if (Effect !== "Allow") return [];
+  const resources = (Array.isArray(Resource) ? Resource : [Resource]).map((one) => JSON.stringify(one));
+  return [
+    ...[Action].flat().filter((action) => action.includes("*")),
+    ...resources.filter((one) => one.replace(/(log-stream:|\.Arn\}\/(bot\/)?)\*"/, '$1"').includes("*")),
+  ];
+}
+
+/** Services that a function's role may use, as `dynamodb`, `sqs`, … */
+function allowed(name: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { Action } of statements(resource(`${pascal(name)}Role`)))
+    for (const action of [Action].flat()) {
+      const [of = "", call = ""] = action.split(":");
+      found.set(of, [...(found.get(of) ?? []), call]);
+    }
+  return found;
+}
+
+describe("functions", () => {
+  it("are the same set in functions/ and in serverless.yml, each bundled and packed alone", () => {
+    const files = readdirSync("functions").map((file) => basename(file, ".ts"));
+    expect(Object.keys(service.functions).sort()).toEqual(files.sort());
+    for (const [name, { handler, package: packed }] of Object.entries(service.functions)) {
+      expect(handler).toBe(`dist/${name}/index.handler`);
+      expect(packed.patterns).toEqual([`dist/${name}/*.mjs`]);
+    }
+  });
+
+  it("run on Node 24 and arm64, keep their logs for a set time, and each has an alarm for its errors", () => {
+    expect(service.provider).toMatchObject({ runtime: "nodejs24.x", architecture: "arm64", logRetentionInDays: 90 });
+    for (const name of Object.keys(service.functions))
+      expect(resource(`${pascal(name)}ErrorsAlarm`)).toMatchObject({
+        MetricName: "Errors",
+        Dimensions: [{ Name: "FunctionName", Value: { Ref: `${pascal(name)}LambdaFunction` } }],
+        AlarmActions: [{ Ref: "AlarmTopic" }],
+      });
+  });
+
+  it("get names from their environment, never a value that is secret", () => {
+    for (const { environment = {} } of Object.values(service.functions))
+      for (const [name, value] of Object.entries({ ...service.provider.environment, ...environment })) {
+        expect(name).not.toMatch(/SECRET|TOKEN|PASSWORD|KEY/);
+        expect(typeof value, `${name} refers to a resource`).toBe("object");
+      }
+  });
+
+  it("are given the address of exactly those queues that their role may send to", () => {
+    for (const [name, { environment = {} }] of Object.entries(service.functions)) {
+      const given = Object.values(environment).map((value) => (value as { Ref: string }).Ref);
+      const sends = statements(resource(`${pascal(name)}Role`))
+        .filter(({ Action }) => [Action].flat().includes("sqs:SendMessage"))
+        .flatMap(({ Resource }) => [Resource].flat() as { "Fn::GetAtt": string[] }[])
+        .map((one) => one["Fn::GetAtt"][0] ?? "")
+        .filter((queue) => !queue.endsWith("DeadQueue"));
+      expect(sends.sort(), name).toEqual(given.sort());
+    }
+  });
+});
+
+describe("roles", () => {
+  it("belong to one function each", () => {
+    const roles = Object.entries(service.functions).map(([name, { role }]) => {
+      expect(role).toBe(`${pascal(name)}Role`);
+      return role;
+    });
+    expect(new Set(roles).size).toBe(roles.length);
+  });
+
+  it("allow no action and no resource by a star", () => {
+    const roles = Object.entries(service.resources.Resources).filter(([, { Type }]) => Type === "AWS::IAM::Role");
+    expect(roles.length).toBeGreaterThanOrEqual(7);
+    for (const [name, { Properties }] of roles) {
+      expect(statements(Properties).length, name).toBeGreaterThan(1);
+      expect(statements(Properties).flatMap(tooWide), name).toEqual([]);
+      expect(Properties["ManagedPolicyArns"], name).toBeUndefined();
+    }
+  });
+
+  it("would be caught with a star in them", () => {
+    const wide = (Action: string | string[], Resource: unknown) => tooWide({ Effect: "Allow", Action, Resource });
+    expect(wide("sqs:*", attribute("FanoutQueue", "Arn"))).toEqual(["sqs:*"]);
+    expect(wide(["s3:GetObject"], "*")).toEqual(['"*"']);
+    expect(wide("s3:GetObject", ["arn:aws:s3:::*/a"])).toHaveLength(1);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a CloudFormation Fn::Sub
+    expect(wide("s3:GetObject", { "Fn::Sub": "${Bucket.Arn}/*" })).toEqual([]);
+  });
+
+  it("keep workers away from what they do not need", () => {
+    for (const name of ["dispatch", "fanout", "deliver"]) expect(allowed(name).has("s3"), name).toBe(false);
+    for (const name of Object.keys(service.functions)) {
+      expect(allowed(name).get("dynamodb"), name).not.toContain("Scan");
+      expect(
+        allowed(name)
+          .get("dynamodb")
+          ?.filter((call) => /Table|Backup/.test(call)),
+      ).toEqual([]);
+      expect(allowed(name).get("sqs")?.includes("ReceiveMessage") ?? false, name).toBe(/fanout|deliver/.test(name));
+      expect(allowed(name).get("dynamodb")?.includes("GetRecords") ?? false, name).toBe(name === "dispatch");
+    }
+  });
+});
+
+describe("queues", () => {
+  it("are those of the product, with its figures, each with a dead-letter queue that keeps messages longer", () => {
+    for (const { name, visibilitySeconds, receives } of Object.values(QUEUES)) {
+      const queue = resource(`${pascal(name)}Queue`);
+      const dead = resource(`${pascal(name)}DeadQueue`);
+      expect(queue).toMatchObject({
+        QueueName: `gaoshi-prod-${name}`,
+        VisibilityTimeout: visibilitySeconds,
+        SqsManagedSseEnabled: true,
+        RedrivePolicy: { deadLetterTargetArn: attribute(`${pascal(name)}DeadQueue`, "Arn"), maxReceiveCount: receives },
+      });
+      expect(dead["SqsManagedSseEnabled"]).toBe(true);
+      expect(Number(dead["MessageRetentionPeriod"])).toBeGreaterThan(Number(queue["MessageRetentionPeriod"]));
+    }
+    const live = Object.entries(service.resources.Resources).filter(
+      ([name, { Type }]) => Type === "AWS::SQS::Queue" && !name.endsWith("DeadQueue"),
+    );
+    expect(live.length).toBe(Object.keys(QUEUES).length);
+  });
+
+  it("raise an alarm at the first dead letter, and when their oldest message waits too long", () => {
+    const dead = Object.keys(service.resources.Resources).filter((name) => name.endsWith("DeadQueue"));
+    expect(dead.length).toBe(Object.keys(QUEUES).length + 1);
+    for (const queue of dead)
+      expect(resource(`${queue}Alarm`)).toMatchObject({
+        MetricName: "ApproximateNumberOfMessagesVisible",
+        Dimensions: [{ Name: "QueueName", Value: attribute(queue, "QueueName") }],
+        Threshold: 1,
+        AlarmActions: [{ Ref: "AlarmTopic" }],
+      });
+    for (const name of Object.keys(QUEUES))
+      expect(resource(`${pascal(name)}QueueAgeAlarm`)["MetricName"]).toBe("ApproximateAgeOfOldestMessage");
+  });
+
+  it("hand their messages to functions that name what failed, with time for six tries within one visibility", () => {
+    const mapped = Object.entries(service.functions).flatMap(([name, { events, timeout }]) =>
+      events.flatMap(({ sqs }) => (sqs ? [{ name, timeout, sqs }] : [])),
+    );
+    expect(mapped.map(({ sqs }) => sqs["arn"])).toEqual([
+      attribute("FanoutQueue", "Arn"),
+      attribute("DeliverWebhookQueue", "Arn"),
+    ]);
+    for (const { timeout, sqs } of mapped) {
+      const [queueName = ""] = (sqs["arn"] as { "Fn::GetAtt": string[] })["Fn::GetAtt"];
+      const spec = Object.values(QUEUES).find(({ name }) => `${pascal(name)}Queue` === queueName);
+      expect(sqs).toMatchObject({ functionResponseType: "ReportBatchItemFailures", batchSize: spec?.batch });
+      expect(sqs["maximumConcurrency"]).toBeGreaterThanOrEqual(2);
+      expect(spec?.visibilitySeconds).toBeGreaterThanOrEqual(6 * timeout);
+    }
+  });
+});
+
+describe("the table", () => {
+  it("has the keys and the index that the contracts were run on", () => {
+    const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = TABLE;
+    expect(resource("Table")).toMatchObject({
+      AttributeDefinitions,
+      KeySchema,
+      GlobalSecondaryIndexes,
+      BillingMode,
+    });
+  });
+
+  it("is kept, encrypted, recoverable, forgets what has expired, and tells its changes", () => {
+    expect(service.resources.Resources["Table"]).toMatchObject({ DeletionPolicy: "Retain" });
+    expect(resource("Table")).toMatchObject({
+      StreamSpecification: { StreamViewType: "NEW_IMAGE" },
+      TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: true },
+      DeletionProtectionEnabled: true,
+    });
+  });
+
+  it("tells only changes that carry a feed, halves what fails, ends within the stream's day, and then says so", () => {
+    const stream = service.functions["dispatch"]?.events[0]?.["stream"];
+    expect(stream).toMatchObject({
+      arn: attribute("Table", "StreamArn"),
+      startingPosition: "TRIM_HORIZON",
+      functionResponseType: "ReportBatchItemFailures",
+      bisectBatchOnFunctionError: true,
+      destinations: { onFailure: { arn: attribute("DispatchDeadQueue", "Arn") } },
+      filterPatterns: [{ dynamodb: { NewImage: { feed: { S: [{ exists: true }] } } } }],
+    });
+    expect(stream?.["maximumRetryAttempts"]).toBeGreaterThan(0);
+    expect(stream?.["maximumRecordAgeInSeconds"]).toBeLessThan(86_400);
+    expect(resource("DispatchAgeAlarm")["MetricName"]).toBe("IteratorAge");
+  });
+});
+
+describe("the bucket", () => {
+  it("is private, encrypted, reached by TLS only, and clears what was left unfinished", () => {
+    expect(resource("Bucket")["PublicAccessBlockConfiguration"]).toEqual({
+      BlockPublicAcls: true,
+      BlockPublicPolicy: true,
+      IgnorePublicAcls: true,
+      RestrictPublicBuckets: true,
+    });
+    expect(resource("Bucket")["BucketEncryption"]).toBeDefined();
+    expect(JSON.stringify(resource("Bucket")["LifecycleConfiguration"])).toContain("AbortIncompleteMultipartUpload");
+    const policy = resource("BucketPolicy")["PolicyDocument"] as { Statement: Json[] };
+    expect(policy.Statement).toMatchObject([
+      { Effect: "Deny", Principal: "*", Condition: { Bool: { "aws:SecureTransport": "false" } } },
+    ]);
+  });
+});

@@ -12,8 +12,8 @@ const PAUSES = { firstMs: 200, longestMs: 10_000 };
 
 type Told = { id: number; tries: number; text: string; item: Item };
 
-/** Changes of one item that wait behind its first, which failed. */
-type Held = { ids: number[]; due: number };
+/** Changes of one item that wait behind its first, which failed so many times. */
+type Held = { ids: number[]; tries: number; due: number };
 
 const nameOf = ({ pk, sk }: Item): string => JSON.stringify([pk, sk]);
 
@@ -46,10 +46,10 @@ export function changeFeed(deps: {
 
   const dueAgain = (): Told[] => {
     const at = performance.now();
-    for (const [name, { ids, due }] of held) {
+    for (const [name, { ids, tries, due }] of held) {
       if (due > at) continue;
       const row = one.get(ids[0] ?? 0);
-      if (row) return [read(row)];
+      if (row) return [{ ...read(row), tries }];
       held.delete(name);
     }
     return [];
@@ -71,6 +71,7 @@ export function changeFeed(deps: {
     if (!waiting) return;
     waiting.ids.shift();
     waiting.due = 0;
+    waiting.tries = 0;
     if (waiting.ids.length === 0) held.delete(name);
   };
 
@@ -78,8 +79,8 @@ export function changeFeed(deps: {
     const due =
       performance.now() + Math.min(pauses.longestMs, pauses.firstMs * 2 ** Math.min(Math.max(0, tries - 1), 20));
     const waiting = held.get(nameOf(told.item));
-    if (waiting === undefined) held.set(nameOf(told.item), { ids: [told.id], due });
-    else if (waiting.ids[0] === told.id) waiting.due = due;
+    if (waiting === undefined) held.set(nameOf(told.item), { ids: [told.id], tries, due });
+    else if (waiting.ids[0] === told.id) Object.assign(waiting, { tries, due });
     else waiting.ids.push(told.id);
   };
 

@@ -10,6 +10,7 @@ export type Page = {
   /** When the newest thing on it changed. */
   changedAt?: string | undefined;
   datedExactly?: boolean;
-  /** For one reader only: never stored, never told to the sites it links to. */
+  /** For one reader only: never stored, never told to other sites. */
   personal?: boolean;
+  headers?: Record<string, string>;
 };

@@ -4,6 +4,7 @@ import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
 import { problemHeaders, STATUS_OF } from "#src/web/problem.ts";
 import { announcementPage } from "./announcement.ts";
+import { consolePage, leave } from "./console.ts";
 import { errorPage } from "./error-page.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
@@ -14,6 +15,7 @@ import { receiptForm, receiptStatus } from "./receipt.ts";
 import { reportPage } from "./report.ts";
 import { reportsPage } from "./reports.ts";
 import { sendIn, sendInPage } from "./send-in.ts";
+import { signInPage, useSignInLink } from "./sign-in.ts";
 import { SITE, type Site } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
@@ -87,6 +89,16 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       "/receipt",
       page(async (view, c) => receiptStatus(deps, view, await readForm(c.req.raw))),
     )
+    .get(
+      "/sign-in/:secret",
+      page((view, c) => signInPage(deps, view, c.req.param("secret") ?? "")),
+    )
+    .post("/sign-in/:secret", (c) => useSignInLink(deps, see(c.req.raw), c.req.param("secret"), c.req.raw))
+    .get(
+      "/console",
+      page((view, c) => consolePage(deps, view, c.req.raw)),
+    )
+    .post("/console/sign-out", (c) => leave(deps, see(c.req.raw), c.req.raw))
     .get(STYLE_PATH, file(STYLE, "text/css; charset=utf-8", FOREVER))
     .get(ICON_PATH, file(MARK, "image/svg+xml", FOREVER))
     .get("/robots.txt", file(robots(deps.config.baseUrl), "text/plain; charset=utf-8", "public, max-age=3600"))
@@ -108,13 +120,13 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
 }
 
 function answer(request: Request, view: View, page: Page, more: Record<string, string> = {}): Response {
-  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language", ...more };
-  if (page.personal) headers["referrer-policy"] = "no-referrer";
+  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language" };
+  if (page.personal) headers["referrer-policy"] = "same-origin";
   return conditional(request, {
     body: layout(view, page.head, page.main),
     contentType: "text/html; charset=utf-8",
     changedAt: page.changedAt,
-    headers,
+    headers: { ...headers, ...page.headers, ...more },
     ...(page.datedExactly ? { datedExactly: true } : {}),
     ...(page.personal ? { cacheControl: "no-store" } : {}),
     ...(page.status ? { status: page.status } : {}),

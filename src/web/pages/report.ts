@@ -52,13 +52,13 @@ export async function reportPage(
 ${notice(view, report, current)}
 <header>
 <h1 lang="zh-CN">${name}</h1>
+<p class="kicker">${t(`${fields.reportYear}年度报告`, `Annual report on ${fields.reportYear}`)}</p>
 <ul class="facts">
-<li>${t("报告年度：", "On the year ")}${fields.reportYear}</li>
 <li>${t("发布时间：", "Published ")}${time(report.firstPublishedAt, view.language)}</li>
 ${fields.uscc ? html`<li>${t("统一社会信用代码：", "Social credit code ")}<span class="code">${fields.uscc}</span></li>` : NOTHING}
 </ul>
 <ul class="facts">
-<li>${t("报送：", "Filed ")}${date(filedOn(report).toISOString(), view.language)} ${lateBadge(view, lateness(fields.reportYear, filedOn(report)))}</li>
+<li>${report.originalDate ? t("原公示：", "First published elsewhere ") : t("报送：", "Filed ")}${date(filedOn(report).toISOString(), view.language)} ${lateBadge(view, lateness(fields.reportYear, filedOn(report)))}</li>
 <li>${t("受理：", "Accepted ")}${date(report.acceptedAt, view.language)}</li>
 <li><a href="${view.to(unitPath(report.unitId))}">${t("本单位公告", "Announcements of this unit")}</a></li>
 </ul>

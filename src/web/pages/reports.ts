@@ -49,7 +49,7 @@ export async function reportsPage(
 <div class="head"><h1>${title}</h1><p class="facts"><span>${t("订阅本页", "Follow this page")}</span><a href="/columns/annual-reports/feed.atom">Atom</a><a href="/columns/annual-reports/feed.rss">RSS</a><a href="/columns/annual-reports/feed.json">JSON</a></p></div>
 <p class="lead">${t("事业单位每年3月31日前报送上一年度报告，经举办单位审核、登记管理机关受理后在此公示。", "Public institutions report on each year by 31 March of the next. Reports stand here once the sponsor has reviewed and the registrar has accepted them.")}</p>
 <form class="row" method="get" action="/annual-reports">${view.chosen ? html`<input type="hidden" name="lang" value="${view.language}">` : NOTHING}
-<div class="field"><label for="year">${t("报告年度", "Year reported on")}</label><input type="text" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" id="year" name="year" value="${year ?? ""}"></div><button class="quiet">${t("查看", "Show")}</button></form>
+<div class="field short"><label for="year">${t("报告年度", "Year reported on")}</label><input type="text" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" id="year" name="year" value="${year ?? ""}"></div><button class="quiet">${t("查看", "Show")}</button></form>
 ${items.length === 0 ? html`<p class="empty">${t("还没有公示的年度报告。", "No report has been published yet.")}</p>` : NOTHING}
 ${years.map((one) =>
   yearList(

@@ -105,6 +105,7 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .article > header { margin-bottom: 1.5rem; padding-bottom: 1.1rem; border-bottom: 2px solid var(--red); }
 .article h1 { font-family: var(--serif); letter-spacing: 0.01em; }
 .article > header h1 { text-align: center; margin-block: 0.3rem 0.9rem; }
+.article > header .kicker { text-align: center; margin: -0.5rem 0 0.9rem; font-size: 1.15rem; }
 .article > header .facts { justify-content: center; font-size: 0.92rem; }
 .summary { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem 1rem; color: var(--muted); }
 .text { font-size: 1.06rem; line-height: 1.9; }
@@ -135,13 +136,13 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table th { font-weight: 600; background: var(--soft); }
 .table tbody th { width: 13rem; }
 .table th .num { color: var(--muted); font-weight: 400; margin-inline-end: 0.5rem; }
-.table td p:last-child, .table td ul:last-child { margin-bottom: 0; }
+.table td p:last-child, .table td ul:last-child, .table td dl:last-child { margin-bottom: 0; }
 .table mark { background: none; color: inherit; font-weight: 700; border-bottom: 2px solid var(--red-line); }
 .table mark.doubt { border-bottom: 2px dotted var(--amber); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
 .scroll .table { margin: 0; }
 @media (max-width: 40rem) {
-  .table.stack, .table.stack tbody, .table.stack tr, .table.stack th, .table.stack td { display: block; width: auto; }
+  .table.stack, .table.stack caption, .table.stack tbody, .table.stack tr, .table.stack th, .table.stack td { display: block; width: auto; }
   .table.stack tr { border: 1px solid var(--line); margin-bottom: -1px; }
   .table.stack th, .table.stack td { border: 0; }
   .table.stack th { padding-bottom: 0.35rem; }
@@ -174,6 +175,7 @@ button:hover, .button:hover { filter: brightness(1.08); text-decoration: none; }
 .button.quiet, button.quiet { background: none; color: var(--link); border-color: var(--edge); }
 .row { display: flex; flex-wrap: wrap; gap: 0.7rem 1rem; align-items: end; }
 .row .field { margin: 0; flex: 1 1 11rem; }
+.row .field.short { flex: 0 1 9rem; }
 .row button { flex: none; }
 
 .foot { background: var(--paper); border-top: 1px solid var(--line); color: var(--muted); font-size: 0.9rem; padding-block: 1.6rem 2rem; }

@@ -1,0 +1,108 @@
+import { listDesk } from "#src/domain/announcements/desk.ts";
+import { listPublished, type Teaser } from "#src/domain/announcements/read.ts";
+import type { DeskEntry } from "#src/domain/announcements/store.ts";
+import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
+import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
+import { type Caller, hasRole } from "#src/domain/members/member.ts";
+import { signOut } from "#src/domain/members/sign-in.ts";
+import { AppError } from "#src/errors.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { checkOrigin, sessionCookie, sessionIn, signedIn } from "#src/web/auth.ts";
+import { time } from "./dates.ts";
+import { type Html, html } from "./html.ts";
+import type { Page } from "./page.ts";
+import { badges } from "./teasers.ts";
+import type { View } from "./view.ts";
+import { columnName } from "./words.ts";
+
+const ROWS = 15;
+
+type Deps = Pick<WebDeps, "table" | "now" | "config">;
+
+/** For who is signed in: what is in work, and how far the newest announcements have come. */
+export async function consolePage(deps: Deps, view: View, request: Request): Promise<Page> {
+  const { t } = view;
+  const caller = await signedIn(deps, request);
+  if (!caller) throw notSignedIn();
+  const title = t("工作台", "Console");
+  return {
+    head: { title, hidden: true },
+    personal: true,
+    main: html`<div class="head"><h1>${title}</h1>
+<form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
+${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
+  };
+}
+
+async function editorial(deps: Deps, view: View, caller: Caller): Promise<Html> {
+  const { t } = view;
+  const list = caller.unitId === undefined ? ("all" as const) : (`unit:${caller.unitId}` as const);
+  const [desk, published] = await Promise.all([
+    listDesk(deps, caller, { limit: ROWS }),
+    listPublished(deps, { list, limit: ROWS }),
+  ]);
+  const inWork = desk.items.filter((entry) => entry.status !== "published" && entry.status !== "withdrawn");
+  const ledgers = await Promise.all(published.items.map((one) => ledger(deps, one.id, one.revision)));
+  return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
+${inWork.length > 0 ? drafts(view, inWork) : html`<p class="muted">${t("没有在办稿件。", "Nothing is in work.")}</p>`}
+</section>
+<section class="card" aria-labelledby="ledger"><h2 id="ledger">${t("推送台账", "Deliveries")}</h2>
+<p class="hint">${t("应推 = 已送达 + 免推 + 失败 + 未知 + 暂缓 + 待推", "matched = delivered + suppressed + failed + unknown + held + waiting")}</p>
+${published.items.length > 0 ? balances(view, published.items, ledgers) : html`<p class="muted">${t("还没有公告。", "Nothing has been announced yet.")}</p>`}
+</section>`;
+}
+
+function drafts(view: View, entries: DeskEntry[]): Html {
+  const { t } = view;
+  const statuses: Record<DeskEntry["status"], string> = {
+    draft: t("草稿", "draft"),
+    returned: t("已退回", "returned"),
+    scheduled: t("定时发布", "scheduled"),
+    published: t("已发布", "published"),
+    withdrawn: t("已撤回", "withdrawn"),
+  };
+  return html`<ul class="list">${entries.map(
+    (entry) => html`<li><h3><span class="badge">${statuses[entry.status]}</span>${entry.title}</h3>
+<ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
+  )}</ul>`;
+}
+
+function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]): Html {
+  const { t } = view;
+  const names: Record<DeliveryState, string> = {
+    delivered: t("已送达", "delivered"),
+    suppressed: t("免推", "suppressed"),
+    failed: t("失败", "failed"),
+    unknown: t("未知", "unknown"),
+    held: t("暂缓", "held"),
+    waiting: t("待推", "waiting"),
+  };
+  const label = t("推送台账", "Deliveries");
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table"><thead><tr><th scope="col">${t("公告", "Announcement")}</th><th scope="col">${t("应推", "matched")}</th>${DELIVERY_STATES.map(
+    (state) => html`<th scope="col">${names[state]}</th>`,
+  )}<th scope="col">${t("台账", "Ledger")}</th></tr></thead><tbody>${teasers.map((one, i) => {
+    const counts = ledgers[i];
+    return html`<tr><td>${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small></td>${
+      counts
+        ? html`<td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}<td><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span></td>`
+        : html`<td colspan="${DELIVERY_STATES.length + 2}" class="muted">${t("尚未开始推送", "not fanned out yet")}</td>`
+    }</tr>`;
+  })}</tbody></table></div>`;
+}
+
+export async function leave(deps: Deps, view: View, request: Request): Promise<Response> {
+  checkOrigin(request, deps.config);
+  const session = sessionIn(request, deps.config);
+  if (session !== undefined) await signOut(deps, session);
+  return new Response(null, {
+    status: 303,
+    headers: { location: view.to("/"), "set-cookie": sessionCookie(deps.config), "cache-control": "no-store" },
+  });
+}
+
+function notSignedIn(): AppError {
+  return new AppError("unauthenticated", "SIGN_IN", {
+    zh: "请使用管理员发给您的登录链接进入工作台；链接只能使用一次，登录后8小时内有效。",
+    en: "Please open the sign-in link that an administrator gave you. It works once; you then stay signed in for 8 hours.",
+  });
+}

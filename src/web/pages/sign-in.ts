@@ -1,0 +1,49 @@
+import { readSignInLink, signIn } from "#src/domain/members/sign-in.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { checkOrigin, sessionCookie } from "#src/web/auth.ts";
+import { html } from "./html.ts";
+import type { Page } from "./page.ts";
+import type { View } from "./view.ts";
+
+type Deps = Pick<WebDeps, "table" | "now" | "config">;
+
+/** Behind a sign-in link: a button, so that a scanner that opens links uses nothing up. */
+export async function signInPage(deps: Deps, view: View, secret: string): Promise<Page> {
+  const { t } = view;
+  const link = await readSignInLink(deps, secret);
+  const title = t("登录工作台", "Sign in to the console");
+  const main = link
+    ? html`<section class="card article"><h1>${title}</h1>
+<p class="lead">${t(`以“${link.memberName}”的身份登录。此链接只能使用一次。`, `You will be signed in as ${link.memberName}. This link works once.`)}</p>
+<form method="post" action="${view.to(`/sign-in/${encodeURIComponent(secret)}`)}"><button>${t("登录", "Sign in")}</button></form></section>`
+    : html`<section class="card article"><h1>${t("链接已失效", "This link is over")}</h1>
+<p class="lead">${t("登录链接无效、已使用或已过期，请向管理员重新索取。", "The link is unknown, used or expired. Please ask an administrator for a new one.")}</p></section>`;
+  return {
+    head: { title, hidden: true },
+    main,
+    personal: true,
+    headers: { "referrer-policy": "no-referrer" },
+    ...(link ? {} : { status: 404 }),
+  };
+}
+
+/** Uses the link up and leads to the console. */
+export async function useSignInLink(deps: Deps, view: View, secret: string, request: Request): Promise<Response> {
+  if (!fromLinkPage(request)) checkOrigin(request, deps.config);
+  const { session } = await signIn(deps, secret);
+  return new Response(null, {
+    status: 303,
+    headers: {
+      location: view.to("/console"),
+      "set-cookie": sessionCookie(deps.config, session),
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    },
+  });
+}
+
+/** Under `no-referrer` a browser names its own page's origin `null`; whoever posts knows the secret of the address anyway. */
+function fromLinkPage(request: Request): boolean {
+  const site = request.headers.get("sec-fetch-site");
+  return request.headers.get("origin") === "null" && (site === null || site === "same-origin");
+}

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { CloudEvent, HTTP } from "cloudevents";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type House, openHouse } from "#tests/house.ts";
 import { startWebhookSink } from "#tests/receivers/webhook-sink.ts";
+import { openWorld, type TestWorld } from "#tests/world.ts";
 
 const SEED = "../shared/seed/annual-report-page-2021.txt";
 const OWN_SAMPLE = "tests/samples/annual-report-page.txt";
@@ -11,12 +11,12 @@ const OWN_SAMPLE = "tests/samples/annual-report-page.txt";
 /** The real page when it lies beside the repository, our own invented one otherwise: the story is the same. */
 const page = readFileSync(existsSync(SEED) ? SEED : OWN_SAMPLE, "utf8");
 
-let house: House;
+let house: TestWorld;
 let sink: Awaited<ReturnType<typeof startWebhookSink>>;
 
 beforeAll(async () => {
   sink = await startWebhookSink();
-  house = await openHouse({ bot: true });
+  house = await openWorld({ bot: true });
 });
 
 afterAll(async () => {
@@ -49,8 +49,8 @@ describe("a real report goes in, a real announcement comes out", () => {
       return read.body.status === "confirmed";
     });
     const secret = asked.body.secret as string;
-    const room = await house.room("网信员工作群");
-    const contact = await house.contact("值班员");
+    const room = house.room("网信员工作群");
+    const contact = house.contact("值班员");
     const imported = await house.admin.post(
       "/subscriptions/import",
       [room.address, contact.address]

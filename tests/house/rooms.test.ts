@@ -67,8 +67,8 @@ const files = readdirSync("src", { recursive: true, encoding: "utf8" })
 const OWNERS: [RegExp, RegExp][] = [
   [/^@aws-sdk\//, /^src\/platform\/aws\//],
   [/^node:sqlite$/, /^src\/platform\/embedded\//],
-  [/^(node:fs|node:fs\/promises)$/, /^src\/(platform\/embedded|bot|cli|wiring|main|web\/api\/openapi)/],
-  [/^(hono|@hono\/)/, /^src\/(web\/|main\.ts|cli\/)/],
+  [/^(node:fs|node:fs\/promises)$/, /^src\/(platform\/embedded|bot|cli|demo)/],
+  [/^(hono|@hono\/)/, /^src\/(web\/|start\.ts)/],
   [/^wechaty/, /^src\/bot\//],
 ];
 

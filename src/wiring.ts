@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { makeEgress } from "#src/channels/egress.ts";
+import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
+import { type Config, readConfig } from "#src/config.ts";
+import { REVISION_FEED } from "#src/domain/announcements/announcement.ts";
+import { publishDue } from "#src/domain/announcements/publish-due.ts";
+import { parseRevision } from "#src/domain/announcements/store.ts";
+import { alarmDuty } from "#src/domain/cases/alarm-duty.ts";
+import { admitUploads } from "#src/domain/cases/attachments.ts";
+import { CASE_FEED } from "#src/domain/cases/case.ts";
+import { parseCase } from "#src/domain/cases/store.ts";
+import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
+import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
+import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
+import { type NewId, randomIds } from "#src/ids.ts";
+import { jsonLog, type Log } from "#src/log.ts";
+import type { Bucket } from "#src/platform/bucket.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
+import type { Change, ChangeHandler, Table } from "#src/platform/table.ts";
+import { type App, createApp, type WebDeps } from "#src/web/app.ts";
+
+export const VERSION = "0.1.0";
+
+export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
+
+export type World = Ports & {
+  now: () => Date;
+  newId: NewId;
+  log: Log;
+  app: App;
+  /** What the bot does with words from a chat. */
+  chat: {
+    onCode(address: string, code: string): Promise<boolean>;
+    onStop(address: string): Promise<boolean>;
+  };
+  handlers: {
+    dispatch: ChangeHandler;
+    fanout: MessageHandler;
+    deliver: Record<ChannelName, MessageHandler>;
+    /** Every minute on AWS, every second embedded: what is due, what was left lying. */
+    tick: () => Promise<void>;
+  };
+  close(): Promise<void>;
+};
+
+/** Puts the rooms together over one platform's ports. */
+export async function makeWorld(
+  ports: Ports,
+  options: {
+    config: Config;
+    log: Log;
+    now?: () => Date;
+    wechaty?: ChannelDeps["wechaty"];
+    objectDoor?: WebDeps["objectDoor"];
+    remoteAddress?: WebDeps["remoteAddress"];
+  },
+): Promise<World> {
+  const { config, log, now = () => new Date() } = options;
+  const newId = randomIds(now);
+  const channels = makeChannels({
+    egress: makeEgress(config.egressAllow),
+    baseUrl: config.baseUrl,
+    now,
+    log,
+    ...(options.wechaty ? { wechaty: options.wechaty } : {}),
+  });
+  const links = { announcement: (id: string) => `${config.baseUrl}/announcements/${id}`, source: config.baseUrl };
+  const deliveries = deliveryHandlers({ ...ports, channels, now, newId, log, links });
+
+  async function follow({ item }: Change): Promise<void> {
+    if (item.feed === REVISION_FEED) await deliveries.planFanout(parseRevision(item));
+    else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
+    else if (item.feed === CASE_FEED)
+      await alarmDuty({ table: ports.table, now, baseUrl: config.baseUrl }, parseCase(item));
+    else log.error("feed-unknown", { feed: item.feed });
+  }
+
+  const app = createApp({
+    ...ports,
+    now,
+    newId,
+    log,
+    config,
+    version: VERSION,
+    channels,
+    secret: await instanceSecret(ports.table),
+    ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
+    ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
+  });
+  return {
+    ...ports,
+    now,
+    newId,
+    log,
+    app,
+    handlers: {
+      dispatch: async (changes) => {
+        const failed: string[] = [];
+        for (const change of changes) {
+          try {
+            await follow(change);
+          } catch (error) {
+            log.error("dispatch-failed", { change: change.id, detail: String(error).slice(0, 500) });
+            failed.push(change.id);
+          }
+        }
+        return { failed };
+      },
+      fanout: deliveries.fanout,
+      deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
+        ChannelName,
+        MessageHandler
+      >,
+      tick: async () => {
+        const steps = [
+          () => publishDue({ table: ports.table, now, log }),
+          () => deliveries.sweep(),
+          () => admitUploads({ table: ports.table, bucket: ports.bucket, log }),
+        ];
+        for (const step of steps) await step().catch((error) => log.error("tick", { detail: String(error) }));
+      },
+    },
+    chat: {
+      onCode: async (address, code) =>
+        (await confirmByCode({ table: ports.table, now }, { channel: "wechaty", address, code })).length > 0,
+      onStop: async (address) => {
+        const endpoint = endpointKey("wechaty", address);
+        const open = (await subscriptionsOf(ports.table, endpoint)).filter(({ status }) => status === "confirmed");
+        if (open.length > 0) await endEndpoint({ table: ports.table, now }, endpoint, "asked in the chat");
+        return open.length > 0;
+      },
+    },
+    close: async () => {
+      for (const channel of Object.values(channels)) await channel.close();
+    },
+  };
+}
+
+/** One process on one folder: the ports on SQLite and files, every worker started. `stop` hands back what is in flight. */
+export async function embedded(
+  config: Config,
+  options: { log: Log; now?: () => Date; wechaty?: ChannelDeps["wechaty"]; tickSeconds?: number },
+): Promise<World & { stop(): Promise<void> }> {
+  const { embeddedPlatform } = await import("#src/platform/embedded/platform.ts");
+  const { log, now = () => new Date(), tickSeconds = 1 } = options;
+  const platform = embeddedPlatform({ data: config.data, now, log, baseUrl: () => config.baseUrl });
+  const world = await makeWorld(platform, {
+    ...options,
+    config,
+    objectDoor: platform.objectDoor,
+    remoteAddress: (c) => (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress,
+  });
+  platform.feed(world.handlers.dispatch);
+  platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
+  platform.consume("deliver-webhook", world.handlers.deliver.webhook, { concurrency: 8 });
+  platform.consume("deliver-wechaty", world.handlers.deliver.wechaty, { concurrency: 1 });
+  platform.every(tickSeconds, world.handlers.tick);
+  return {
+    ...world,
+    stop: async () => {
+      await platform.stop();
+      await world.close();
+    },
+  };
+}
+
+/** The functions on AWS: ports on DynamoDB, S3 and SQS by the names in the environment; the mappings call the handlers. */
+export async function onAws(env: Record<string, string | undefined>): Promise<World> {
+  const [{ awsPlatform }, { readAwsSettings }] = await Promise.all([
+    import("#src/platform/aws/platform.ts"),
+    import("#src/platform/aws/settings.ts"),
+  ]);
+  const now = () => new Date();
+  const log = jsonLog((line) => process.stdout.write(`${line}\n`), now);
+  const config = readConfig(env);
+  return makeWorld(awsPlatform({ settings: readAwsSettings(env), now, log }), {
+    config,
+    log,
+    now,
+    // The address that API Gateway saw; headers are the caller's own word.
+    remoteAddress: (c) =>
+      (c.env as { requestContext?: { http?: { sourceIp?: string } } } | undefined)?.requestContext?.http?.sourceIp,
+  });
+}
+
+/** The instance's own key (32 bytes), made once and kept in the table: it signs cursors and links. */
+async function instanceSecret(table: Table): Promise<Uint8Array> {
+  const key = keys.setting("secret");
+  const kept = (await table.get(key))?.["value"];
+  if (kept !== undefined) return Buffer.from(String(kept), "base64url");
+  const made = randomBytes(32).toString("base64url");
+  const { ok } = await table.write([{ put: { ...key, value: made }, if: { absent: true } }]);
+  const value = ok ? made : (await table.get(key))?.["value"];
+  return Buffer.from(String(value), "base64url");
+}

@@ -7,8 +7,8 @@ export type ChatHandlers = {
   onStop?(address: string): Promise<boolean>;
 };
 
-/** Upper-case letters and digits, as `confirmation codes` are made; typed in any case, with or without a mention. */
-export const CODE = /^[0-9A-Z]{6,8}$/;
+/** As confirmation codes are made: no letter that looks like a digit. Any other word must not count as a wrong guess. */
+export const CODE = /^[2-9A-HJKMNP-TV-Z]{8}$/;
 
 /** What the bot answers to a text in a chat; undefined: nothing. It never speaks about anything but its own commands. */
 export async function answerChat(handlers: ChatHandlers, address: string, text: string): Promise<string | undefined> {

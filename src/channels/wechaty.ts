@@ -25,7 +25,6 @@ export type RenderedChat = { link: ChatMessage; text: ChatMessage };
 const BYTES = 2000;
 const SECONDS = { connect: 5, answer: 30, total: 30 };
 const COOL_DOWN_SECONDS = 1800;
-const NO_BOT_SECONDS = 60;
 const LATE = Symbol("late");
 const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
 const MARKS: Record<Revision["kind"], Record<Language, string>> = {
@@ -46,8 +45,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
   let coolUntil = 0;
 
   function notNow(): Outcome | undefined {
-    if (deps.messenger?.() === undefined)
-      return { kind: "retry", detail: "no bot on this host", retryAfterSeconds: NO_BOT_SECONDS };
+    if (deps.messenger?.() === undefined) return { kind: "retry", detail: "no bot on this host" };
     const cooling = Math.ceil((coolUntil - deps.now().getTime()) / 1000);
     return cooling > 0 ? { kind: "retry", detail: "account cools down", retryAfterSeconds: cooling } : undefined;
   }
@@ -92,7 +90,8 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
       seconds: SECONDS,
     },
     queue: "deliver-wechaty",
-    retrySeconds: [60, 300, 1800, 7200, 18_000],
+    // A bot may be logged out over night: somebody has to come and scan.
+    retrySeconds: [60, 300, 1800, 7200, 18_000, 36_000, 36_000],
     retriesUnknown: false,
     async address(address) {
       const place = parseChatAddress(address);

@@ -55,7 +55,7 @@ beforeEach(async () => {
     handlers: {
       onCode: async (address, code) => {
         codes.push(`${address} ${code}`);
-        return address === `room:${ROOM}` && code === "7K3M9P";
+        return address === `room:${ROOM}` && code === "7K3M9PXW";
       },
       onStop: async (address) => stops.push(address) > 0,
     },
@@ -210,7 +210,7 @@ describe("a confirmation", () => {
   const ask = (through: Channel) =>
     through.confirm(
       { endpoint: "e", address: `room:${ROOM}`, language: "zh-CN", secrets: [], matched: [] },
-      "7K3M9P",
+      "7K3M9PXW",
       "somebody <script>",
     );
 
@@ -218,22 +218,22 @@ describe("a confirmation", () => {
     expect(await ask(channel())).toBe("sent");
     expect(wechat.sent).toHaveLength(1);
     expect(wechat.sent[0]).toMatchObject({ to: ROOM, kind: "text" });
-    expect(JSON.stringify(wechat.sent)).toContain("7K3M9P");
+    expect(JSON.stringify(wechat.sent)).toContain("7K3M9PXW");
     expect(JSON.stringify(wechat.sent)).not.toContain("script");
   });
 
   test("counts when the code comes back from that room, in any case and after a mention", async () => {
-    wechat.says("zhang", "@告示\u20057k3m9p", ROOM);
+    wechat.says("zhang", "@告示\u20057k3m9pxw", ROOM);
     await expect.poll(() => wechat.sent.length).toBe(1);
-    expect(codes).toEqual([`room:${ROOM} 7K3M9P`]);
+    expect(codes).toEqual([`room:${ROOM} 7K3M9PXW`]);
     expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: expect.stringContaining("已确认") });
   });
 
   test("does not count from another room or from a contact, and the bot keeps silent", async () => {
-    wechat.says("zhang", "7K3M9P", OTHER);
-    wechat.says("zhang", "7K3M9P");
+    wechat.says("zhang", "7K3M9PXW", OTHER);
+    wechat.says("zhang", "7K3M9PXW");
     await expect.poll(() => codes.length).toBe(2);
-    expect(codes.toSorted()).toEqual(["contact:zhang 7K3M9P", `room:${OTHER} 7K3M9P`]);
+    expect(codes.toSorted()).toEqual(["contact:zhang 7K3M9PXW", `room:${OTHER} 7K3M9PXW`]);
     expect(wechat.sent).toEqual([]);
   });
 
@@ -245,7 +245,8 @@ describe("a confirmation", () => {
 
 describe("people talk", () => {
   test("and the bot answers only its own commands", async () => {
-    for (const text of ["大家好", "明天停水吗？", "7K3M9P 是什么", "x".repeat(5000)]) wechat.says("zhang", text, ROOM);
+    for (const text of ["大家好", "明天停水吗？", "7K3M9PXW 是什么", "x".repeat(5000)])
+      wechat.says("zhang", text, ROOM);
     wechat.says("zhang", "告示 地址", ROOM);
     await expect.poll(() => wechat.sent.length).toBe(1);
     expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: `room:${ROOM}` });

@@ -57,5 +57,6 @@ function inline(text: string): string {
     .replace(/\s+/g, " ")
     .trim()
     .replace(/[\\`*_[\]<>#|~&!]/g, "\\$&")
-    .replace(/^([-+=]|\d+[.)])/, (lead) => lead.replace(/[-+=.)]/, "\\$&"));
+    .replace(/^[-+=]/, "\\$&")
+    .replace(/^(\d+)([.)])(?=\s|$)/, "$1\\$2");
 }

@@ -3,14 +3,19 @@ import type { InputError } from "#src/errors.ts";
 import type { FieldName, Fields } from "./fields.ts";
 import { LABELS } from "./labels.ts";
 
-/** What the registrar holds of the unit, as far as it is on file. */
-function registered(unit: Unit): Partial<Record<FieldName, string>> {
-  return { institutionName: unit.name, ...(unit.uscc === undefined ? {} : { uscc: unit.uscc }), ...unit.registry };
-}
+type Registered = Partial<Record<FieldName, string>>;
 
-/** Fields that differ from the registry: the change has to be registered before the report can be submitted. */
-export function mismatches(fields: Fields, unit: Unit): InputError[] {
-  return Object.entries(registered(unit)).flatMap(([key, expected]) => {
+/**
+ * Fields that differ from what the registrar holds of the unit: the change has to be registered before the report can be
+ * submitted. The unit's own name, which may be a short one, is compared only `withName`, for a warning.
+ */
+export function mismatches(fields: Fields, unit: Unit, options: { withName?: boolean } = {}): InputError[] {
+  const registered: Registered = {
+    ...(options.withName ? { institutionName: unit.name } : {}),
+    ...(unit.uscc === undefined ? {} : { uscc: unit.uscc }),
+    ...unit.registry,
+  };
+  return Object.entries(registered).flatMap(([key, expected]) => {
     const name = key as FieldName;
     const written = fields[name];
     if (written === null || folded(String(written)) === folded(expected)) return [];

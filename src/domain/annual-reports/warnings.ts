@@ -16,7 +16,7 @@ type Context = { unit: Unit; priorClosing?: number | null };
 export function warningsOf(fields: Fields, context: Context): Warning[] {
   return [
     ...asWarnings(missingIn(fields)),
-    ...asWarnings(mismatches(fields, context.unit)),
+    ...asWarnings(mismatches(fields, context.unit, { withName: true })),
     ...usccWarnings(fields, context.unit),
     ...amountWarnings(fields, context.priorClosing ?? null),
     ...qualificationWarnings(fields),

@@ -18,6 +18,7 @@ const name = z
 
 /** What the registrar holds of a public institution (条例 Art. 8); an annual report must say the same. */
 const Registry = z.strictObject({
+  institutionName: name.exactOptional(),
   purposeAndScope: z.string().trim().min(1).max(2000).exactOptional(),
   registeredAddress: z.string().trim().min(1).max(200).exactOptional(),
   legalRepresentative: z.string().trim().min(1).max(50).exactOptional(),

@@ -3,6 +3,7 @@ import { type ListName, listPublished } from "#src/domain/announcements/read.ts"
 import { getUnit } from "#src/domain/units/read.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { dateText, dayStart } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Head } from "./layout.ts";
@@ -13,7 +14,7 @@ import { columnKind, columnName } from "./words.ts";
 
 const ROWS = 20;
 
-type Reads = Pick<WebDeps, "table">;
+type Reads = Pick<WebDeps, "table" | "secret">;
 type Subject = { list: ListName; path: string; title: string; lead: string; head: Head };
 
 export function allPage(deps: Reads, view: View, query: URLSearchParams): Promise<Page> {
@@ -54,8 +55,10 @@ async function listing(deps: Reads, view: View, subject: Subject, query: URLSear
   const { t } = view;
   const until = query.get("until") ?? "";
   const to = dayStart(until, 1);
-  const after = query.get("after");
   const q = (query.get("q") ?? "").trim().slice(0, 100);
+  const scope = JSON.stringify(["page", subject.list, to ?? "", q]);
+  const cursor = query.get("after");
+  const after = cursor === null ? undefined : openCursor(deps.secret, scope, cursor);
   const { items, next } = await listPublished(deps, {
     list: subject.list,
     limit: ROWS,
@@ -63,8 +66,12 @@ async function listing(deps: Reads, view: View, subject: Subject, query: URLSear
     ...(after ? { after } : {}),
     ...(q ? { q } : {}),
   });
-  const filtered = after !== null || to !== undefined || q !== "";
-  const further = new URLSearchParams({ ...(q ? { q } : {}), ...(to ? { until } : {}), after: next ?? "" });
+  const filtered = after !== undefined || to !== undefined || q !== "";
+  const further = new URLSearchParams({
+    ...(q ? { q } : {}),
+    ...(to ? { until } : {}),
+    after: next === undefined ? "" : sealCursor(deps.secret, scope, next),
+  });
   return {
     head: {
       title: subject.title,

@@ -1,17 +1,15 @@
 import { type Context, Hono } from "hono";
-import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
-import { problemHeaders, STATUS_OF } from "#src/web/problem.ts";
+import { addressGroup, limiter, type PolicyName, tooMany } from "#src/web/limits.ts";
 import { announcementPage } from "./announcement.ts";
 import { consolePage, leave } from "./console.ts";
-import { errorPage } from "./error-page.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
-import { layout } from "./layout.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import type { Page } from "./page.ts";
 import { receiptForm, receiptStatus } from "./receipt.ts";
+import { answer } from "./refusal.ts";
 import { reportPage } from "./report.ts";
 import { reportsPage } from "./reports.ts";
 import { sendIn, sendInPage } from "./send-in.ts";
@@ -20,23 +18,37 @@ import { SITE, type Site } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
 import { subscribePage } from "./subscribe-page.ts";
+import { subscribeByForm } from "./subscribed.ts";
 import { type View, viewOf } from "./view.ts";
 
 const FOREVER = "public, max-age=31536000, immutable";
 
 /** The portal and the console, rendered here, without script. */
 export function pages(deps: WebDeps, site: Site = SITE): Hono {
+  const limits = limiter(deps);
   const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });
 
+  const count = async (c: Context, policy: PolicyName) => {
+    const taken = await limits.take(policy, addressGroup(deps.remoteAddress?.(c) ?? "unknown"));
+    if (taken.over) throw tooMany(taken.resetSeconds);
+  };
   const page =
     (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
       const view = see(c.req.raw);
-      return answer(c.req.raw, view, await build(view, c, new URL(c.req.url).searchParams));
+      const query = new URL(c.req.url).searchParams;
+      if (query.has("q")) await count(c, "readers"); // a search reads up to a thousand rows
+      return answer(c.req.raw, view, await build(view, c, query));
     };
+  /** A form posted by anybody: counted per address, like the API's strangers. */
+  const posted = (policy: PolicyName, act: (view: View, form: URLSearchParams) => Promise<Page>) =>
+    page(async (view, c) => {
+      await count(c, policy);
+      return act(view, await readForm(c.req.raw));
+    });
   const file = (body: string, contentType: string, cacheControl: string) => (c: Context) =>
     conditional(c.req.raw, { body, contentType, cacheControl });
 
-  const app = new Hono()
+  return new Hono()
     .get(
       "/",
       page((view) => homePage(deps, view)),
@@ -73,13 +85,17 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       "/subscribe",
       page((view) => subscribePage(deps, view)),
     )
+    .post(
+      "/subscribe",
+      posted("strangers", (view, form) => subscribeByForm(deps, view, form)),
+    )
     .get(
       "/report",
       page((view) => sendInPage(view)),
     )
     .post(
       "/report",
-      page(async (view, c) => sendIn(deps, view, await readForm(c.req.raw))),
+      posted("strangers", (view, form) => sendIn(deps, view, form)),
     )
     .get(
       "/receipt",
@@ -87,7 +103,7 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .post(
       "/receipt",
-      page(async (view, c) => receiptStatus(deps, view, await readForm(c.req.raw))),
+      posted("guesses", (view, form) => receiptStatus(deps, view, form)),
     )
     .get(
       "/sign-in/:secret",
@@ -109,26 +125,4 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
         cacheControl: "public, max-age=600",
       }),
     );
-  app.onError((error, c) => {
-    const known = error instanceof AppError ? error : undefined;
-    if (!known) deps.log.error("page.fault", { name: error.name, message: error.message });
-    const view = see(c.req.raw);
-    const page = errorPage(view, known ? STATUS_OF[known.kind] : 500, known);
-    return answer(c.req.raw, view, page, known ? problemHeaders(known) : {});
-  });
-  return app;
-}
-
-function answer(request: Request, view: View, page: Page, more: Record<string, string> = {}): Response {
-  const headers: Record<string, string> = { "content-language": view.language, vary: "Accept-Language" };
-  if (page.personal) headers["referrer-policy"] = "same-origin";
-  return conditional(request, {
-    body: layout(view, page.head, page.main),
-    contentType: "text/html; charset=utf-8",
-    changedAt: page.changedAt,
-    headers: { ...headers, ...page.headers, ...more },
-    ...(page.datedExactly ? { datedExactly: true } : {}),
-    ...(page.personal ? { cacheControl: "no-store" } : {}),
-    ...(page.status ? { status: page.status } : {}),
-  });
 }

@@ -2,6 +2,7 @@ import { listPublishedReports } from "#src/domain/annual-reports/read.ts";
 import type { PublishedReport } from "#src/domain/annual-reports/rows.ts";
 import { findDivision } from "#src/domain/units/divisions.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { date } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
@@ -16,14 +17,16 @@ export function lateBadge(view: View, report: { late: boolean; daysLate: number 
 
 /** Published annual reports, newest year first or of one year. */
 export async function reportsPage(
-  deps: Pick<WebDeps, "table" | "now">,
+  deps: Pick<WebDeps, "table" | "secret">,
   view: View,
   query: URLSearchParams,
 ): Promise<Page> {
   const { t } = view;
   const asked = query.get("year") ?? "";
   const year = /^\d{4}$/.test(asked) ? Number(asked) : undefined;
-  const after = query.get("after");
+  const scope = JSON.stringify(["annual-reports", year ?? 0]);
+  const cursor = query.get("after");
+  const after = cursor === null ? undefined : openCursor(deps.secret, scope, cursor);
   const { items, next } = await listPublishedReports(deps, {
     limit: ROWS,
     ...(year === undefined ? {} : { year }),
@@ -31,7 +34,10 @@ export async function reportsPage(
   });
   const title = t("年度报告", "Annual reports");
   const years = [...new Set(items.map((report) => report.reportYear))].sort((a, b) => b - a);
-  const further = new URLSearchParams({ ...(year ? { year: asked } : {}), after: next ?? "" });
+  const further = new URLSearchParams({
+    ...(year ? { year: asked } : {}),
+    after: next === undefined ? "" : sealCursor(deps.secret, scope, next),
+  });
   return {
     head: {
       title: year === undefined ? title : t(`${year}年度报告`, `${title} ${year}`),

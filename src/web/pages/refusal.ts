@@ -1,0 +1,46 @@
+import type { AppError } from "#src/errors.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { conditional } from "#src/web/conditional.ts";
+import { problemHeaders, STATUS_OF } from "#src/web/problem.ts";
+import { errorPage } from "./error-page.ts";
+import { layout } from "./layout.ts";
+import type { Page } from "./page.ts";
+import { SITE, type Site } from "./site.ts";
+import { type View, viewOf } from "./view.ts";
+
+/** A page as an answer: in the reader's language, with an ETag of its bytes. */
+export function answer(request: Request, view: View, page: Page): Response {
+  return conditional(request, {
+    body: layout(view, page.head, page.main),
+    contentType: "text/html; charset=utf-8",
+    changedAt: page.changedAt,
+    headers: {
+      "content-language": view.language,
+      vary: "Accept-Language",
+      ...(page.personal ? { "referrer-policy": "same-origin" } : {}),
+      ...page.headers,
+    },
+    ...(page.datedExactly ? { datedExactly: true } : {}),
+    ...(page.personal ? { cacheControl: "no-store" } : {}),
+    ...(page.status ? { status: page.status } : {}),
+  });
+}
+
+/** Whether a refusal is read by a person: the client asks for HTML, and not of the API. */
+export function wantsPage(request: Request): boolean {
+  const accept = request.headers.get("accept") ?? "";
+  return accept.includes("text/html") && !new URL(request.url).pathname.startsWith("/api/");
+}
+
+/** A refusal as a page; without an error it is a fault of ours, which was recorded under `requestId`. */
+export function refusalPage(
+  deps: Pick<WebDeps, "config">,
+  request: Request,
+  refusal: { error?: AppError; requestId?: string; headers?: Record<string, string> },
+  site: Site = SITE,
+): Response {
+  const { error, requestId, headers } = refusal;
+  const view = viewOf(request, { site, baseUrl: deps.config.baseUrl });
+  const page = errorPage(view, error ? STATUS_OF[error.kind] : 500, error, requestId);
+  return answer(request, view, { ...page, headers: { ...headers, ...(error ? problemHeaders(error) : {}) } });
+}

@@ -1,0 +1,67 @@
+import { NewSubscription } from "#src/domain/subscriptions/new-subscription.ts";
+import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
+import { AppError } from "#src/errors.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { checked } from "#src/web/input.ts";
+import { faultsOf } from "./form.ts";
+import { html, NOTHING } from "./html.ts";
+import type { Page } from "./page.ts";
+import { channelName, type SubscribeDeps, subscribePage } from "./subscribe-page.ts";
+import type { View } from "./view.ts";
+
+type Deps = SubscribeDeps & Pick<WebDeps, "now" | "newId">;
+
+function subscriptionOf(view: View, form: URLSearchParams): unknown {
+  return {
+    endpoint: { channel: form.get("channel") ?? "", address: form.get("address") ?? "" },
+    topics: form.getAll("topics"),
+    frequency: form.get("frequency") ?? "now",
+    language: view.language,
+  };
+}
+
+function fieldOf(path: string): string {
+  return path.startsWith("topics") ? "topics" : path.replace(/^endpoint\//, "");
+}
+
+/** Takes the form in; the page that follows shows token and secret once. */
+export async function subscribeByForm(deps: Deps, view: View, form: URLSearchParams): Promise<Page> {
+  try {
+    return donePage(view, await subscribe(deps, checked(NewSubscription, subscriptionOf(view, form))));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== "invalid") throw error;
+    return subscribePage(deps, view, form, faultsOf(error.errors, fieldOf));
+  }
+}
+
+function donePage(view: View, { subscription, manageToken, secret }: Subscribed): Page {
+  const { t } = view;
+  const title = t("等待确认", "Waiting for the confirmation");
+  const next: Record<string, string> = {
+    webhook: t(
+      "系统正在向该网址发送确认请求，对方原样返回其中的 challenge 即确认。",
+      "The address is being sent a challenge; it confirms by sending it back.",
+    ),
+    wechaty: t(
+      "系统正在向该群或联系人发送一个确认码，请在同一会话中回复它。",
+      "The room or contact is being sent a code; please reply with it there.",
+    ),
+  };
+  return {
+    head: { title, hidden: true },
+    personal: true,
+    main: html`<section class="card article">
+<div class="notice green" role="status"><p class="title">${t("已登记", "Noted")}</p><p>${next[subscription.channel] ?? ""}${t("24小时内未确认则自动失效。", " Without it this ends after 24 hours.")}</p></div>
+<h1>${title}</h1>
+<p class="lead">${t("请现在保存下面的内容：令牌和密钥只显示这一次。", "Please keep this now: token and secret are shown only once.")}</p>
+<dl class="pairs">
+<dt>${t("渠道", "Channel")}</dt><dd>${channelName(view, subscription.channel as Parameters<typeof channelName>[1])}</dd>
+<dt>${t("接收地址", "Address")}</dt><dd class="code">${subscription.address}</dd>
+<dt>${t("订阅编号", "Subscription")}</dt><dd class="code">${subscription.id}</dd>
+<dt>${t("管理令牌", "Manage token")}</dt><dd class="code">${manageToken}</dd>
+${secret && subscription.channel === "webhook" ? html`<dt>${t("签名密钥", "Signing secret")}</dt><dd class="code">whsec_${secret}</dd>` : NOTHING}
+</dl>
+<p>${t("凭管理令牌可随时修改或退订。", "The manage token changes or ends the subscription at any time.")}</p>
+</section>`,
+  };
+}

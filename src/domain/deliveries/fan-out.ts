@@ -94,8 +94,9 @@ async function planWindow(
 ): Promise<Step> {
   const { table } = deps;
   const { announcementId, revision } = fanout;
+  const first = range.windows.length === 0;
   const [current, existing] = await Promise.all([
-    findFanout(table, announcementId, revision),
+    first ? fanout : findFanout(table, announcementId, revision),
     chunksOf(table, announcementId, revision, range.from, range.after),
   ]);
   const cut = current?.supersededBy !== undefined && existing.length === 0;

@@ -7,7 +7,7 @@ export async function runningLeases(deps: { table: Table; now: () => Date }, fan
   const now = deps.now().getTime();
   for (const range of await rangesOf(deps.table, fanout)) {
     if (range.settled) continue;
-    const results = await resultsOf(deps.table, fanout.announcementId, fanout.revision, range.from);
+    const results = await resultsOf(deps.table, fanout.announcementId, fanout.revision, range.from, { fresh: true });
     for (const { until } of results.values()) if (until !== undefined && until > now) return true;
   }
   return false;

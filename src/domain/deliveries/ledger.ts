@@ -12,7 +12,7 @@ export async function tally(table: Table, fanout: Fanout, range: Range): Promise
   if (range.settled) return range.settled as PerChannel;
   const totals: PerChannel = {};
   const { announcementId, revision } = fanout;
-  const results = await resultsOf(table, announcementId, revision, range.from);
+  const results = await resultsOf(table, announcementId, revision, range.from, { fresh: false });
   for (const window of range.windows) {
     for (const [channel, chunks] of Object.entries(window.chunks)) {
       totals[channel] ??= noCounts();
@@ -36,7 +36,7 @@ export async function tallyAll(
   fanout: Fanout,
 ): Promise<{ channels: PerChannel; ranges: { range: Range; totals: PerChannel }[] }> {
   const ranges = await Promise.all(
-    (await rangesOf(table, fanout)).map(async (range) => ({ range, totals: await tally(table, fanout, range) })),
+    (await rangesOf(table, fanout, false)).map(async (range) => ({ range, totals: await tally(table, fanout, range) })),
   );
   const channels: PerChannel = {};
   for (const { totals } of ranges) {

@@ -11,3 +11,18 @@ export function recent<Value>(size: number, make: (key: string) => Promise<Value
     return made;
   };
 }
+
+/** One reading for all who ask within a turn of the event loop; it begins after each of them asked. */
+export function together<Value>(read: (key: string) => Promise<Value>) {
+  const asked = new Map<string, Promise<Value>>();
+  return (key: string): Promise<Value> => {
+    const waiting = asked.get(key);
+    if (waiting !== undefined) return waiting;
+    const answer = new Promise<void>((go) => setImmediate(go)).then(() => {
+      asked.delete(key);
+      return read(key);
+    });
+    asked.set(key, answer);
+    return answer;
+  };
+}

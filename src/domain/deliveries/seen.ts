@@ -29,7 +29,7 @@ async function seenIn(table: Table, fanout: Fanout, range: Range, window: Range[
   const { announcementId, revision } = fanout;
   const [chunks, results] = await Promise.all([
     chunksOf(table, announcementId, revision, range.from, window.after),
-    resultsOf(table, announcementId, revision, range.from, window.after),
+    resultsOf(table, announcementId, revision, range.from, { window: window.after, fresh: true }),
   ]);
   const mentions: (Mention & { endpoint: string })[] = [];
   for (const { ref, chunk } of chunks) {
@@ -46,21 +46,22 @@ function maySee(result: Result, letter: string): boolean {
   return "dau".includes(letter) || (result.until !== undefined && "wi".includes(letter));
 }
 
-/** Results of one window, by `<channel>#<n>`. */
+/** Results of one window by `<channel>#<n>`, or of a whole range by `<window>#<channel>#<n>`. */
 export async function resultsOf(
   table: Table,
   id: string,
   revision: number,
   range: string,
-  window?: string,
+  options: { window?: string; fresh: boolean },
 ): Promise<Map<string, Result>> {
+  const { window, fresh } = options;
   const prefix = window === undefined ? "RESULT#" : `${join("RESULT", window)}#`;
   const results = new Map<string, Result>();
   for (let after: string | undefined; ; ) {
     const page = await table.query({
       pk: keys.chunkPartition(id, revision, range),
       prefix,
-      fresh: true,
+      fresh,
       ...(after === undefined ? {} : { after }),
     });
     for (const item of page.items) {

@@ -3,7 +3,7 @@ import { readRevision } from "#src/domain/announcements/store.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { clearFailure, noteFailure } from "#src/domain/subscriptions/failing.ts";
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
-import { type EndpointMark, marksBetween } from "#src/domain/subscriptions/store.ts";
+import type { EndpointMark } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
@@ -14,8 +14,9 @@ import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, leaseMs } from "./claim.ts";
 import { makeGate, originOf } from "./gate.ts";
 import { heldUntil } from "./hold.ts";
+import { marksReader } from "./marks.ts";
 import type { ChunkMessage, MessageTarget, RetryMessage } from "./message.ts";
-import { recent } from "./recent.ts";
+import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
 import {
   type Attempt,
@@ -62,6 +63,12 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const found = await readRevision(deps, id, Number(revision));
     if (!found) throw new AppError("not-found", "REVISION", { zh: "没有该版本", en: "no such revision" });
     return found;
+  });
+  const marksOf = marksReader(deps.table);
+  // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
+  const isSuperseded = together(async (key) => {
+    const [id = "", revision] = key.split("#");
+    return (await findFanout(deps.table, id, Number(revision)))?.supersededBy !== undefined;
   });
   const renderings = recent(32, async (key) => {
     const [id, revision, language] = key.split("#");
@@ -144,9 +151,8 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const { ref, jobs } = batch;
     if (jobs.length === 0) return ledger.close();
     const revision = revisionOf(`${ref.announcementId}#${ref.revision}`);
-    const between = () => marksBetween(deps.table, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? "");
-    const superseded = async () =>
-      (await findFanout(deps.table, ref.announcementId, ref.revision))?.supersededBy !== undefined;
+    const between = () => marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? "");
+    const superseded = () => isSuperseded(`${ref.announcementId}#${ref.revision}`);
     const [marks, stopped, text] = await Promise.all([between(), superseded(), revision]).catch(async (error) => {
       await ledger.close();
       throw error;

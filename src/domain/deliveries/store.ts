@@ -73,11 +73,11 @@ export async function findRange(table: Table, id: string, revision: number, from
 }
 
 /** Every range of a fan-out, in order; a fan-out that nobody began yet has the whole one. */
-export async function rangesOf(table: Table, fanout: Fanout): Promise<Range[]> {
+export async function rangesOf(table: Table, fanout: Fanout, fresh = true): Promise<Range[]> {
   const { pk } = keys.fanout(fanout.announcementId, fanout.revision);
   const ranges: Range[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await table.query({ pk, prefix: "RANGE#", fresh: true, ...(after === undefined ? {} : { after }) });
+    const page = await table.query({ pk, prefix: "RANGE#", fresh, ...(after === undefined ? {} : { after }) });
     for (const item of page.items) ranges.push(Range.parse(item));
     if (page.next === undefined) break;
     after = page.next;

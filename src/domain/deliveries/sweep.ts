@@ -37,10 +37,7 @@ async function sweepFanouts(deps: SweepDeps): Promise<void> {
       limit: 100,
       ...(after === undefined ? {} : { after }),
     });
-    for (const item of page.items) {
-      const current = await table.get({ pk: item.pk, sk: item.sk });
-      if (current) await checkFanout(deps, Fanout.parse(current));
-    }
+    for (const item of page.items) await checkFanout(deps, Fanout.parse(item));
     if (page.next === undefined) return;
     after = page.next;
   }
@@ -83,7 +80,7 @@ async function remind(deps: SweepDeps, fanout: Fanout, range: Range): Promise<vo
   const now = deps.now().getTime();
   if (now - Date.parse(range.updatedAt) < PATIENCE_MS) return;
   if (!range.done) await deps.queue("fanout").send([{ body: { announcementId, revision, range: range.from } }]);
-  const results = await resultsOf(deps.table, announcementId, revision, range.from);
+  const results = await resultsOf(deps.table, announcementId, revision, range.from, { fresh: false });
   const lost = chunkRefs(fanout, range).filter(({ window, channel, n }) => {
     const result = results.get(`${window}#${channel}#${n}`);
     if (!result) return true;

@@ -18,14 +18,16 @@ export type TopicEntry = {
   filters?: string[][];
 };
 
+const USUAL_CHANNEL = "webhook";
+
 /** The rows of a confirmed subscription. What is usual is left out: a fan-out pays for every byte it reads. */
 export function entryItems(subscription: Subscription): Item[] {
   const { id, endpoint, channel, address, language, secrets, frequency, quietHours } = subscription;
   return indexRows(subscription.topics).map(({ topic, filters }) => ({
     ...keys.topicEntry(topic, endpoint, id),
-    channel,
     address,
     secrets,
+    ...(channel === USUAL_CHANNEL ? {} : { channel }),
     ...(language === "zh-CN" ? {} : { language }),
     ...(frequency === "now" ? {} : { frequency }),
     ...(quietHours ? { quietHours } : {}),
@@ -46,7 +48,7 @@ export function presenceItems(subscription: Subscription): Item[] {
 
 /** Read by the ten thousand, so checked by hand; undefined for a row that is not one. */
 export function readEntry(topic: string, item: Item): TopicEntry | undefined {
-  const { channel, address, secrets, language, frequency, quietHours, filters } = item;
+  const { channel = USUAL_CHANNEL, address, secrets, language, frequency, quietHours, filters } = item;
   if (typeof channel !== "string" || typeof address !== "string" || !Array.isArray(secrets)) return undefined;
   const entry: TopicEntry = {
     topic,

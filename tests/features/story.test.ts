@@ -6,7 +6,7 @@ import { startWebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
 const SEED = "../shared/seed/annual-report-page-2021.txt";
-const OWN_SAMPLE = "tests/samples/annual-report-page.txt";
+const OWN_SAMPLE = "src/demo/annual-report-page.txt";
 
 /** The real page when it lies beside the repository, our own invented one otherwise: the story is the same. */
 const page = readFileSync(existsSync(SEED) ? SEED : OWN_SAMPLE, "utf8");

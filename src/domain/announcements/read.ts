@@ -18,6 +18,8 @@ export type ListRequest = {
   to?: string;
   /** Words that title, summary or tags must all contain. */
   q?: string;
+  /** Further lists, in each of which an announcement must stand as well. */
+  within?: string[];
 };
 
 /** A search reads at most so many rows at a time; `next` then continues the search, even if nothing was found yet. */
@@ -28,15 +30,17 @@ export async function listPublished(deps: Reads, request: ListRequest): Promise<
   const words = folded(request.q ?? "")
     .split(/\s+/)
     .filter((word) => word !== "");
+  const { within = [] } = request;
+  const searches = words.length > 0 || within.length > 0;
   const page = await deps.table.query({
     pk: keys.listing(request.list, "", "").pk,
     reverse: true,
-    limit: words.length > 0 ? SEARCH_ROWS : request.limit,
+    limit: searches ? SEARCH_ROWS : request.limit,
     ...(request.after === undefined ? {} : { after: request.after }),
     ...(request.from === undefined ? {} : { from: request.from }),
     ...(request.to === undefined ? {} : { to: request.to }),
   });
-  const found = words.length > 0 ? page.items.filter((item) => matches(item, words)) : page.items;
+  const found = searches ? page.items.filter((item) => standsIn(item, within) && matches(item, words)) : page.items;
   const kept = found.slice(0, request.limit);
   const cut = kept.length < found.length ? kept.at(-1)?.sk : page.next;
   const items = kept.map((item) => Teaser.parse(item));
@@ -45,6 +49,13 @@ export async function listPublished(deps: Reads, request: ListRequest): Promise<
 
 function folded(text: string): string {
   return text.normalize("NFKC").toLowerCase();
+}
+
+function standsIn(item: Item, lists: string[]): boolean {
+  const { column, unitId, tags } = item as Item & Pick<Teaser, "column" | "unitId" | "tags">;
+  return lists.every((list) =>
+    ["all", `column:${column}`, `unit:${unitId}`, ...tags.map((tag) => `tag:${tag}`)].includes(list),
+  );
 }
 
 function matches(item: Item, words: string[]): boolean {

@@ -1,10 +1,20 @@
+import { announcementRoutes } from "./announcements.ts";
+import { caseRoutes } from "./cases.ts";
 import { columnRoutes } from "./columns.ts";
 import type { ApiDeps } from "./deps.ts";
+import { eventRoutes } from "./events.ts";
 import type { Route } from "./route.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { unitRoutes } from "./units.ts";
 
 /** Every call of `/api/v1`, a line per noun. */
 export function apiRoutes(deps: ApiDeps): Route[] {
-  return [tokenRoutes(deps), unitRoutes(deps), columnRoutes(deps)].flat();
+  return [
+    tokenRoutes(deps),
+    unitRoutes(deps),
+    columnRoutes(deps),
+    announcementRoutes(deps),
+    caseRoutes(deps),
+    eventRoutes(deps),
+  ].flat();
 }

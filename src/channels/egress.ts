@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { isIP, type LookupFunction } from "node:net";
+import { isIP, type LookupFunction, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 import type { buildConnector } from "undici";
 import type { Text } from "#src/text.ts";
@@ -22,8 +22,9 @@ export type Resolve = (host: string) => Promise<string[]>;
 export const EGRESS_REFUSED = "EGRESS_REFUSED";
 
 const MAX_ADDRESS = 2048;
+const CHECK_MS = 2000;
 const CONNECT_MS = 5000;
-const SESSIONS = 4096;
+const SESSIONS = 2048;
 
 const fault = (code: string, zh: string, en: string): Fault => ({ code, detail: { zh, en } });
 
@@ -59,6 +60,14 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
   const reachable = (text: string, protocol: string): boolean =>
     excepted(text) || (protocol === "https:" && isPublic(text));
 
+  // undici remembers TLS sessions weakly, so the garbage collector would forget them between two announcements.
+  const sessions = new Map<string, Buffer>();
+  function keep(host: string, session: Buffer) {
+    sessions.delete(host);
+    sessions.set(host, session);
+    if (sessions.size > SESSIONS) for (const oldest of sessions.keys()) if (sessions.delete(oldest)) break;
+  }
+
   async function lookedUp(host: string, protocol: string): Promise<string[]> {
     if (!isPublicName(host)) throw refusal();
     const addresses = await resolve(host);
@@ -84,7 +93,8 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
         queueMicrotask(() => callback(refusal(), null));
         return;
       }
-      base(options, callback);
+      const socket = base(options, callback) as unknown as Socket | undefined;
+      if (protocol === "https:") socket?.on("session", (session: Buffer) => keep(options.hostname, session));
     };
   }
 
@@ -100,7 +110,7 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
       if (!isPublicName(host)) return { fault: FAULTS.host };
       if (url.protocol === "https:") return { url };
       if (exceptions.length === 0) return { fault: FAULTS.scheme };
-      const answers = await resolve(host).catch(() => []);
+      const answers = await Promise.race([resolve(host).catch(() => []), nothingAfter(CHECK_MS)]);
       return answers.length > 0 && answers.every(excepted) ? { url } : { fault: FAULTS.scheme };
     },
     connector(build) {
@@ -113,6 +123,10 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
 
 function refusal(): Error {
   return Object.assign(new Error("not a public address"), { code: EGRESS_REFUSED });
+}
+
+function nothingAfter(milliseconds: number): Promise<string[]> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, []).unref());
 }
 
 async function systemResolve(host: string): Promise<string[]> {

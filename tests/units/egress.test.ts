@@ -183,6 +183,11 @@ describe("what GAOSHI_EGRESS_ALLOW names", () => {
     expect(await verdict("http://nowhere.county.gov.cn/", own)).toBe("ADDRESS_SCHEME");
   });
 
+  test("a resolver that does not answer keeps nobody waiting", async () => {
+    const deaf = makeEgress(["127.0.0.0/8"], () => new Promise(() => {}));
+    expect(await verdict("http://sink.county.gov.cn/", deaf)).toBe("ADDRESS_SCHEME");
+  });
+
   test("may be a single address", async () => {
     expect(await verdict("http://127.0.0.9/", makeEgress(["127.0.0.9", "::1"]))).toBe("http://127.0.0.9/");
     expect(await verdict("http://127.0.0.8/", makeEgress(["127.0.0.9", "::1"]))).toBe("ADDRESS_HOST");

@@ -8,7 +8,9 @@ import type { Bucket } from "#src/platform/bucket.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Language, preferredLanguage } from "#src/text.ts";
-import { handlerOf, unknownPlace } from "./api/route.ts";
+import { apiDocs } from "./api/docs.ts";
+import { documentOf } from "./api/document.ts";
+import { handlerOf, type Route, unknownPlace } from "./api/route.ts";
 import { apiRoutes } from "./api/routes.ts";
 import { bearers } from "./auth.ts";
 import { feeds } from "./feeds/feeds.ts";
@@ -52,11 +54,12 @@ export function createApp(deps: WebDeps): App {
     refuse: (c: Context, error: unknown, headers: Record<string, string>) => refuse(deps, c.req.raw, error, headers),
   };
   const api = new Hono();
-  for (const route of apiRoutes({ ...deps, forgetToken: door.bearers.forget })) {
+  const routes = apiRoutes({ ...deps, forgetToken: door.bearers.forget });
+  for (const route of routes) {
     const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
     api.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
   }
-  const site = siteOf(deps);
+  const site = siteOf(deps, routes);
   for (const app of [api, site]) {
     app.notFound((c) => refuse(deps, c.req.raw, nothingHere(app, c), allowOf(app, c)));
     app.onError((error, c) => refuse(deps, c.req.raw, error, {}));
@@ -75,9 +78,14 @@ export function createApp(deps: WebDeps): App {
   };
 }
 
-function siteOf(deps: WebDeps): Hono {
+function siteOf(deps: WebDeps, routes: Route[]): Hono {
+  const { version, config } = deps;
   return new Hono()
-    .get("/healthz", (c) => c.json({ status: "ok", version: deps.version }))
+    .get("/healthz", (c) => c.json({ status: "ok", version }))
+    .route(
+      "/",
+      apiDocs(() => documentOf(routes, { version, server: config.baseUrl })),
+    )
     .route("/", feeds(deps))
     .route("/", pages(deps));
 }

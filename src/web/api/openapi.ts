@@ -1,0 +1,9 @@
+import { readFileSync } from "node:fs";
+import type { ApiDeps } from "./deps.ts";
+import { documentOf } from "./document.ts";
+import { apiRoutes } from "./routes.ts";
+
+/** `npm run openapi`: the document as it is committed. Routes are only described here, so they need nothing to work with. */
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+const document = documentOf(apiRoutes({} as ApiDeps), { version, server: "/" });
+process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

@@ -31,7 +31,7 @@ export const PublicationEvent = z
       .string()
       .regex(/^[a-z][a-z0-9+.-]*:\S+$/i, wrong("dataschema"))
       .optional(),
-    data: z.unknown(),
+    data: z.unknown().optional(),
     data_base64: z.base64(wrong("data_base64")).optional(),
   })
   .catchall(z.union([z.string().max(2048), z.int(), z.boolean()]))

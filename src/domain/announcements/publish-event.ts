@@ -40,5 +40,5 @@ export async function publishEvent(
 function unitMissing(): AppError {
   const detail = { zh: "请指明单位", en: "name the unit" };
   const text = { zh: "内容有误", en: "the input is not acceptable" };
-  return new AppError("invalid", "INPUT", text, { errors: [{ pointer: "/data/unitId", code: "REQUIRED", detail }] });
+  return new AppError("invalid", "INPUT", text, { errors: [{ pointer: "/unitId", code: "REQUIRED", detail }] });
 }

@@ -74,9 +74,10 @@ async function takeAll(deps: ApiDeps, caller: Caller, events: unknown[], languag
 async function take(deps: ApiDeps, caller: Caller, arrived: unknown): Promise<EventResult> {
   const event = checked(PublicationEvent, arrived);
   const value = event.data_base64 === undefined ? event.data : readJson(decoded(event.data_base64));
-  const data = checked(EventData, value, "/data");
+  const { data } = checked(z.object({ data: EventData }), { data: value });
   const { source, id } = event;
-  const { result, repeated } = await publishEvent(deps, { caller, event: { source, id, data } });
+  const told = { caller, event: { source, id, data } };
+  const { result, repeated } = await publishEvent(deps, told).catch(withinData);
   return {
     id,
     status: "accepted",
@@ -84,6 +85,13 @@ async function take(deps: ApiDeps, caller: Caller, arrived: unknown): Promise<Ev
     revision: result.revision,
     ...(repeated ? { repeated } : {}),
   };
+}
+
+/** What is wrong with the content is wrong within the event's data. */
+function withinData(error: unknown): never {
+  if (!(error instanceof AppError) || error.errors.length === 0) throw error;
+  const errors = error.errors.map((one) => ({ ...one, pointer: `/data${one.pointer}` }));
+  throw new AppError(error.kind, error.code, error.detail, { errors, cause: error });
 }
 
 function decoded(base64: string): string {

@@ -463,6 +463,36 @@ describe("one folder", () => {
   });
 });
 
+describe("a backup", () => {
+  it("taken while people write opens by itself, holds all from before, and nothing half written", async () => {
+    const platform = start(newFolder());
+    const copy = join(newFolder(), "copy");
+    const pair = (i: number) => ["LEFT", "RIGHT"].map((pk) => ({ put: { pk, sk: `${i}`, body: "x".repeat(3_000) } }));
+    for (let i = 0; i < 200; i++) await platform.table.write(pair(i));
+    await platform.bucket.put("a/b", { bytes: Buffer.from("kept"), contentType: "text/plain" });
+    let writing = true;
+    let last = 200;
+    const writer = (async () => {
+      while (writing) await platform.table.write(pair(last++));
+    })();
+    await platform.backup(copy);
+    writing = false;
+    await writer;
+    const restored = start(copy);
+    const [left, right] = await Promise.all(
+      ["LEFT", "RIGHT"].map(async (pk) => (await restored.table.query({ pk })).items.map(({ sk }) => sk)),
+    );
+    expect(left).toEqual(right);
+    expect(left?.length).toBeGreaterThanOrEqual(200);
+    expect(Buffer.from((await restored.bucket.get("a/b"))?.bytes ?? []).toString()).toBe("kept");
+    expect(last).toBeGreaterThan(200);
+  });
+
+  it("of what is only in memory is refused", async () => {
+    expect(await start().backup(newFolder()).catch(kindOf)).toBe("conflict");
+  });
+});
+
 describe("the object door", () => {
   const signed = async (size: number) => {
     const platform = start();

@@ -8,7 +8,8 @@ import { syncFolder } from "./database.ts";
 export type Blobs = {
   /** Answers the new name once the bytes are durable. What `chunks` throws is thrown on, and nothing stays behind. */
   store(key: string, chunks: AsyncIterable<Uint8Array>): Promise<string>;
-  read(name: string): Promise<Uint8Array>;
+  /** Undefined when the file is gone: in a copy of the folder, or removed a moment ago. */
+  read(name: string): Promise<Uint8Array | undefined>;
   remove(name: string): Promise<void>;
 };
 
@@ -22,7 +23,7 @@ export function memoryBlobs(): Blobs {
       blobs.set(name, new Uint8Array(Buffer.concat(parts)));
       return name;
     },
-    read: async (name) => blobs.get(name) ?? new Uint8Array(),
+    read: async (name) => blobs.get(name),
     remove: async (name) => {
       blobs.delete(name);
     },
@@ -52,8 +53,8 @@ export function folderBlobs(root: string): Blobs {
       return name;
     },
     read: async (name) => {
-      const { buffer, byteOffset, byteLength } = await readFile(join(root, name));
-      return new Uint8Array(buffer, byteOffset, byteLength);
+      const bytes = await readFile(join(root, name)).catch(absent);
+      return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },
     remove: async (name) => {
       await rm(join(root, name), { force: true });
@@ -70,4 +71,8 @@ async function writeDurably(path: string, chunks: AsyncIterable<Uint8Array>): Pr
   } finally {
     await file.close();
   }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }

@@ -56,7 +56,8 @@ export function localBucket(deps: { sql: DatabaseSync; group: Group; blobs: Blob
     put: (key, { bytes, contentType }) => take(key, contentType, once(bytes), {}),
     get: async (key) => {
       const row = find(key);
-      return row && { bytes: await blobs.read(row.file), contentType: row.head.contentType };
+      const bytes = row && (await blobs.read(row.file));
+      return row && bytes && { bytes, contentType: row.head.contentType };
     },
     head: async (key) => find(key)?.head,
     remove: async (key) => {

@@ -4,6 +4,7 @@ import type { Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import { type MessageHandler, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { ChangeHandler, Table } from "#src/platform/table.ts";
+import { backupTo } from "./backup.ts";
 import { folderBlobs, memoryBlobs } from "./blobs.ts";
 import { localBucket } from "./bucket.ts";
 import { type Consumer, consumer } from "./consumer.ts";
@@ -35,6 +36,8 @@ export type EmbeddedPlatform = {
   deadLetters(): DeadLetter[];
   /** Puts a dead letter back to where it came from; false when there is none of this id. */
   revive(id: number): Promise<boolean>;
+  /** Copies everything into an empty folder while the service runs; the copy is a data folder like this one. */
+  backup(folder: string): Promise<void>;
   /** No new work; waits for handlers in flight at most `graceSeconds` (10); hands back the rest; closes the database. */
   stop(graceSeconds?: number): Promise<void>;
 };
@@ -108,6 +111,7 @@ export function embeddedPlatform(options: {
       });
       return source !== undefined;
     },
+    backup: (folder) => backupTo(folder, { sql, data }),
     stop: (graceSeconds = 10) => {
       stopping ??= stop(graceSeconds);
       return stopping;

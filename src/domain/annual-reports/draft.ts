@@ -1,17 +1,24 @@
+import { z } from "zod";
 import { type Caller, sees } from "#src/domain/members/member.ts";
 import { findUnitNamed, getUnit } from "#src/domain/units/read.ts";
-import type { Unit } from "#src/domain/units/unit.ts";
+import { type Unit, UnitId } from "#src/domain/units/unit.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import type { Report, Warning } from "./annual-report.ts";
 import { applyChanges, derived } from "./apply.ts";
-import { emptyFields, type FieldChanges } from "./fields.ts";
+import { emptyFields, FieldChanges } from "./fields.ts";
 import { overtaken, unacceptable } from "./step.ts";
 import { reportWrites } from "./store.ts";
 
 export type DraftDeps = { table: Table; now: () => Date; newId: NewId; commit?: Commit<Report> };
 
-export type NewReport = FieldChanges & { reportYear: number; unitId?: string };
+/** A draft may leave anything open but its year; `unitId` for callers who act for every unit. */
+export const NewReport = z.strictObject({
+  ...FieldChanges.shape,
+  reportYear: FieldChanges.shape.reportYear.unwrap(),
+  unitId: UnitId.exactOptional(),
+});
+export type NewReport = z.infer<typeof NewReport>;
 
 /** `origin`: what an imported page says about itself. */
 export type Origin = { originalDate?: string; division?: string; warnings?: Warning[] };
@@ -62,7 +69,7 @@ async function unitFor(deps: DraftDeps, caller: Caller, wanted: Wanted): Promise
   throw unacceptable([{ pointer: "/unitId", code: "UNIT_REQUIRED", detail }]);
 }
 
-function unknownUnit() {
+export function unknownUnit() {
   const detail = { zh: "没有这个单位", en: "there is no such unit" };
   return unacceptable([{ pointer: "/unitId", code: "UNIT_UNKNOWN", detail }]);
 }

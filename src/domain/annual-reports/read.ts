@@ -1,8 +1,10 @@
-import type { Caller } from "#src/domain/members/member.ts";
+import { type Caller, hasRole } from "#src/domain/members/member.ts";
+import { getUnit } from "#src/domain/units/read.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Query } from "#src/platform/table.ts";
 import type { Report, ReportRevision, State } from "./annual-report.ts";
-import { openReport } from "./rights.ts";
+import { unknownUnit } from "./draft.ts";
+import { mayKnow, openReport } from "./rights.ts";
 import { PublishedReport, ReportRow } from "./rows.ts";
 import { type Reads, readReport, readRevisions } from "./store.ts";
 
@@ -14,21 +16,25 @@ export async function getReport(deps: Reads, caller: Caller, id: string): Promis
   return (await openReport(deps, caller, id, [...roles])).report;
 }
 
-/** A unit's reports, the latest year first. */
-export async function listReports(
-  deps: Reads,
-  query: { unitId: string; year?: number; limit: number; after?: string },
-): Promise<PageOf<ReportRow>> {
-  const { pk, sk } = keys.reportOf(query.unitId, query.year ?? 0, "");
-  return rows(await deps.table.query(newestFirst(pk, query, sk)), ReportRow);
+export type ListQuery = { unitId?: string; year?: number; state?: State; limit: number; after?: string };
+
+/**
+ * A unit's reports, the latest year first: the caller's own unit's, or that of the unit named. For a registrar who names
+ * none: the reports of all units in one state (`filed` unless told), the longest waiting first.
+ */
+export async function listReports(deps: Reads, caller: Caller, query: ListQuery): Promise<PageOf<ReportRow>> {
+  if (query.unitId === undefined && hasRole(caller, "registrar")) return inState(deps, query.state ?? "filed", query);
+  const unitId = query.unitId ?? caller.unitId;
+  const unit = unitId === undefined ? undefined : await getUnit(deps, unitId);
+  if (!unit || !mayKnow(caller, unit)) throw unknownUnit();
+  const { pk, sk } = keys.reportOf(unit.id, query.year ?? 0, "");
+  const page = rows(await deps.table.query(newestFirst(pk, query, sk)), ReportRow);
+  const { state } = query;
+  return state === undefined ? page : { ...page, items: page.items.filter((row) => row.state === state) };
 }
 
-/** Reports of all units in one state, the longest waiting first. */
-export async function listReportsInState(
-  deps: Reads,
-  query: { state: State; limit: number; after?: string },
-): Promise<PageOf<ReportRow>> {
-  const { pk } = keys.reportInState(query.state, "", "");
+async function inState(deps: Reads, state: State, query: ListQuery): Promise<PageOf<ReportRow>> {
+  const { pk } = keys.reportInState(state, "", "");
   const after = query.after === undefined ? {} : { after: query.after };
   return rows(await deps.table.queryIndex({ pk, limit: query.limit, ...after }), ReportRow);
 }

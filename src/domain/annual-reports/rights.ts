@@ -19,7 +19,8 @@ export async function openReport(deps: Reads, caller: Caller, id: string, roles:
   return { report, unit };
 }
 
-function mayKnow(caller: Caller, unit: Unit): boolean {
+/** Whether the reports of a unit exist for the caller at all. */
+export function mayKnow(caller: Caller, unit: Unit): boolean {
   return sees(caller, unit.id) || hasRole(caller, "registrar") || reaches(caller, unit, "sponsor");
 }
 
@@ -30,5 +31,5 @@ function reaches(caller: Caller, unit: Unit, role: Role): boolean {
 
 function notYours(roles: Role[]): AppError {
   const zh = `需要以下角色之一：${roles.join("、")}`;
-  return new AppError("forbidden", "ROLE", { zh, en: `this takes one of the roles ${roles.join(", ")}` });
+  return new AppError("forbidden", "FORBIDDEN", { zh, en: `this takes one of the roles ${roles.join(", ")}` });
 }

@@ -15,7 +15,7 @@ export type Change = { report: Report; reason?: string; writes?: Write[] };
 
 /**
  * One move of the state machine: the right person, the right state, the right bytes, one conditional transaction.
- * 403 ROLE, 404, 409 STATE, 409 CONTENT_HASH_MISMATCH when the caller names other bytes than those that stand.
+ * 403 FORBIDDEN, 404, 409 STATE, 409 CONTENT_HASH_MISMATCH when the caller names other bytes than those that stand.
  */
 export async function takeStep(
   deps: StepDeps,

@@ -279,6 +279,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
   const strangers: PolicyName = spec.limit ?? (spec.method === "get" ? "readers" : "strangers");
   const names = [...spec.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
   const routeName = `${spec.method} ${spec.path}`;
+  const mayBeBare = spec.method === "post" && spec.body?.safeParse({}).success === true;
 
   async function enter(c: Context, headers: Record<string, string>): Promise<Answer | Response> {
     const request = c.req.raw;
@@ -305,8 +306,9 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     readQuery(call);
     const takesBody = spec.body !== undefined || spec.text !== undefined;
     if (takesBody) {
-      checkBodyHeaders(request, types, limit);
-      call.text = await readText(request, limit);
+      const bare = mayBeBare && isBare(request);
+      if (!bare) checkBodyHeaders(request, types, limit);
+      call.text = bare ? "{}" : await readText(request, limit);
     }
     if (spec.creates) {
       const header = request.headers.get("idempotency-key");
@@ -385,6 +387,12 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
       return door.refuse(c, error, headers);
     }
   };
+}
+
+/** Sent without a body: a POST whose body may be `{}` takes that for it. */
+function isBare({ headers }: Request): boolean {
+  const length = headers.get("content-length");
+  return (length === null || length === "0") && !headers.has("content-type") && !headers.has("transfer-encoding");
 }
 
 const NO_QUERY = z.strictObject({});

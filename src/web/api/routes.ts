@@ -1,4 +1,5 @@
 import { announcementRoutes } from "./announcements.ts";
+import { annualReportRoutes } from "./annual-reports.ts";
 import { caseRoutes } from "./cases.ts";
 import { columnRoutes } from "./columns.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -13,6 +14,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     tokenRoutes(deps),
     unitRoutes(deps),
     columnRoutes(deps),
+    annualReportRoutes(deps),
     announcementRoutes(deps),
     caseRoutes(deps),
     eventRoutes(deps),

@@ -14,15 +14,16 @@ export type Representation = {
 
 /**
  * Answers a GET or HEAD with a strong ETag made of the bytes themselves, or 304 when the reader has them already
- * (RFC 9110 13.1.2 and 13.1.3: If-None-Match alone decides when both are sent).
+ * (RFC 9110 13.1.2 and 13.1.3: If-None-Match alone decides when both are sent). What is `no-store` is always whole.
  */
 export function conditional(request: Request, page: Representation): Response {
+  const { cacheControl = "public, no-cache" } = page;
+  if (cacheControl === "no-store") return whole(request, page, { "cache-control": cacheControl });
   const etag = `"${sha256(page.body).slice(0, 32)}"`;
   const lastModified = page.changedAt === undefined ? undefined : new Date(page.changedAt).toUTCString();
   const headers: Record<string, string> = {
     etag,
-    "cache-control": page.cacheControl ?? "public, no-cache",
-    ...page.headers,
+    "cache-control": cacheControl,
   };
   if (lastModified !== undefined) headers["last-modified"] = lastModified;
   const none = request.headers.get("if-none-match");
@@ -30,9 +31,14 @@ export function conditional(request: Request, page: Representation): Response {
     none !== null
       ? matches(none, etag)
       : page.datedExactly === true && request.headers.get("if-modified-since") === lastModified;
-  if (fresh && page.status === undefined) return new Response(null, { status: 304, headers });
-  headers["content-type"] = page.contentType;
-  return new Response(request.method === "HEAD" ? null : page.body, { status: page.status ?? 200, headers });
+  if (fresh && page.status === undefined)
+    return new Response(null, { status: 304, headers: { ...headers, ...page.headers } });
+  return whole(request, page, headers);
+}
+
+function whole(request: Request, page: Representation, headers: Record<string, string>): Response {
+  const all = { ...headers, ...page.headers, "content-type": page.contentType };
+  return new Response(request.method === "HEAD" ? null : page.body, { status: page.status ?? 200, headers: all });
 }
 
 function matches(ifNoneMatch: string, etag: string): boolean {

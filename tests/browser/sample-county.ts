@@ -115,7 +115,7 @@ export async function sampleCounty(deps: { table: Table; now: () => Date; newId:
 
 async function publishedReport(deps: { table: Table; now: () => Date; newId: NewId }): Promise<string> {
   const caller: Caller = { id: "sample", name: "sample", roles: ["admin"] };
-  const text = readFileSync("tests/samples/annual-report-page.txt", "utf8");
+  const text = readFileSync("src/demo/annual-report-page.txt", "utf8");
   const { id, version } = await importReport(deps, { caller, text });
   await editReport(deps, { id, caller, version, changes: { uscc: "12610424436900018C" } });
   const { contentHash } = await submitReport(deps, { id, caller });

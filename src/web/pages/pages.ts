@@ -45,8 +45,9 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       await count(c, policy);
       return act(view, await readForm(c.req.raw));
     });
-  const file = (body: string, contentType: string, cacheControl: string) => (c: Context) =>
-    conditional(c.req.raw, { body, contentType, cacheControl });
+  const file =
+    (contentType: string, cacheControl: string, body: () => string | Promise<string>) => async (c: Context) =>
+      conditional(c.req.raw, { body: await body(), contentType, cacheControl });
 
   return new Hono()
     .get(
@@ -115,14 +116,20 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       page((view, c) => consolePage(deps, view, c.req.raw)),
     )
     .post("/console/sign-out", (c) => leave(deps, see(c.req.raw), c.req.raw))
-    .get(STYLE_PATH, file(STYLE, "text/css; charset=utf-8", FOREVER))
-    .get(ICON_PATH, file(MARK, "image/svg+xml", FOREVER))
-    .get("/robots.txt", file(robots(deps.config.baseUrl), "text/plain; charset=utf-8", "public, max-age=3600"))
-    .get("/sitemap.xml", async (c) =>
-      conditional(c.req.raw, {
-        body: await sitemap(deps),
-        contentType: "application/xml; charset=utf-8",
-        cacheControl: "public, max-age=600",
-      }),
+    .get(
+      STYLE_PATH,
+      file("text/css; charset=utf-8", FOREVER, () => STYLE),
+    )
+    .get(
+      ICON_PATH,
+      file("image/svg+xml", FOREVER, () => MARK),
+    )
+    .get(
+      "/robots.txt",
+      file("text/plain; charset=utf-8", "public, max-age=3600", () => robots(deps.config.baseUrl)),
+    )
+    .get(
+      "/sitemap.xml",
+      file("application/xml; charset=utf-8", "public, max-age=600", () => sitemap(deps)),
     );
 }

@@ -2,7 +2,9 @@ import { readConfig } from "#src/config.ts";
 import { randomIds } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
-import { createApp, type WebDeps } from "#src/web/app.ts";
+import type { ApiDeps } from "#src/web/api/deps.ts";
+import type { Route } from "#src/web/api/route.ts";
+import { type App, createApp, type WebDeps } from "#src/web/app.ts";
 
 export const ADMIN = "test-admin-token-0123456789abcdefghij";
 
@@ -22,9 +24,28 @@ export type Ask = (
   options?: { body?: unknown; token?: string; headers?: Record<string, string> },
 ) => Promise<Answered>;
 
+/** Asks an app without a socket. A body that is not text is sent as JSON. */
+export function askOf(app: App): Ask {
+  return async (method, path, { body, token, headers } = {}) => {
+    const response = await app.fetch(
+      new Request(`http://127.0.0.1:8787${path}`, {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      }),
+    );
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
+  };
+}
+
 /** The whole HTTP side on an embedded platform in memory, asked without a socket. */
-export function testApp(options: { clock?: TestClock } & Partial<WebDeps> = {}) {
-  const { clock = testClock(), ...own } = options;
+export function testApp(options: { clock?: TestClock; routes?: (deps: ApiDeps) => Route[] } & Partial<WebDeps> = {}) {
+  const { clock = testClock(), routes, ...own } = options;
   const config = { ...readConfig({ GAOSHI_ADMIN_TOKEN: ADMIN }), data: ":memory:" };
   const platform = embeddedPlatform({ data: ":memory:", now: clock.now, log: silentLog });
   const deps: WebDeps = {
@@ -40,21 +61,7 @@ export function testApp(options: { clock?: TestClock } & Partial<WebDeps> = {}) 
     secret: new Uint8Array(32).fill(7),
     ...own,
   };
-  const app = createApp(deps);
-  const ask: Ask = async (method, path, { body, token, headers } = {}) => {
-    const response = await app.fetch(
-      new Request(`http://127.0.0.1:8787${path}`, {
-        method,
-        headers: {
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      }),
-    );
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
-  };
+  const app = createApp(deps, routes);
+  const ask = askOf(app);
   return { app, ask, deps, clock, platform };
 }

@@ -8,6 +8,7 @@ import type { Bucket } from "#src/platform/bucket.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Language, preferredLanguage } from "#src/text.ts";
+import type { ApiDeps } from "./api/deps.ts";
 import { apiDocs } from "./api/docs.ts";
 import { documentOf } from "./api/document.ts";
 import { handlerOf, type Route, unknownPlace } from "./api/route.ts";
@@ -44,25 +45,27 @@ export type App = { fetch(request: Request, ...rest: unknown[]): Response | Prom
 const API = "/api/v1";
 
 /** All doors of the product as one function from request to response. */
-export function createApp(deps: WebDeps): App {
+export function createApp(deps: WebDeps, routesOf: (deps: ApiDeps) => Route[] = apiRoutes): App {
   const https = deps.config.baseUrl.startsWith("https:");
+  const base = apiHeaders(https);
   const door = {
     deps,
     bearers: bearers(deps),
     limiter: limiter(deps),
-    headers: apiHeaders(https),
-    refuse: (c: Context, error: unknown, headers: Record<string, string>) => refuse(deps, c.req.raw, error, headers),
+    headers: base,
+    refuse: (c: Context, error: unknown, headers: Record<string, string> = {}) =>
+      refuse(deps, c.req.raw, error, { ...base, ...headers }),
   };
   const api = new Hono();
-  const routes = apiRoutes({ ...deps, forgetToken: door.bearers.forget });
+  const routes = routesOf({ ...deps, forgetToken: door.bearers.forget });
   for (const route of routes) {
     const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
     api.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
   }
   const site = siteOf(deps, routes);
   for (const app of [api, site]) {
-    app.notFound((c) => refuse(deps, c.req.raw, nothingHere(app, c), allowOf(app, c)));
-    app.onError((error, c) => refuse(deps, c.req.raw, error, {}));
+    app.notFound((c) => door.refuse(c, nothingHere(app, c), allowOf(app, c)));
+    app.onError((error, c) => door.refuse(c, error));
   }
 
   async function anywhere(request: Request, rest: unknown[]): Promise<Response> {

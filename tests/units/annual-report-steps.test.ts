@@ -314,6 +314,16 @@ it("compares the opening figure with the closing one of the report published for
   expect(codes(await next(1_850_000))).toContain("OPENING_NE_PRIOR");
 });
 
+it("warns when a report on the same year is published already", async () => {
+  const { deps, published, complete } = await office();
+  const first = await published();
+  const codes = ({ warnings }: Report) => warnings.map(({ code }) => code);
+  expect(codes(await complete())).toContain("YEAR_ALREADY_PUBLISHED");
+  const changes = { headcount: 8 };
+  const own = await editReport(deps, { id: first.id, caller: clerk, version: first.version, changes });
+  expect(codes(own)).not.toContain("YEAR_ALREADY_PUBLISHED");
+});
+
 it("reckons a late report from its filing, an imported one from its page's own publication", async () => {
   const { deps, clock, complete } = await office();
   const imported = reportView(await complete(), clock.at);

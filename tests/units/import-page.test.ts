@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { figuresIn } from "#src/domain/annual-reports/figures.ts";
 import { importPage } from "#src/domain/annual-reports/import-page.ts";
@@ -141,6 +142,45 @@ it("leaves labels inside a narrative alone", () => {
   const page = fieldsOf(samplePage().replace("八、", "\n住所\n没有变更。\n从业人数 7\n八、"));
   expect(page.fields).toMatchObject({ registeredAddress: EXPECTED.registeredAddress, headcount: 7 });
   expect(page.fields.activities).toContain("没有变更。");
+});
+
+it("answers fields or faults for whatever is pasted, never anything else", () => {
+  const lines = samplePage().split("\n");
+  const line = fc.oneof(
+    fc.constantFrom(...lines),
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom("约2万", "无", "：", ""),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 60 }), (pasted) => {
+      const page = importPage(pasted.join("\n"));
+      expect("errors" in page ? page.errors.length > 0 : page.fields.reportYear > 0).toBe(true);
+    }),
+  );
+});
+
+it.each([
+  ["numerals", "一".repeat(20_000)],
+  ["digits", "9".repeat(20_000)],
+  ["line ends", `。${"\n".repeat(19_999)}`],
+  ["spaces", `。${" ".repeat(19_999)}`],
+  ["headings", "。一、".repeat(6000)],
+])("does not brood over a narrative of nothing but %s", (_, text) => {
+  const start = performance.now();
+  figuresIn(text);
+  sectionsOf(text);
+  expect(performance.now() - start).toBeLessThan(1000);
+});
+
+it.each([
+  ["empty lines", "\n".repeat(200_000)],
+  ["beginnings of labels", "对\n".repeat(60_000)],
+  ["one line", "住".repeat(80_000)],
+  ["headers", `资产损益情况\n${"年初数 ".repeat(20_000)}`],
+])("does not brood over a page of nothing but %s", (_, text) => {
+  const start = performance.now();
+  expect(importPage(text)).toHaveProperty("errors");
+  expect(performance.now() - start).toBeLessThan(2000);
 });
 
 it.skipIf(!existsSync(REAL))("reads the published page of 2021 exactly", () => {

@@ -38,20 +38,29 @@ export function applyChanges(
   return { fields, errors };
 }
 
-/** What hangs on the fields: their hash and the warnings. */
+/** What hangs on the fields: their hash and the warnings. `id`: the report's own, once it has one. */
 export async function derived(
   deps: Reads,
   fields: Fields,
   unit: Unit,
+  id?: string,
 ): Promise<Pick<Report, "fields" | "contentHash" | "warnings">> {
-  const priorClosing = await closingOf(deps, unit.id, fields.reportYear - 1);
-  return { fields, contentHash: contentHash(fields), warnings: warningsOf(fields, { unit, priorClosing }) };
+  const [prior, same] = await Promise.all([
+    publishedOn(deps, unit.id, fields.reportYear - 1),
+    publishedOn(deps, unit.id, fields.reportYear),
+  ]);
+  const context = {
+    unit,
+    priorClosing: prior[0]?.netAssetsClosing ?? null,
+    another: same.find((row) => row.id !== id)?.id,
+  };
+  return { fields, contentHash: contentHash(fields), warnings: warningsOf(fields, context) };
 }
 
-/** Net assets at the end of a year, from the report that was published on it. */
-async function closingOf(deps: Reads, unitId: string, year: number): Promise<number | null> {
+/** The unit's reports on a year that stand published, the newest first. */
+async function publishedOn(deps: Reads, unitId: string, year: number): Promise<ReportRow[]> {
   const { pk, sk } = keys.reportOf(unitId, year, "");
   const { items } = await deps.table.query({ pk, prefix: sk, limit: 100, reverse: true });
   const rows = items.map((item) => ReportRow.parse(item));
-  return rows.find(({ state }) => state === "published" || state === "corrected")?.netAssetsClosing ?? null;
+  return rows.filter(({ state }) => state === "published" || state === "corrected");
 }

@@ -31,7 +31,7 @@ export function correctReport(deps: StepDeps, input: CorrectInput): Promise<Repo
     const { fields, errors } = applyChanges(report.fields, input.changes, { unit, now: deps.now() });
     const wrong = [...errors, ...missingIn(fields), ...unchanged(fields.reportYear, before.fields.reportYear)];
     if (wrong.length > 0) throw unacceptable(wrong);
-    const made = await derived(deps, fields, unit);
+    const made = await derived(deps, fields, unit, report.id);
     if (made.contentHash !== approved) throw otherContent();
     if (made.contentHash === before.contentHash) throw noChange();
     if (input.opinion === undefined) throw opinionMissing();

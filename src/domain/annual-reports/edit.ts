@@ -33,7 +33,7 @@ export async function editReport(
   if (state === undefined) throw wrongState(before.state);
   const { fields, errors } = applyChanges(before.fields, input.changes, { unit, now: deps.now() });
   if (errors.length > 0) throw unacceptable(errors);
-  const made = await derived(deps, fields, unit);
+  const made = await derived(deps, fields, unit, before.id);
   if (made.contentHash === before.contentHash) return before;
   const at = deps.now().toISOString();
   const { opinion, ...rest } = before;

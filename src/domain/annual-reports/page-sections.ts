@@ -33,8 +33,11 @@ type Found = { key: PageKey; rest: string; lines: number };
 /** A label counts where it first stands; later lines that look like it belong to the text they stand in. */
 function labelAt(lines: string[], at: number, seen: Map<PageKey, unknown>): Found | undefined {
   const line = lines[at] ?? "";
+  const start = line.trimStart();
+  const first = start === "" ? "" : foldLabel(start.slice(0, 8)).charAt(0);
+  if (first === "") return undefined;
   for (const label of PAGE_LABELS) {
-    if (seen.has(label.key)) continue;
+    if (seen.has(label.key) || !label.names.some((name) => name.startsWith(first))) continue;
     const rest = restBehind(line, label);
     if (rest !== undefined) return { key: label.key, rest, lines: 1 };
     const wrapped = wrappedLabel(lines, at, label);

@@ -8,7 +8,7 @@ export function sectionsOf(text: string): string[] {
   const starts: number[] = [0];
   let from = 0;
   for (const numeral of NUMERALS) {
-    const heading = new RegExp(`(?:^|[。：:；;\\n])\\s*(?=${numeral}、)`, "g");
+    const heading = new RegExp(`(?:^|[。：:；;\\n])\\s{0,9}(?=${numeral}、)`, "g");
     heading.lastIndex = from;
     const match = heading.exec(text);
     if (match === null) break;

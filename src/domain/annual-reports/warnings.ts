@@ -9,8 +9,11 @@ import { figuresIn } from "./figures.ts";
 import { missingIn } from "./missing.ts";
 import { mismatches } from "./registry.ts";
 
-/** `priorClosing`: fen at the end of the year before, from the report that was published on it. */
-type Context = { unit: Unit; priorClosing?: number | null };
+/**
+ * `priorClosing`: fen at the end of the year before, from the report that was published on it; `another`: the report that
+ * stands published on the same year.
+ */
+type Context = { unit: Unit; priorClosing?: number | null; another?: string | undefined };
 
 /** Everything a clerk, a sponsor and a registrar should look at in a report; nothing of it refuses a draft. */
 export function warningsOf(fields: Fields, context: Context): Warning[] {
@@ -21,6 +24,7 @@ export function warningsOf(fields: Fields, context: Context): Warning[] {
     ...amountWarnings(fields, context.priorClosing ?? null),
     ...qualificationWarnings(fields),
     ...figureWarnings(fields),
+    ...(context.another === undefined ? [] : [twice(fields.reportYear, context.another)]),
   ];
 }
 
@@ -77,6 +81,11 @@ function figureWarnings(fields: Fields): Warning[] {
       const zh = `“${text}”的修饰词互相矛盾`;
       return warning("CONTRADICTORY_QUALIFIER", "/activities", zh, `the qualifiers of "${text}" contradict each other`);
     });
+}
+
+function twice(year: number, id: string): Warning {
+  const zh = `${year}年度已有公示的报告（${id}），更正请在原报告上进行`;
+  return warning("YEAR_ALREADY_PUBLISHED", "/reportYear", zh, `a report on ${year} is published already: ${id}`);
 }
 
 function warning(code: string, pointer: string, zh: string, en: string): Warning {

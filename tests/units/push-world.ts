@@ -56,13 +56,19 @@ export function scriptedChannel(
   });
 }
 
+export type Ports = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  channels: Record<ChannelName, Channel>;
+};
+
 export type World = ReturnType<typeof pushWorld>;
 
 /** Everything that pushes, on a clock that the test moves, with queues that the test empties. */
 export function pushWorld(
   options: {
-    wrapTable?: (table: Table) => Table;
-    wrapQueue?: (queue: Queue, name: QueueName) => Queue;
+    /** Called for every process that is started, with the ports it would get. */
+    wrap?: (ports: Ports) => Ports;
     webhook?: Partial<Channel>;
     wechaty?: Partial<Channel>;
   } = {},
@@ -74,17 +80,15 @@ export function pushWorld(
     webhook: scriptedChannel("webhook", now, options.webhook),
     wechaty: scriptedChannel("wechaty", now, options.wechaty),
   };
-  const table = options.wrapTable?.(platform.table) ?? platform.table;
-  const queue = (name: QueueName) => options.wrapQueue?.(platform.queue(name), name) ?? platform.queue(name);
-  const deps = {
-    table,
-    queue,
-    channels,
+  const plain: Ports = { table: platform.table, queue: platform.queue, channels };
+  const start = () => ({
+    ...(options.wrap?.(plain) ?? plain),
     now,
     newId: randomIds(now),
     log: silentLog,
     links: { announcement: (id: string) => `https://example.org/announcements/${id}`, source: "https://example.org" },
-  };
+  });
+  const deps = start();
   let handlers = deliveryHandlers(deps);
   const handlerOf = (name: QueueName) => {
     if (name === "fanout") return handlers.fanout;
@@ -122,7 +126,7 @@ export function pushWorld(
     handlers: () => handlers,
     /** A process that was killed starts again: nothing in memory, the same store. */
     restart: () => {
-      handlers = deliveryHandlers(deps);
+      handlers = deliveryHandlers(start());
     },
     /** Lets time pass in steps, with a sweep a minute. */
     live: async (seconds: number, step = 1): Promise<void> => {

@@ -87,7 +87,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     if (claimed.kind !== "mine") return putOff(claimed, message);
     const ledger = openLedger(deps, ref, claimed.result, lease);
-    if (once && claimed.doubt) leaveInDoubt(ledger, ref, endpoints);
+    if (once && claimed.doubt) await leaveInDoubt(ledger, ref, endpoints);
     const jobs = endpoints.flatMap((endpoint, member): Job[] =>
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member] }] : [],
     );
@@ -113,6 +113,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const claimed = await claim(deps, ref, { leaseMs: lease, wanted: (letters) => /[rh]/.test(letters) });
     if (claimed.kind !== "mine") return putOff(claimed, message);
     const ledger = openLedger(deps, ref, claimed.result, lease);
+    if (once && claimed.doubt) await leaveInDoubt(ledger, ref, endpoints);
     const jobs = (await due()).flatMap((row): Job[] => {
       const member = endpoints.indexOf(row.endpoint);
       return "rh".includes(ledger.letter(member)) ? [{ member, endpoint: row.endpoint, target: undefined, row }] : [];
@@ -129,10 +130,14 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     await deps.queue(channel.queue).send([{ body: message, delaySeconds }]);
   }
 
-  function leaveInDoubt(ledger: ChunkLedger, ref: ChunkRef, endpoints: string[]): void {
-    for (const [member, endpoint] of endpoints.entries()) {
-      if (ledger.letter(member) !== "i") continue;
-      ledger.note(member, "u", { row: { ref, endpoint, state: "unknown", attempts: [], version: 1 } });
+  /** A worker died between its intent and an outcome: whether that was sent, nobody knows, and nobody sends it again. */
+  async function leaveInDoubt(ledger: ChunkLedger, ref: ChunkRef, endpoints: string[]): Promise<void> {
+    const members = endpoints.map((_, member) => member).filter((member) => ledger.letter(member) === "i");
+    const rows = await deps.table.getMany(members.map((member) => deliveryKey(ref, endpoints[member] ?? "")));
+    for (const [i, member] of members.entries()) {
+      const known = rows[i] ? DeliverySchema.parse(rows[i]) : undefined;
+      const { dueAt: _, ...kept } = known ?? { ref, endpoint: endpoints[member] ?? "", attempts: [], version: 0 };
+      ledger.note(member, "u", { row: { ...kept, state: "unknown", version: kept.version + 1 } });
     }
   }
 
@@ -227,14 +232,20 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     try {
       if (wait !== undefined && keptBack(work, job, inDoubt)) return;
       if (!mayStart(work)) return;
-      if (once) {
-        ledger.note(job.member, "i");
-        await ledger.save();
-      }
+      if (once) await noteIntent(ledger, job.member);
       await push(work, job, target);
     } finally {
       gate.leave(origin);
     }
+  }
+
+  async function noteIntent(ledger: ChunkLedger, member: number): Promise<void> {
+    const before = ledger.letter(member);
+    ledger.note(member, "i");
+    await ledger.save().catch((error) => {
+      ledger.note(member, before);
+      throw error;
+    });
   }
 
   /** Notes why nothing may be sent to this member now, if something forbids it. */

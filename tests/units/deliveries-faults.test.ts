@@ -1,0 +1,137 @@
+import { expect, it } from "vitest";
+import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import { ledger } from "#src/domain/deliveries/ledger.ts";
+import { AppError } from "#src/errors.ts";
+import { type Ports, pushWorld } from "./push-world.ts";
+
+type Mode = "fails before" | "fails after" | "dies before" | "dies after";
+
+const never = new Promise<never>(() => {});
+
+/** Ports that go wrong at their n-th call; of a process that died, nothing moves any more. */
+function faulty(n: number, mode: Mode) {
+  let calls = 0;
+  let hit = false;
+  let tell: () => void = () => {};
+  let death = new Promise<"died">(() => {});
+  const wrap = (ports: Ports): Ports => {
+    let dead = false;
+    death = new Promise((resolve) => {
+      tell = () => resolve("died");
+    });
+    const call = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+      if (dead) return never;
+      if (++calls !== n) return work().then((value) => (dead ? never : value));
+      hit = true;
+      if (mode.endsWith("after")) await work();
+      if (mode.startsWith("dies")) {
+        dead = true;
+        tell();
+        return never;
+      }
+      throw new AppError("unavailable", "FAULT", { zh: "故障", en: "a planned fault" });
+    };
+    const { table, queue, channels } = ports;
+    const mortal = (channel: Channel): Channel => ({
+      ...channel,
+      push: (rendered, push) => (dead ? never : channel.push(rendered, push)),
+    });
+    return {
+      table: {
+        get: (key) => call(() => table.get(key)),
+        getMany: (keys) => call(() => table.getMany(keys)),
+        query: (query) => call(() => table.query(query)),
+        queryIndex: (query) => call(() => table.queryIndex(query)),
+        write: (writes) => call(() => table.write(writes)),
+        putAll: (items) => call(() => table.putAll(items)),
+      },
+      queue: (name) => {
+        const inner = queue(name);
+        return { ...inner, send: (messages) => call(() => inner.send(messages)) };
+      },
+      channels: Object.fromEntries(
+        (Object.keys(channels) as ChannelName[]).map((name) => [name, mortal(channels[name])]),
+      ) as Record<ChannelName, Channel>,
+    };
+  };
+  return {
+    wrap,
+    hit: () => hit,
+    death: () => death,
+  };
+}
+
+/** One publication to webhooks and rooms, one of each unwilling at first, with one fault; then time passes. */
+async function story(n: number, mode: Mode): Promise<boolean> {
+  const fault = faulty(n, mode);
+  const limits = { inFlight: 4, inFlightPerOrigin: 4, bytes: 20_000, seconds: { connect: 5, answer: 15, total: 20 } };
+  const world = pushWorld({
+    wrap: fault.wrap,
+    webhook: { limits: { ...limits, chunk: 10 } },
+    wechaty: { limits: { ...limits, inFlight: 1, chunk: 4 } },
+  });
+  for (let i = 0; i < 24; i++) await world.subscribe(`https://example.org/${i}`, { topics: ["all", "column:notices"] });
+  for (let i = 0; i < 6; i++) await world.subscribe(`room:${i}`, { channel: "wechaty" });
+  const unwilling = new Set(["https://example.org/7", "room:3"]);
+  for (const channel of Object.values(world.channels))
+    channel.answer(({ target }) =>
+      unwilling.delete(target.address) ? { kind: "retry", detail: "busy" } : { kind: "delivered", status: 200 },
+    );
+  const announcementId = "ann_00000000000000000000000001";
+  const balances = async () => {
+    const sum = await ledger({ table: world.platform.table }, announcementId, 1);
+    for (const counts of sum ? [sum, ...Object.values(sum.channels)] : []) {
+      const { matched, delivered, suppressed, failed, unknown, held, waiting } = counts;
+      expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
+      expect(waiting).toBeGreaterThanOrEqual(0);
+    }
+    return sum;
+  };
+  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
+    const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
+    await balances();
+    if (end === "died") world.restart();
+    if (end !== undefined) {
+      world.pass(31);
+      await mortally(work);
+    }
+  };
+  // The change feed tells again what was not taken.
+  await mortally(async () => {
+    await world.publish();
+  });
+  for (let minute = 0; minute < 12; minute++) {
+    await mortally(() => world.drain());
+    world.pass(61);
+    await mortally(() => world.handlers().sweep());
+    if ((await balances())?.closed) break;
+  }
+  expect(await balances()).toMatchObject({ closed: true, matched: 30, waiting: 0, held: 0 });
+  const times = new Map<string, number>();
+  for (const channel of Object.values(world.channels))
+    for (const { target } of channel.seen) times.set(target.address, (times.get(target.address) ?? 0) + 1);
+  for (let i = 0; i < 24; i++) {
+    const address = `https://example.org/${i}`;
+    const tries = (times.get(address) ?? 0) - (address === "https://example.org/7" ? 1 : 0);
+    expect(tries, address).toBeGreaterThanOrEqual(1);
+    expect(tries, address).toBeLessThanOrEqual(fault.hit() ? 2 : 1);
+  }
+  const sum = await balances();
+  expect(sum?.channels["webhook"]).toMatchObject({ matched: 24, delivered: 24 });
+  const rooms = sum?.channels["wechaty"];
+  expect((rooms?.delivered ?? 0) + (rooms?.unknown ?? 0)).toBe(6);
+  for (let i = 0; i < 6; i++) expect(times.get(`room:${i}`) ?? 0).toBeLessThanOrEqual(i === 3 ? 2 : 1);
+  await world.platform.stop();
+  return fault.hit();
+}
+
+for (const mode of ["fails before", "fails after", "dies before", "dies after"] as const) {
+  it(`loses nobody and keeps its balance whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
+    let n = 1;
+    for (let found = true; found; n += 8) {
+      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
+      found = hits.every(Boolean);
+    }
+    expect(n).toBeGreaterThan(40);
+  });
+}

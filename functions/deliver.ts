@@ -2,7 +2,7 @@ import { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { queueFunction } from "#src/platform/aws/events.ts";
 import { onAws } from "#src/wiring.ts";
 
-const world = await onAws(process.env);
+const world = await onAws(process.env, { headless: true });
 
 /** One queue per channel, named `…-deliver-<channel>`: one chunk a message. */
 export const handler = queueFunction((queueName) => {

@@ -1,7 +1,7 @@
 import { streamFunction } from "#src/platform/aws/events.ts";
 import { onAws } from "#src/wiring.ts";
 
-const world = await onAws(process.env);
+const world = await onAws(process.env, { headless: true });
 
 /** The table's stream: changes that carry `feed`, in order. */
 export const handler = streamFunction(world.handlers.dispatch, world.log);

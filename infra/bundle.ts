@@ -1,11 +1,46 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { build, type Metafile } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 
 export const FUNCTIONS = readdirSync("functions").map((file) => basename(file, ".ts"));
 
 /** CommonJS packages inside an ES module still ask for `require`. */
 const REQUIRE = `import{createRequire as __require}from"node:module";const require=__require(import.meta.url);`;
+
+/**
+ * zod carries its messages in fifty languages, ours are our own (src/errors.ts); and only a namespace import lets the
+ * bundler leave out the kinds of schema that nobody uses. Together 370 kB and a third of the load time.
+ */
+const leanZod: Plugin = {
+  name: "lean-zod",
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    }));
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
+      loader: "ts",
+    }));
+  },
+};
+
+/**
+ * An `import` of Node's http makes all of its exports ready, WebSocket and so the whole of undici among them;
+ * a `require` does not. Saves a worker about 40 ms at its start.
+ */
+const requiredHttp: Plugin = {
+  name: "required-http",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?https?$/ }, ({ path, kind }) =>
+      kind === "import-statement"
+        ? { path: path.replace(/^(node:)?/, "node:"), namespace: "required" }
+        : { path, external: true },
+    );
+    onLoad({ filter: /.*/, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 /**
  * Bundles one function with everything it imports, the SDK's clients included: `index.mjs` and chunks that a dynamic
@@ -29,6 +64,7 @@ export async function bundle(name: string, outRoot = "dist"): Promise<Metafile> 
     legalComments: "none",
     sourcemap: "external",
     banner: { js: REQUIRE },
+    plugins: [leanZod, requiredHttp],
     metafile: true,
     logLevel: "warning",
   });

@@ -23,7 +23,7 @@ import type { Bucket } from "#src/platform/bucket.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Change, ChangeHandler, Table } from "#src/platform/table.ts";
-import { type App, createApp, type WebDeps } from "#src/web/app.ts";
+import type { App, WebDeps } from "#src/web/app.ts";
 
 export const VERSION = "0.1.0";
 
@@ -59,6 +59,8 @@ export async function makeWorld(
     wechaty?: ChannelDeps["wechaty"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
+    /** For a worker that nobody calls over HTTP: the routes and pages are not loaded, every request is refused. */
+    headless?: boolean;
   },
 ): Promise<World> {
   const { config, log, now = () => new Date() } = options;
@@ -81,24 +83,28 @@ export async function makeWorld(
     else log.error("feed-unknown", { feed: item.feed });
   }
 
-  const app = createApp({
-    ...ports,
-    now,
-    newId,
-    log,
-    config,
-    version: VERSION,
-    channels,
-    secret: await instanceSecret(ports.table),
-    ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
-    ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
-  });
+  async function door(): Promise<App> {
+    if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
+    const { createApp } = await import("#src/web/app.ts");
+    return createApp({
+      ...ports,
+      now,
+      newId,
+      log,
+      config,
+      version: VERSION,
+      channels,
+      secret: await instanceSecret(ports.table),
+      ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
+      ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
+    });
+  }
   return {
     ...ports,
     now,
     newId,
     log,
-    app,
+    app: await door(),
     handlers: {
       dispatch: async (changes) => {
         const failed: string[] = [];
@@ -171,7 +177,10 @@ export async function embedded(
 }
 
 /** The functions on AWS: ports on DynamoDB, S3 and SQS by the names in the environment; the mappings call the handlers. */
-export async function onAws(env: Record<string, string | undefined>): Promise<World> {
+export async function onAws(
+  env: Record<string, string | undefined>,
+  options: { headless?: boolean } = {},
+): Promise<World> {
   const [{ awsPlatform }, { readAwsSettings }] = await Promise.all([
     import("#src/platform/aws/platform.ts"),
     import("#src/platform/aws/settings.ts"),
@@ -180,6 +189,7 @@ export async function onAws(env: Record<string, string | undefined>): Promise<Wo
   const log = jsonLog((line) => process.stdout.write(`${line}\n`), now);
   const config = readConfig(env);
   return makeWorld(awsPlatform({ settings: readAwsSettings(env), now, log }), {
+    ...options,
     config,
     log,
     now,

@@ -393,6 +393,20 @@ describe("a direct publication", () => {
     expect(await planPublish(deps, plan)).toMatchObject({ writes: [], found: "same" });
   });
 
+  it("is refused when nobody could read it again", async () => {
+    const { deps, text } = await newsroom();
+    const publishWith = (more: Partial<Content>) =>
+      publishDirect(deps, { content: { ...text(), ...more }, audience: { kind: "public" }, idSeed: ["x"] });
+    await expect(publishWith({ title: "两\n行" })).rejects.toMatchObject({
+      kind: "invalid",
+      errors: [{ pointer: "/title", code: "TITLE_LINE" }],
+    });
+    await expect(publishWith({ body: "长".repeat(100_001) })).rejects.toMatchObject({
+      errors: [{ code: "BODY_LENGTH" }],
+    });
+    await expect(publishWith({ body: "长".repeat(100_000) })).resolves.toMatchObject({ found: "nothing" });
+  });
+
   it("shows nowhere when it is internal", async () => {
     const { deps, text, listed, told } = await newsroom();
     const { result } = await publishInternal(deps, {

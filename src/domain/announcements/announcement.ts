@@ -15,13 +15,16 @@ export const Audience = z.discriminatedUnion("kind", [
 ]);
 export type Audience = z.infer<typeof Audience>;
 
+const LINE = /^[^\p{Cc}\u2028\u2029]*$/u;
+
 /** What is approved, hashed and pushed: nothing else of an announcement reaches a reader. `body` is Markdown. */
 export const Content = z.strictObject({
   title: z
     .string()
     .trim()
     .min(1, fault("TITLE_REQUIRED", "请填写标题", "a title is needed"))
-    .max(200, fault("TITLE_LENGTH", "标题不得超过200个字", "the title must have at most 200 characters")),
+    .max(200, fault("TITLE_LENGTH", "标题不得超过200个字", "the title must have at most 200 characters"))
+    .regex(LINE, fault("TITLE_LINE", "标题须为一行,不含控制字符", "the title is one line without control characters")),
   body: z
     .string()
     .min(1, fault("BODY_REQUIRED", "请填写正文", "a body is needed"))
@@ -33,7 +36,17 @@ export const Content = z.strictObject({
     .trim()
     .max(500, fault("SUMMARY_LENGTH", "摘要不得超过500个字", "the summary must have at most 500 characters"))
     .optional(),
-  tags: z.array(z.string().trim().min(1).max(50)).max(20).default([]),
+  tags: z
+    .array(
+      z
+        .string()
+        .trim()
+        .min(1)
+        .max(50)
+        .regex(LINE, fault("TAG_LINE", "标签不得含控制字符", "a tag has no control characters")),
+    )
+    .max(20)
+    .default([]),
   urgency: Urgency.default("routine"),
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 });

@@ -1,6 +1,7 @@
+import { AppError, readFault } from "#src/errors.ts";
 import { derivedId } from "#src/ids.ts";
 import type { Commit } from "#src/platform/table.ts";
-import type { Audience, Content } from "./announcement.ts";
+import { type Audience, Content } from "./announcement.ts";
 import { attributionOf } from "./attribution.ts";
 import { type Column, DUTY_COLUMN } from "./column.ts";
 import { contentHash } from "./content-hash.ts";
@@ -26,14 +27,15 @@ export type PlannedPublication = Planned & { found: "nothing" | "same" | "other"
 /** The writes of a first revision, for the caller's own transaction. Throws 422 for an unknown unit or column. */
 export async function planPublish(deps: Deps, input: DirectPublication): Promise<PlannedPublication> {
   const id = derivedId("ann", ...input.idSeed);
-  const hash = contentHash(input.content);
+  const content = readable(input.content);
+  const hash = contentHash(content);
   const first = await readRevision(deps, id, 1);
   if (first) return { writes: [], result: publishedOf(first), found: first.contentHash === hash ? "same" : "other" };
   const { column, unitName } = await attribution(deps, input);
   const planned = planRevision({
     id,
     kind: "published",
-    content: input.content,
+    content,
     contentHash: hash,
     audience: input.audience,
     unitName,
@@ -78,13 +80,14 @@ export async function planCorrection(
   input: { id: string; content: Content; reason: string; unitName?: string },
 ): Promise<Planned> {
   const before = await standing(deps, input.id);
-  const { column, unitName } = await attributionOf(deps, input.content);
+  const content = readable(input.content);
+  const { column, unitName } = await attributionOf(deps, content);
   return planRevision(
     {
       id: input.id,
       kind: "corrected",
-      content: input.content,
-      contentHash: contentHash(input.content),
+      content,
+      contentHash: contentHash(content),
       audience: before.announcement.audience,
       unitName,
       column,
@@ -120,6 +123,18 @@ export async function planWithdrawal(deps: Deps, input: { id: string; reason: st
     },
     before,
   );
+}
+
+/** What is stored must be readable again: a text that was put together elsewhere meets the same limits as a typed one. */
+function readable(content: Content): Content {
+  const { data, error } = Content.safeParse(content);
+  if (data) return data;
+  const errors = error.issues.map(({ path, message }) => ({
+    pointer: `/${path.join("/")}`,
+    ...(readFault(message) ?? { code: "CONTENT", detail: { zh: message, en: message } }),
+  }));
+  const detail = { zh: "公告内容不符合要求", en: "the announcement's content is not acceptable" };
+  throw new AppError("invalid", "CONTENT", detail, { errors });
 }
 
 async function standing(deps: Deps, id: string) {

@@ -39,7 +39,8 @@ function prose(from: number, to: number, code: string, name: { zh: string; en: s
       hasCharacters(from, to),
       fault(code, `${name.zh}须为${from}至${to}个字`, `the ${name.en} must have ${from} to ${to} characters`),
     )
-    .refine((text) => !HTML.test(text), NO_HTML);
+    .refine((text) => !HTML.test(text), NO_HTML)
+    .meta({ minLength: from, maxLength: to });
 }
 
 /** How to reach the reporter: given freely, under the notice that the person was shown. */
@@ -83,7 +84,8 @@ export const NewCase = z.strictObject({
         .string()
         .trim()
         .max(2048)
-        .refine(isWebAddress, fault("URL_INVALID", "网址须以http://或https://开头", "give an http or https address")),
+        .refine(isWebAddress, fault("URL_INVALID", "网址须以http://或https://开头", "give an http or https address"))
+        .meta({ format: "uri" }),
     )
     .max(10, fault("URL_LIMIT", "网址最多10个", "at most 10 addresses"))
     .exactOptional(),
@@ -94,6 +96,7 @@ export const NewCase = z.strictObject({
       (code) => findDivision(code) !== undefined,
       fault("DIVISION_UNKNOWN", "没有这个行政区划代码", "there is no such division code"),
     )
+    .meta({ pattern: "^[0-9]{6}$" })
     .exactOptional(),
   unitId: z.string().min(1).max(64).exactOptional(),
   attachments: z

@@ -347,6 +347,32 @@ describe("workers of a queue", () => {
     expect(delays.toSorted((a, b) => a - b)[4]).toBeLessThan(10);
   });
 
+  it("cannot end or postpone a message by a receipt from before somebody else took it", async () => {
+    const queue = queueOf(start());
+    const options = { max: 1, waitSeconds: 0, visibleAfterSeconds: 10 };
+    await queue.send([{ body: { n: 1 } }]);
+    const [old] = await queue.receive(options);
+    clock += 11;
+    const [current] = await queue.receive(options);
+    expect(current).toMatchObject({ id: old?.id, receives: 2 });
+    await queue.done([old?.receipt ?? ""]);
+    await queue.postpone(old?.receipt ?? "", 0);
+    expect(await queue.receive(options)).toEqual([]);
+    clock += 11;
+    expect(await queue.receive(options)).toMatchObject([{ id: old?.id, receives: 3 }]);
+  });
+
+  it("have their messages back at once when the process before them ended without a word", async () => {
+    const platform = start(newFolder());
+    await queueOf(platform).send([{ body: { n: 1 } }]);
+    const options = { max: 10, waitSeconds: 0, visibleAfterSeconds: 3_600 };
+    expect(await queueOf(platform).receive(options)).toHaveLength(1);
+    await pause(60);
+    const asIfKilled = join(newFolder(), "copy");
+    await platform.backup(asIfKilled);
+    expect(await queueOf(start(asIfKilled)).receive(options)).toMatchObject([{ receives: 2, body: { n: 1 } }]);
+  });
+
   it("have their messages back at once after the next start", async () => {
     const data = newFolder();
     const first = start(data);

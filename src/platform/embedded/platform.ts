@@ -38,7 +38,7 @@ export type EmbeddedPlatform = {
   revive(id: number): Promise<boolean>;
   /** Copies everything into an empty folder while the service runs; the copy is a data folder like this one. */
   backup(folder: string): Promise<void>;
-  /** No new work; waits for handlers in flight at most `graceSeconds` (10); hands back the rest; closes the database. */
+  /** No new work; waits for handlers in flight at most `graceSeconds` (10); closes the database. The rest is visible at the next start. */
   stop(graceSeconds?: number): Promise<void>;
 };
 
@@ -86,7 +86,6 @@ export function embeddedPlatform(options: {
   const stop = async (graceSeconds: number): Promise<void> => {
     const ended = Promise.all([changes.stop(), tasks.stop(), ...consumers.map((one) => one.stop())]);
     await atMost(graceSeconds * 1000, ended);
-    for (const each of queues.values()) await each.handBack().catch(() => {});
     group.close();
     close();
   };

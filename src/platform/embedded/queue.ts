@@ -9,8 +9,7 @@ import { risingIds } from "./rows.ts";
 export type LocalQueue = Queue & {
   take(max: number, visibleAfterSeconds: number): Message[];
   onArrival(listener: () => void): () => void;
-  /** Makes everything in flight visible again. */
-  handBack(): Promise<void>;
+  /** Sends a message anew, inside a transaction. */
   restore(text: string): void;
 };
 
@@ -131,13 +130,6 @@ export function localQueue(
       await group(() => show.run(until, receives, id));
       if (taken.get(id)?.receives === receives) taken.delete(id);
       arrive();
-    },
-    handBack: async () => {
-      const held = [...taken];
-      await group(() => {
-        for (const [id, { receives }] of held) show.run(0, receives, id);
-      });
-      taken.clear();
     },
     restore: (text) => {
       insert.run(newMessageId(), name, 0, text);

@@ -94,21 +94,24 @@ export function keptAnswer(deps: Deps, claim: Claim, answer: Answer, options: { 
   };
 }
 
-/** Takes the key for work in several steps; false when another request has it. Frees itself after a minute. */
-export async function hold(deps: Deps, claim: Claim): Promise<boolean> {
+/**
+ * Takes the key for work in several steps, and answers the version of its record; undefined when another request has
+ * it. Frees itself after a minute.
+ */
+export async function hold(deps: Deps, claim: Claim): Promise<number | undefined> {
   const before = await read(deps, claim);
   const busyUntil = deps.now().getTime() + IN_PROGRESS_SECONDS * 1000;
-  if (before && (before.answer || before.sealed || (before.busyUntil ?? 0) > deps.now().getTime())) return false;
+  if (before && (before.answer || before.sealed || (before.busyUntil ?? 0) > deps.now().getTime())) return undefined;
   const expiresAt = Math.ceil(busyUntil / 1000) + KEPT_SECONDS;
   const version = (before?.version ?? 0) + 1;
   const put: Item = { ...keys.idempotency(claim.scope), request: claim.request, version, busyUntil, expiresAt };
   const written = await deps.table.write([{ put, if: before ? { version: before.version } : { absent: true } }]);
-  return written.ok;
+  return written.ok ? version : undefined;
 }
 
 /** Lets go of a key whose request came to nothing that is kept. */
-export async function release(deps: Deps, claim: Claim): Promise<void> {
-  await deps.table.write([{ remove: keys.idempotency(claim.scope) }]);
+export async function release(deps: Deps, claim: Claim, version: number): Promise<void> {
+  await deps.table.write([{ remove: keys.idempotency(claim.scope), if: { version } }]);
 }
 
 async function read(deps: Deps, claim: Claim): Promise<Kept | undefined> {

@@ -202,14 +202,16 @@ export async function onceInSteps(
 ): Promise<Answer> {
   const { claim } = call;
   if (claim === undefined) return work();
-  if (!(await hold(deps, claim))) throw await replay(deps, claim);
+  const version = await hold(deps, claim);
+  if (version === undefined) throw await replay(deps, claim);
   let answer: Answer | undefined;
   try {
     answer = await work();
   } finally {
-    if (answer === undefined) await release(deps, claim);
+    if (answer === undefined) await release(deps, claim, version);
   }
-  await deps.table.write([{ put: recordOf(deps, call, claim, answer, options) }]);
+  const kept = { ...recordOf(deps, call, claim, answer, options), version: version + 1 };
+  await deps.table.write([{ put: kept, if: { version } }]);
   return answer;
 }
 

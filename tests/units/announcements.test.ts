@@ -393,6 +393,19 @@ describe("a direct publication", () => {
     expect(await planPublish(deps, plan)).toMatchObject({ writes: [], found: "same" });
   });
 
+  it("is mended where it comes from, except for an event's", async () => {
+    const { deps, text } = await newsroom();
+    const from = async (...idSeed: [string, string]) =>
+      (await publishDirect(deps, { content: text(), audience: { kind: "public" }, idSeed })).result.id;
+    const report = await from("annual-report", "rep_1");
+    const input = { caller: editor, reason: "有误" };
+    await expect(withdraw(deps, { ...input, id: report })).rejects.toMatchObject({ code: "ORIGIN" });
+    await expect(edit(deps, { caller: editor, id: report, version: 1, change: {} })).rejects.toMatchObject({
+      code: "ORIGIN",
+    });
+    expect(await withdraw(deps, { ...input, id: await from("event", "1") })).toMatchObject({ revision: 2 });
+  });
+
   it("is refused when nobody could read it again", async () => {
     const { deps, text } = await newsroom();
     const publishWith = (more: Partial<Content>) =>

@@ -142,6 +142,8 @@ export const Announcement = z.object({
   version: z.int(),
   unitId: z.string(),
   audience: Audience,
+  /** Where a text comes from that was not drafted here: the first word of its seed. */
+  origin: z.string().exactOptional(),
   state: z.enum(["draft", "published", "withdrawn"]),
   revision: z.int(),
   work: Work.exactOptional(),

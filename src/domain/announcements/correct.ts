@@ -12,7 +12,7 @@ import {
 } from "./announcement.ts";
 import { attributionOf } from "./attribution.ts";
 import { contentHash } from "./content-hash.ts";
-import { contentHashMismatch, mayGoOut, mayWriteFor } from "./permission.ts";
+import { contentHashMismatch, mayChangeHere, mayGoOut, mayWriteFor } from "./permission.ts";
 import { type Published, planRevision } from "./plan-revision.ts";
 import { changedMeanwhile, noSuchAnnouncement, type Reads, readForCaller, readRevision, wrongState } from "./store.ts";
 
@@ -39,6 +39,7 @@ export type Correction = {
  */
 export async function correct(deps: Deps, input: Correction): Promise<Published> {
   const announcement = await readForCaller(deps, input.caller, input.id);
+  mayChangeHere(announcement);
   if (announcement.state !== "published" || returned(announcement)) throw wrongState(statusOf(announcement));
   const last = await readRevision(deps, announcement.id, announcement.revision);
   if (!last) throw noSuchAnnouncement();

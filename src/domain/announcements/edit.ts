@@ -6,7 +6,7 @@ import { type Announcement, type Content, type ContentChange, changed } from "./
 import { attributionOf } from "./attribution.ts";
 import { contentHash } from "./content-hash.ts";
 import type { Manuscript } from "./draft.ts";
-import { mayWriteFor } from "./permission.ts";
+import { mayChangeHere, mayWriteFor } from "./permission.ts";
 import {
   announcementItem,
   changedMeanwhile,
@@ -30,6 +30,7 @@ export async function edit(deps: Deps, input: Edit): Promise<Manuscript> {
   const { caller } = input;
   const old = await readForCaller(deps, caller, input.id);
   if (input.version > old.version || input.version < (old.work?.editedVersion ?? old.version)) throw stale();
+  mayChangeHere(old);
   if (old.state === "withdrawn") throw wrongState(old.state);
   const content = changed(await textOf(deps, old), input.change);
   mayWriteFor(caller, content.unitId);

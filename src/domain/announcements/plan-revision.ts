@@ -27,6 +27,7 @@ export type NextRevision = {
   unitName: string;
   column: Column;
   reason?: string;
+  origin?: string;
   at: string;
 };
 
@@ -51,11 +52,13 @@ export function planRevision(next: NextRevision, before?: { announcement: Announ
     publishedAt: next.at,
     firstPublishedAt: old?.firstPublishedAt ?? next.at,
   };
+  const origin = old ? old.origin : next.origin;
   const announcement: Announcement = {
     id: next.id,
     version: (old?.version ?? 0) + 1,
     unitId: next.content.unitId,
     audience: next.audience,
+    ...(origin === undefined ? {} : { origin }),
     state: next.kind === "withdrawn" ? "withdrawn" : "published",
     revision: revision.revision,
     ...keptWork(next, old),

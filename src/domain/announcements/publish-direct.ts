@@ -40,6 +40,7 @@ export async function planPublish(deps: Deps, input: DirectPublication): Promise
     audience: input.audience,
     unitName,
     column,
+    origin: input.idSeed[0],
     at: deps.now().toISOString(),
   });
   return { ...planned, found: "nothing" };

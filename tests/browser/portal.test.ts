@@ -1,0 +1,212 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import type { AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeEgress } from "#src/channels/egress.ts";
+import { makeChannels } from "#src/channels/index.ts";
+import { readConfig } from "#src/config.ts";
+import { createSignInLink } from "#src/domain/members/sign-in.ts";
+import { silentLog } from "#src/log.ts";
+import { testApp, testClock } from "#tests/app.ts";
+import { launchBrowser } from "./chromium.ts";
+import { sampleCounty } from "./sample-county.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const SHOTS = process.env["SHOTS"];
+
+let browser: Browser;
+let url: string;
+let stop: () => void;
+let paths: Record<string, string>;
+let enter: () => Promise<string>;
+
+beforeAll(async () => {
+  const clock = testClock("2026-09-10T02:00:00.000Z");
+  const listening = await new Promise<{ port: number; server: ReturnType<typeof serve> }>((resolve) => {
+    const server = serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => world.app.fetch(request) }, (at) =>
+      resolve({ port: (at as AddressInfo).port, server }),
+    );
+  });
+  url = `http://127.0.0.1:${listening.port}`;
+  const world = testApp({
+    clock,
+    config: { ...readConfig({ GAOSHI_BASE_URL: url }), data: ":memory:" },
+    channels: makeChannels({ egress: makeEgress([]), baseUrl: url, now: clock.now, log: silentLog }),
+  });
+  const county = await sampleCounty(world.deps);
+  enter = async () => (await createSignInLink(world.deps, { memberName: "王编辑", roles: ["admin"] })).secret;
+  paths = {
+    front: "/",
+    column: "/columns/notices",
+    announcement: `/announcements/${county.urgent}`,
+    corrected: `/announcements/${county.corrected}`,
+    withdrawn: `/announcements/${county.withdrawn}`,
+    reports: "/annual-reports",
+    report: `/annual-reports/${county.report}`,
+    subscribe: "/subscribe",
+    "send-in": "/report",
+    receipt: "/receipt",
+    missing: "/nowhere",
+  };
+  stop = () => listening.server.close();
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  stop?.();
+});
+
+type Seen = { page: Page; complaints: string[]; outside: string[] };
+
+async function open(path: string, options: BrowserContextOptions = {}): Promise<Seen & { close: () => Promise<void> }> {
+  const context = await browser.newContext({ locale: "zh-CN", ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const outside: string[] = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type()) && !message.text().includes("404"))
+      complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${url}/`)) outside.push(request.url());
+  });
+  await page.goto(url + path);
+  return { page, complaints, outside, close: () => context.close() };
+}
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const results = await page.evaluate(
+    (tags) =>
+      (globalThis as unknown as { axe: { run(where: unknown, how: unknown): Promise<AxeResults> } }).axe.run(
+        (globalThis as unknown as { document: unknown }).document,
+        { runOnly: { type: "tag", values: tags } },
+      ),
+    RULES,
+  );
+  expect(results.passes.length).toBeGreaterThan(10);
+  return results.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(" | ")}`,
+  );
+}
+
+const overflow = (page: Page) =>
+  page.evaluate(() => {
+    const { documentElement, defaultView } = (globalThis as unknown as { document: Shown }).document;
+    return documentElement.scrollWidth - defaultView.innerWidth;
+  });
+type Shown = { documentElement: { scrollWidth: number }; defaultView: { innerWidth: number } };
+
+const VIEWS = [
+  { width: 360, scheme: "light", query: "" },
+  { width: 1280, scheme: "dark", query: "" },
+  { width: 360, scheme: "dark", query: "lang=en" },
+  { width: 1280, scheme: "light", query: "lang=en" },
+] as const;
+
+describe.each(VIEWS)("at $width px, $scheme $query", ({ width, scheme, query }) => {
+  it("every page meets WCAG 2.2 AA, complains of nothing and loads nothing from elsewhere", async () => {
+    const seen = await open("/", { viewport: { width, height: 900 }, colorScheme: scheme });
+    for (const [name, path] of Object.entries(paths)) {
+      await seen.page.goto(`${url}${path}${query && `?${query}`}`);
+      if (SHOTS)
+        await seen.page.screenshot({
+          path: `${SHOTS}/${name}-${width}-${scheme}-${query || "zh"}.png`,
+          fullPage: true,
+        });
+      expect(await violations(seen.page), name).toEqual([]);
+      expect(await overflow(seen.page), name).toBeLessThanOrEqual(0);
+      expect([seen.complaints, seen.outside], name).toEqual([[], []]);
+    }
+    await seen.close();
+  }, 180_000);
+});
+
+it("nothing has to be scrolled sideways on a 320 px screen, at 200 % zoom, or with text twice as large", async () => {
+  const { page, close } = await open("/");
+  for (const [name, path] of Object.entries(paths))
+    for (const query of ["", "?lang=en"]) {
+      await page.goto(url + path + query);
+      for (const [width, textSize] of [
+        [320, ""],
+        [640, ""],
+        [1280, "225%"],
+      ] as const) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.evaluate((size) => {
+          const { documentElement } = (globalThis as unknown as { document: Styled }).document;
+          documentElement.style.fontSize = size;
+        }, textSize);
+        expect(await overflow(page), `${name} ${query} ${width} ${textSize}`).toBeLessThanOrEqual(0);
+      }
+    }
+  await close();
+}, 180_000);
+type Styled = { documentElement: { style: { fontSize: string } } };
+
+it("somebody with a keyboard reaches the content by the skip link first", async () => {
+  const { page, close } = await open("/");
+  await page.keyboard.press("Tab");
+  const link = page.locator(":focus");
+  expect(await link.textContent()).toBe("跳到正文");
+  expect((await link.boundingBox())?.x).toBeGreaterThanOrEqual(0);
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate("document.activeElement.id")).toBe("main");
+  await close();
+});
+
+it("somebody without script sends in a case, gets the receipt and follows it", async () => {
+  const { page, close } = await open("/", { javaScriptEnabled: false, viewport: { width: 360, height: 800 } });
+  await page.getByRole("link", { name: "我要反映" }).click();
+  await page.getByLabel("谣言").check();
+  await page.getByLabel("标题").fill("网传停水三天");
+  await page.getByLabel("情况说明").fill("朋友圈流传县城停水三天的消息，请核实。");
+  await page.getByRole("button", { name: "提交" }).click();
+  expect(await page.locator("#number").textContent()).toMatch(/^\d{8}-[0-9A-Z]{10}$/);
+  await page.getByRole("button", { name: "查看办理进度" }).click();
+  expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("网传停水三天");
+  await close();
+});
+
+it("somebody signs in by a link, sees the ledgers and signs out", async () => {
+  const seen = await open(`/sign-in/${await enter()}`);
+  const { page } = seen;
+  await page.getByRole("button", { name: "登录" }).click();
+  expect(new URL(page.url()).pathname).toBe("/console");
+  expect(await violations(page)).toEqual([]);
+  if (SHOTS) await page.screenshot({ path: `${SHOTS}/console.png`, fullPage: true });
+  await page.getByRole("button", { name: "退出" }).click();
+  expect(new URL(page.url()).pathname).toBe("/");
+  expect(seen.complaints).toEqual([]);
+  await seen.close();
+});
+
+it("the feeds and the site map are well-formed to a real parser", async () => {
+  const { page, close } = await open("/");
+  for (const path of ["/feed.atom", "/feed.rss", "/columns/notices/feed.atom", "/sitemap.xml"]) {
+    const text = await (await fetch(url + path)).text();
+    const read = await page.evaluate((source) => {
+      const parser = new (globalThis as unknown as { DOMParser: new () => Parser }).DOMParser();
+      const parsed = parser.parseFromString(source, "application/xml");
+      return { fault: parsed.querySelector("parsererror")?.textContent, root: parsed.documentElement.localName };
+    }, text);
+    expect(read.fault, path).toBeUndefined();
+    expect(["feed", "rss", "urlset"], path).toContain(read.root);
+  }
+  await close();
+});
+type Parser = {
+  parseFromString(
+    source: string,
+    type: string,
+  ): {
+    querySelector(selector: string): { textContent: string } | null;
+    documentElement: { localName: string };
+  };
+};

@@ -100,7 +100,7 @@ export type Revision = {
 export const REVISION_FEED = "revision";
 
 /** The topics a revision speaks on; an endpoint matches when it wants any of them. Internal ones: only the named. */
-export function topicsOf(revision: Revision): string[] {
+export function topicsOf(revision: Pick<Revision, "content" | "audience">): string[] {
   if (revision.audience.kind === "internal") return revision.audience.topics;
   const { content } = revision;
   return [

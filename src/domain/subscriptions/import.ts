@@ -55,7 +55,7 @@ async function importBatch(
   const fresh = new Map<string, Subscription>();
   for (const [i, { line, subscription }] of batch.entries()) {
     const before = known[i] && parseSubscription(known[i]);
-    if (before?.endedBecause === "unsubscribed") refuse(result, { line, ...UNSUBSCRIBED });
+    if (before?.status === "ended" && before.endedBecause !== "gone") refuse(result, { line, ...UNSUBSCRIBED });
     else {
       result.accepted++;
       if (replaces(subscription, before))

@@ -2,9 +2,11 @@ import { announcementRoutes } from "./announcements.ts";
 import { annualReportRoutes } from "./annual-reports.ts";
 import { caseRoutes } from "./cases.ts";
 import { columnRoutes } from "./columns.ts";
+import { deliveryRoutes } from "./deliveries.ts";
 import type { ApiDeps } from "./deps.ts";
 import { eventRoutes } from "./events.ts";
 import type { Route } from "./route.ts";
+import { subscriptionRoutes } from "./subscriptions.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { unitRoutes } from "./units.ts";
 
@@ -18,5 +20,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     announcementRoutes(deps),
     caseRoutes(deps),
     eventRoutes(deps),
+    subscriptionRoutes(deps),
+    deliveryRoutes(deps),
   ].flat();
 }

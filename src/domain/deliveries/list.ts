@@ -1,0 +1,166 @@
+import { z } from "zod";
+import { combinedReach } from "#src/domain/subscriptions/reach.ts";
+import { findEndpoint } from "#src/domain/subscriptions/store.ts";
+import type { Table } from "#src/platform/table.ts";
+import { type FoundMember, findMember } from "./find-member.ts";
+import { resultsOf } from "./seen.ts";
+import { deliveryId } from "./send.ts";
+import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
+import {
+  Attempt,
+  type Chunk,
+  type ChunkRef,
+  chunksOf,
+  Delivery,
+  deliveryKey,
+  type Fanout,
+  findFanout,
+  findResult,
+  matchedOf,
+  membersOf,
+  type Result,
+  rangesOf,
+} from "./store.ts";
+import { unpackTimings } from "./timing.ts";
+
+export const DeliveryRow = z.object({
+  id: z.string(),
+  announcement: z.string(),
+  revision: z.number(),
+  endpoint: z.string(),
+  channel: z.string(),
+  address: z.string().optional(),
+  state: z.enum(DELIVERY_STATES),
+  reason: z.enum(["superseded", "ended"]).optional(),
+  matched: z.array(z.string()),
+  attempts: z.array(Attempt),
+  dueAt: z.string().optional(),
+});
+export type DeliveryRow = z.infer<typeof DeliveryRow>;
+
+type Reads = { table: Table };
+
+/** What became of one endpoint, for every revision of the announcement that it was a member of; the newest first. */
+export async function deliveriesTo(
+  deps: Reads,
+  announcementId: string,
+  newest: number,
+  endpoint: string,
+): Promise<DeliveryRow[]> {
+  const rows: DeliveryRow[] = [];
+  for (let revision = newest; revision >= 1; revision--) {
+    const fanout = await findFanout(deps.table, announcementId, revision);
+    const found = fanout && (await findMember(deps.table, fanout, endpoint));
+    if (found) rows.push(await memberRow(deps, found));
+  }
+  return rows;
+}
+
+export async function memberRow(deps: Reads, { ref, chunk, member }: FoundMember): Promise<DeliveryRow> {
+  const result = await findResult(deps.table, ref);
+  const [row] = await rowsOf(deps, ref, chunk, result, [member]);
+  if (!row) throw new Error("a member has a row");
+  return row;
+}
+
+// Looking for the few failed among many delivered ends somewhere; the cursor goes on.
+const WINDOWS_A_PAGE = 20;
+
+/** Deliveries of one revision in the order of the fan-out; `state` leaves out the others. */
+export async function listDeliveries(
+  deps: Reads,
+  fanout: Fanout,
+  request: { limit: number; after?: string; state?: DeliveryState },
+): Promise<{ items: DeliveryRow[]; next?: string }> {
+  const items: DeliveryRow[] = [];
+  const { after, state, limit } = request;
+  let looked = 0;
+  for (const range of await rangesOf(deps.table, fanout, false)) {
+    for (const window of range.windows) {
+      const windowEnd = range.windows.find((one) => one.after > window.after)?.after ?? range.after;
+      if (after !== undefined && windowEnd <= after) continue;
+      if (looked++ >= WINDOWS_A_PAGE) return { items, next: window.after };
+      for (const { ref, chunk, result, member } of await membersIn(deps, fanout, range.from, window, {
+        after,
+        state,
+      })) {
+        items.push(...(await rowsOf(deps, ref, chunk, result, [member])));
+        if (items.length >= limit) return { items, next: items.at(-1)?.endpoint ?? "" };
+      }
+    }
+  }
+  return { items };
+}
+
+/** Members of a window by endpoint key, whatever their channel. */
+async function membersIn(
+  deps: Reads,
+  fanout: Fanout,
+  range: string,
+  window: { after: string; chunks: Record<string, number> },
+  wanted: { after: string | undefined; state: DeliveryState | undefined },
+) {
+  const { announcementId, revision } = fanout;
+  const results = await resultsOf(deps.table, announcementId, revision, range, { window: window.after, fresh: false });
+  const chunks = await chunksOf(deps.table, announcementId, revision, range, window.after);
+  return chunks
+    .filter(({ ref }) => ref.n < (window.chunks[ref.channel] ?? 0))
+    .flatMap(({ ref, chunk }) => {
+      const result = results.get(`${ref.channel}#${ref.n}`);
+      return membersOf(chunk).map((endpoint, member) => ({ ref, chunk, result, endpoint, member }));
+    })
+    .filter(({ endpoint }) => wanted.after === undefined || endpoint > wanted.after)
+    .filter(({ result, member }) => !wanted.state || stateOf(result?.letters.charAt(member) ?? "w") === wanted.state)
+    .sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
+}
+
+async function rowsOf(
+  deps: Reads,
+  ref: ChunkRef,
+  chunk: Chunk,
+  result: Result | undefined,
+  members: number[],
+): Promise<DeliveryRow[]> {
+  const endpoints = membersOf(chunk);
+  const timings = result ? unpackTimings(result, endpoints.length) : [];
+  return Promise.all(
+    members.map(async (member) => {
+      const endpoint = endpoints[member] ?? "";
+      const item = await deps.table.get(deliveryKey(ref, endpoint));
+      const own = item && Delivery.parse(item);
+      const letter = result?.letters.charAt(member) ?? "w";
+      const timing = timings[member];
+      const address = await addressOf(deps, endpoint);
+      const first =
+        result && timing
+          ? {
+              at: new Date(result.startedAt + timing.start).toISOString(),
+              outcome: letter === "a" ? ("accepted" as const) : ("delivered" as const),
+              status: result.codes?.[member.toString(36)] ?? 200,
+              ms: timing.took,
+              trigger: "plan" as const,
+            }
+          : undefined;
+      return {
+        id: deliveryId(ref, endpoint),
+        announcement: ref.announcementId,
+        revision: ref.revision,
+        endpoint,
+        channel: ref.channel,
+        ...(address === undefined ? {} : { address }),
+        state: stateOf(letter),
+        ...(letter === "x" ? { reason: "superseded" as const } : {}),
+        ...(letter === "e" ? { reason: "ended" as const } : {}),
+        matched: matchedOf(chunk, member),
+        attempts: own?.attempts ?? (first && "da".includes(letter) ? [first] : []),
+        ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
+      };
+    }),
+  );
+}
+
+async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {
+  return (
+    (await combinedReach(deps.table, endpoint))?.reach.address ?? (await findEndpoint(deps.table, endpoint))?.address
+  );
+}

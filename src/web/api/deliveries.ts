@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { topicsOf } from "#src/domain/announcements/announcement.ts";
+import { readManuscript } from "#src/domain/announcements/desk.ts";
+import { summaryOf } from "#src/domain/announcements/render.ts";
+import { readAnnouncement, readForCaller } from "#src/domain/announcements/store.ts";
+import { CHANNELS } from "#src/domain/deliveries/channel.ts";
+import { ledger } from "#src/domain/deliveries/ledger.ts";
+import { DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
+import { rehearse } from "#src/domain/deliveries/rehearse.ts";
+import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
+import { DELIVERY_STATES, noCounts } from "#src/domain/deliveries/states.ts";
+import { findFanout } from "#src/domain/deliveries/store.ts";
+import { type Caller, sees } from "#src/domain/members/member.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { findSubscription } from "#src/domain/subscriptions/store.ts";
+import { AppError } from "#src/errors.ts";
+import type { ApiDeps } from "./deps.ts";
+import { listed, nextOf, once, PAGE, pageSchema, type Route, route } from "./route.ts";
+
+const number = z.number();
+const CountsBody = z.object({
+  matched: number,
+  delivered: number,
+  suppressed: number,
+  failed: number,
+  unknown: number,
+  held: number,
+  waiting: number,
+});
+const LedgerBody = CountsBody.extend({
+  revision: number,
+  closed: z.boolean(),
+  channels: z.record(z.string(), CountsBody),
+}).meta({ id: "Ledger" });
+
+const RehearsalBody = z
+  .object({
+    audience: number,
+    estimated: z.boolean(),
+    text: z.object({ title: z.string(), summary: z.string(), url: z.string() }),
+    contentHash: z.string(),
+    channels: z.record(
+      z.string(),
+      z.object({ endpoints: number, held: number, drainSeconds: number, quotaLeft: number.nullable() }),
+    ),
+  })
+  .meta({ id: "Rehearsal" });
+
+const Row = DeliveryRow.meta({ id: "Delivery" });
+const tag = "deliveries";
+const revisionNumber = z
+  .string()
+  .regex(/^[1-9]\d{0,5}$/)
+  .transform(Number);
+
+export function deliveryRoutes(deps: ApiDeps): Route[] {
+  return [
+    route(
+      {
+        method: "get",
+        path: "/announcements/{id}/ledger",
+        who: ["editor"],
+        tag,
+        summary: {
+          zh: "推送台账：一个版本的全部推送及其平衡",
+          en: "The ledger of a revision's pushes and its balance",
+        },
+        query: z.strictObject({ revision: revisionNumber.optional() }),
+        answers: { 200: LedgerBody },
+      },
+      async ({ caller, params, query }) => {
+        const announcement = await readForCaller(deps, caller, params.id);
+        const revision = query.revision ?? announcement.revision;
+        if (revision < 1 || revision > announcement.revision) throw noLedger();
+        // The change feed has not told of it yet: everything is still to come.
+        const empty = { revision, closed: false, ...noCounts(), channels: {} };
+        return { status: 200, body: (await ledger(deps, params.id, revision)) ?? empty };
+      },
+    ),
+    route(
+      {
+        method: "get",
+        path: "/announcements/{id}/rehearsal",
+        who: ["editor"],
+        tag,
+        summary: {
+          zh: "预演：发给多少人、什么内容、各渠道要多久",
+          en: "Before anything is sent: audience, text and time per channel",
+        },
+        answers: { 200: RehearsalBody },
+      },
+      async ({ caller, params }) => {
+        const { content, contentHash, announcement } = await readManuscript(deps, caller, params.id);
+        const { estimated, channels } = await rehearse(deps, topicsOf({ content, audience: announcement.audience }));
+        const audience = Object.values(channels).reduce((sum, { endpoints }) => sum + endpoints, 0);
+        const url = `${deps.config.baseUrl}/announcements/${params.id}`;
+        const text = { title: content.title, summary: summaryOf(content), url };
+        return { status: 200, body: { audience, estimated, text, contentHash, channels } };
+      },
+    ),
+    route(
+      {
+        method: "get",
+        path: "/deliveries",
+        who: ["editor"],
+        tag,
+        summary: { zh: "逐条推送及每次尝试", en: "Deliveries with their attempts" },
+        query: z.strictObject({
+          ...PAGE,
+          announcement: z.string().max(64),
+          revision: revisionNumber.optional(),
+          endpoint: z.string().max(2048).optional(),
+          state: z.enum(DELIVERY_STATES).optional(),
+        }),
+        answers: { 200: pageSchema(Row) },
+      },
+      async (call) => {
+        const { announcement: id, state, endpoint } = call.query;
+        const announcement = await readForCaller(deps, call.caller, id);
+        if (endpoint !== undefined) {
+          const keys = await endpointKeys(deps, endpoint);
+          const found = await Promise.all(keys.map((key) => deliveriesTo(deps, id, announcement.revision, key)));
+          const items = found.flat().filter((row) => state === undefined || row.state === state);
+          return listed(deps, call, { items });
+        }
+        const fanout = await findFanout(deps.table, id, call.query.revision ?? announcement.revision);
+        if (!fanout) return listed(deps, call, { items: [] });
+        return listed(
+          deps,
+          call,
+          await listDeliveries(deps, fanout, { ...nextOf(call), ...(state === undefined ? {} : { state }) }),
+        );
+      },
+    ),
+    route(
+      {
+        method: "post",
+        path: "/deliveries/{id}/retry",
+        who: ["editor"],
+        tag,
+        summary: { zh: "人工重试一条推送", en: "Try a delivery again now" },
+        creates: true,
+        answers: { 202: Row },
+      },
+      async (call) => {
+        await mayRetry(deps, call.caller, call.params.id);
+        return once(
+          deps,
+          call,
+          (commit) => retryDelivery({ ...deps, commit }, call.params.id),
+          (body) => ({ status: 202, body }),
+        );
+      },
+    ),
+  ];
+}
+
+/** An endpoint may be named by its key, its subscription, or its address on any channel. */
+async function endpointKeys(deps: ApiDeps, endpoint: string): Promise<string[]> {
+  if (/^sub_/.test(endpoint)) {
+    const subscription = await findSubscription(deps.table, endpoint);
+    return subscription ? [subscription.endpoint] : [];
+  }
+  if (/^[A-Za-z0-9_-]{16}$/.test(endpoint)) return [endpoint];
+  return CHANNELS.map((channel) => endpointKey(channel, endpoint));
+}
+
+async function mayRetry(deps: ApiDeps, caller: Caller, deliveryId: string): Promise<void> {
+  const announcement = await readAnnouncement(deps, deliveryId.split(".")[0] ?? "");
+  if (!announcement || !sees(caller, announcement.unitId)) throw noLedger();
+}
+
+function noLedger(): AppError {
+  return new AppError("not-found", "NOT_FOUND", { zh: "没有这条记录", en: "there is no such record" });
+}

@@ -1,0 +1,187 @@
+import { z } from "zod";
+import { hasRole } from "#src/domain/members/member.ts";
+import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
+import { readSubscription } from "#src/domain/subscriptions/manage.ts";
+import { NewSubscription, SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
+import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
+import {
+  Frequency,
+  QuietHours,
+  type Subscription,
+  SubscriptionStatus,
+} from "#src/domain/subscriptions/subscription.ts";
+import { Topics } from "#src/domain/subscriptions/topic.ts";
+import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
+import { say } from "#src/text.ts";
+import { forbidden } from "#src/web/auth.ts";
+import type { ApiDeps } from "./deps.ts";
+import { type Call, ifMatch, languageOf, once, onceInSteps, type Route, route } from "./route.ts";
+
+const SubscriptionBody = z
+  .object({
+    id: z.string(),
+    version: z.number(),
+    status: SubscriptionStatus,
+    endpoint: z.object({ channel: z.string(), address: z.string() }),
+    topics: Topics,
+    frequency: Frequency,
+    quietHours: QuietHours.optional(),
+    language: z.enum(["zh-CN", "en"]),
+    requestedAt: z.string(),
+    confirmedAt: z.string().optional(),
+    endedAt: z.string().optional(),
+    endedBecause: z.string().optional(),
+    basis: z.string().optional(),
+  })
+  .meta({ id: "Subscription" });
+
+/** Token and secret are shown this once. */
+const SubscribedBody = SubscriptionBody.extend({
+  manageToken: z.string().optional(),
+  secret: z.string().optional(),
+}).meta({ id: "SubscribedOnce" });
+
+const Imported = z
+  .object({
+    accepted: z.number(),
+    rejected: z.number(),
+    errors: z.array(z.object({ line: z.number(), code: z.string(), detail: z.string() })),
+  })
+  .meta({ id: "SubscriptionImport" });
+
+function subscriptionBody(subscription: Subscription): z.infer<typeof SubscriptionBody> {
+  const { id, version, status, channel, address, topics, frequency, quietHours, language } = subscription;
+  const { requestedAt, confirmedAt, endedAt, endedBecause, basis } = subscription;
+  return {
+    id,
+    version,
+    status,
+    endpoint: { channel, address },
+    topics,
+    frequency,
+    ...(quietHours ? { quietHours } : {}),
+    language,
+    requestedAt,
+    ...(confirmedAt ? { confirmedAt } : {}),
+    ...(endedAt ? { endedAt } : {}),
+    ...(endedBecause ? { endedBecause } : {}),
+    ...(basis ? { basis } : {}),
+  };
+}
+
+function subscribedBody({ subscription, manageToken, secret }: Subscribed) {
+  return {
+    ...subscriptionBody(subscription),
+    manageToken,
+    ...(secret === undefined ? {} : { secret: `whsec_${secret}` }),
+  };
+}
+
+const tag = "subscriptions";
+
+export function subscriptionRoutes(deps: ApiDeps): Route[] {
+  /** The bearer of the manage token, or an admin; another token that stands is known, but has no right here. */
+  const managed = ({
+    caller,
+    bearer,
+    params,
+  }: Pick<Call<"holder">, "caller" | "bearer"> & { params: { id: string } }) => {
+    if (caller && !hasRole(caller, "admin")) throw forbidden();
+    return readSubscription(deps, params.id, caller ? { admin: true } : { manageToken: bearer ?? "" });
+  };
+  return [
+    route(
+      {
+        method: "post",
+        path: "/subscriptions",
+        who: "public",
+        tag,
+        summary: { zh: "申请订阅，由接收端确认后生效", en: "Ask for a subscription; its endpoint has to confirm it" },
+        body: NewSubscription.meta({ id: "NewSubscription" }),
+        creates: true,
+        answers: { 202: SubscribedBody },
+      },
+      (call) =>
+        once(
+          deps,
+          call,
+          (commit) => subscribe({ ...deps, commit }, call.body),
+          (subscribed) => ({
+            status: 202,
+            body: subscribedBody(subscribed),
+            version: subscribed.subscription.version,
+            headers: { location: `/api/v1/subscriptions/${subscribed.subscription.id}` },
+          }),
+          { hide: ({ manageToken: _m, secret: _s, ...rest }: ReturnType<typeof subscribedBody>) => rest },
+        ),
+    ),
+    route(
+      {
+        method: "get",
+        path: "/subscriptions/{id}",
+        who: "holder",
+        tag,
+        summary: { zh: "查看订阅", en: "A subscription" },
+        answers: { 200: SubscriptionBody },
+      },
+      async (call) => {
+        const subscription = await managed(call);
+        return { status: 200, body: subscriptionBody(subscription), version: subscription.version };
+      },
+    ),
+    route(
+      {
+        method: "patch",
+        path: "/subscriptions/{id}",
+        who: "holder",
+        tag,
+        summary: {
+          zh: "修改订阅；换地址须重新确认",
+          en: "Change a subscription; another address has to confirm again",
+        },
+        body: SubscriptionChange.meta({ id: "SubscriptionChange" }),
+        edits: true,
+        answers: { 200: SubscriptionBody },
+      },
+      async (call) => {
+        const changed = await changeSubscription(deps, await managed(call), ifMatch(call), call.body);
+        return { status: 200, body: subscriptionBody(changed), version: changed.version };
+      },
+    ),
+    route(
+      {
+        method: "delete",
+        path: "/subscriptions/{id}",
+        who: "holder",
+        tag,
+        summary: { zh: "退订", en: "Unsubscribe" },
+        answers: { 204: null },
+      },
+      async (call) => {
+        await unsubscribe(deps, await managed(call));
+        return { status: 204 };
+      },
+    ),
+    route(
+      {
+        method: "post",
+        path: "/subscriptions/import",
+        who: ["admin"],
+        tag,
+        summary: { zh: "批量导入订阅，每行一条", en: "Take in many subscriptions, one a line" },
+        text: ["application/x-ndjson"],
+        bodyLimit: 16 * 1024 * 1024,
+        creates: true,
+        answers: { 200: Imported },
+      },
+      (call) =>
+        onceInSteps(deps, call, async () => {
+          const { errors, ...counts } = await importSubscriptions(deps, call.text, call.caller.id);
+          const language = languageOf(call.c);
+          const told = errors.map(({ line, code, detail }) => ({ line, code, detail: say(detail, language) }));
+          return { status: 200, body: { ...counts, errors: told } };
+        }),
+    ),
+  ];
+}

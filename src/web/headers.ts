@@ -30,12 +30,17 @@ export function apiHeaders(https: boolean): Readonly<Record<string, string>> {
   };
 }
 
-/** Adds what is missing; a header that the answer set itself stays. */
+/**
+ * Adds what is missing; a header that the answer set itself stays. A 304 renews the headers of the page that a browser
+ * kept (RFC 9111 3.2), so it names no policy: it does not know whether that page was HTML.
+ */
 export function secured(response: Response, https: boolean): Response {
   const html = response.headers.get("content-type")?.startsWith("text/html") ?? false;
   const policy = html ? HTML_POLICY : DATA_POLICY;
   const wanted = { ...apiHeaders(https), "content-security-policy": policy };
-  const missing = Object.entries(wanted).filter(([name]) => !response.headers.has(name));
+  const missing = Object.entries(wanted).filter(
+    ([name]) => !response.headers.has(name) && !(response.status === 304 && name === "content-security-policy"),
+  );
   try {
     for (const [name, value] of missing) response.headers.set(name, value);
     return response;

@@ -69,6 +69,7 @@ describe("the front page", () => {
     expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
     const again = await read("/columns/faq", { "if-none-match": `"other", W/${etag}` });
     expect([again.status, again.text]).toEqual([304, ""]);
+    expect(again.headers.get("content-security-policy"), "a 304 would replace the kept page's policy").toBeNull();
     await publish("常见问题之一", { column: "faq" });
     const changed = await read("/columns/faq", { "if-none-match": etag });
     expect(changed.status).toBe(200);

@@ -331,6 +331,7 @@ describe("errors", () => {
     expect(page.status).toBe(404);
     expect(page.headers.get("content-type")).toContain("text/html");
     expect(page.text).toContain("没有这个页面");
+    expect(page.headers.get("content-security-policy")).toContain("style-src 'self'");
     const program = await ask("GET", "/announcements/ann_nope", { headers: { accept: "application/json" } });
     expect(program.status).toBe(404);
     expect(program.headers.get("content-type")).toContain("application/problem+json");

@@ -39,7 +39,8 @@ export function refusalPage(
   refusal: { error?: AppError; requestId?: string; headers?: Record<string, string> },
   site: Site = SITE,
 ): Response {
-  const { error, requestId, headers } = refusal;
+  const { error, requestId } = refusal;
+  const { "content-security-policy": _, ...headers } = refusal.headers ?? {}; // the API's; pages have their own
   const view = viewOf(request, { site, baseUrl: deps.config.baseUrl });
   const page = errorPage(view, error ? STATUS_OF[error.kind] : 500, error, requestId);
   return answer(request, view, { ...page, headers: { ...headers, ...(error ? problemHeaders(error) : {}) } });

@@ -47,6 +47,8 @@ small, .small { font-size: 0.85rem; }
 .brand svg { width: 2.6rem; height: 2.6rem; flex: none; }
 .brand b { font-family: var(--serif); font-size: 1.55rem; letter-spacing: 0.06em; line-height: 1.2; display: block; }
 .brand .motto { color: var(--muted); font-size: 0.85rem; display: block; line-height: 1.5; }
+.head + .card { margin-top: 1rem; }
+.nowrap th { white-space: nowrap; }
 .tools { display: flex; gap: 0.4rem 1.1rem; font-size: 0.9rem; flex-wrap: wrap; }
 .tools a { padding-block: 0.35rem; }
 .nav ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.5rem; }

@@ -179,7 +179,7 @@ export async function embedded(
 /** The functions on AWS: ports on DynamoDB, S3 and SQS by the names in the environment; the mappings call the handlers. */
 export async function onAws(
   env: Record<string, string | undefined>,
-  options: { headless?: boolean } = {},
+  options: { headless?: boolean; wechaty?: ChannelDeps["wechaty"] } = {},
 ): Promise<World> {
   const [{ awsPlatform }, { readAwsSettings }] = await Promise.all([
     import("#src/platform/aws/platform.ts"),

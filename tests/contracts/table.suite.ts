@@ -391,6 +391,20 @@ export function tableContract(name: string, open: OpenTable): void {
         expect(await pages({ after: "\u{10ffff}" })).toEqual([]);
       });
 
+      it("end a page at about 1 MB, and go on from there", async () => {
+        const heavy = partition();
+        const items = Array.from({ length: 10 }, (_, i) => ({ pk: heavy, sk: `${i}`, body: text(300_000) }));
+        await table.putAll(items);
+        const first = await table.query({ pk: heavy, fresh: true });
+        expect(first.items.length).toBeGreaterThanOrEqual(3);
+        expect(first.items.length).toBeLessThanOrEqual(4);
+        expect(first.next).toBeDefined();
+        for (const reverse of [false, true]) {
+          const found = await everything(table.query, { pk: heavy, fresh: true, reverse });
+          expect(found.toSorted()).toEqual(items.map(({ sk }) => sk));
+        }
+      });
+
       it("agree with plain sorting for any bounds", async () => {
         const bound = fc.option(fc.constantFrom(...ORDER, "B#", "D", "AA"), { nil: undefined });
         const query = fc.record({

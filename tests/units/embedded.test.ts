@@ -416,8 +416,10 @@ describe("stopping", () => {
         .send([{ body: {} }])
         .catch(kindOf),
     ).toBe("unavailable");
-    const next = start(data);
     const options = { max: 10, waitSeconds: 0, visibleAfterSeconds: 60 };
+    expect(await platform.queue("fanout").receive(options).catch(kindOf)).toBe("unavailable");
+    expect(await platform.bucket.get("a/b").catch(kindOf)).toBe("unavailable");
+    const next = start(data);
     expect((await next.queue("fanout").receive(options)).map(n)).toEqual([3, 4, 5]);
     expect((await next.table.query({ pk: "DONE" })).items).toHaveLength(2);
   });
@@ -473,6 +475,15 @@ describe("one folder", () => {
     await first.table.write([{ put: { pk: "A", sk: "1" } }]);
     await first.stop();
     expect(await start(data).table.get({ pk: "A", sk: "1" })).toEqual({ pk: "A", sk: "1" });
+  });
+
+  it("that a newer release wrote is refused, and left as it is", () => {
+    const data = newFolder();
+    const { sql, close } = openDatabase(data);
+    sql.exec("PRAGMA user_version = 999");
+    close();
+    expect(() => openDatabase(data)).toThrow("DATA_NEWER");
+    expect(() => openDatabase(data)).toThrow("DATA_NEWER");
   });
 
   it("keeps the objects, and links that were signed before a restart still work", async () => {

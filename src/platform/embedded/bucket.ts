@@ -4,7 +4,7 @@ import { AppError } from "#src/errors.ts";
 import type { Bucket, ObjectHead } from "#src/platform/bucket.ts";
 import { checkLinkSeconds, checkObjectKey } from "#src/platform/limits.ts";
 import type { Blobs } from "./blobs.ts";
-import { type Group, unavailable } from "./group.ts";
+import { answered, type Group, unavailable } from "./group.ts";
 import type { Links } from "./links.ts";
 import { behindPrefix } from "./pages.ts";
 
@@ -54,23 +54,25 @@ export function localBucket(deps: { sql: DatabaseSync; group: Group; blobs: Blob
   return {
     take,
     put: (key, { bytes, contentType }) => take(key, contentType, once(bytes), {}),
-    get: async (key) => {
-      const row = find(key);
-      const bytes = row && (await blobs.read(row.file));
-      return row && bytes && { bytes, contentType: row.head.contentType };
-    },
-    head: async (key) => find(key)?.head,
+    get: (key) =>
+      answered(async () => {
+        const row = find(key);
+        const bytes = row && (await blobs.read(row.file));
+        return row && bytes && { bytes, contentType: row.head.contentType };
+      }),
+    head: (key) => answered(() => find(key)?.head),
     remove: async (key) => {
       const row = find(key);
       await group(() => remove.run(key));
       if (row) await blobs.remove(row.file);
     },
-    list: async (prefix, after = "") => {
-      const rows = keys.all(prefix, behindPrefix(prefix) ?? "\u{10ffff}", after, PAGE + 1);
-      const found = rows.slice(0, PAGE).map((row) => String(row["key"]));
-      const last = found.at(-1);
-      return rows.length > PAGE && last !== undefined ? { keys: found, next: last } : { keys: found };
-    },
+    list: (prefix, after = "") =>
+      answered(() => {
+        const rows = keys.all(prefix, behindPrefix(prefix) ?? "\u{10ffff}", after, PAGE + 1);
+        const found = rows.slice(0, PAGE).map((row) => String(row["key"]));
+        const last = found.at(-1);
+        return rows.length > PAGE && last !== undefined ? { keys: found, next: last } : { keys: found };
+      }),
     signUpload: async (upload) => {
       checkObjectKey(upload.key);
       checkLinkSeconds(upload.seconds);

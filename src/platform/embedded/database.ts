@@ -14,7 +14,11 @@ const SETTINGS = `
   PRAGMA temp_store = MEMORY;
 `;
 
+// Raised with every change that an older release could not read.
+const SCHEMA_VERSION = 1;
+
 const SCHEMA = `
+  PRAGMA user_version = ${SCHEMA_VERSION};
   CREATE TABLE IF NOT EXISTS items (
     id INTEGER PRIMARY KEY, pk TEXT NOT NULL, sk TEXT NOT NULL,
     version INTEGER, expires REAL, ipk TEXT, isk TEXT, body TEXT NOT NULL, UNIQUE (pk, sk)) STRICT;
@@ -40,7 +44,7 @@ export function openDatabase(data: string): Database {
   mkdirSync(data, { recursive: true });
   const unlock = lock(data);
   try {
-    const database = opened(new DatabaseSync(join(data, "gaoshi.db")), unlock);
+    const database = opened(new DatabaseSync(join(data, "gaoshi.db"), { timeout: 500 }), unlock);
     syncFolder(data);
     return database;
   } catch (error) {
@@ -50,6 +54,13 @@ export function openDatabase(data: string): Database {
 }
 
 function opened(sql: DatabaseSync, unlock: () => void): Database {
+  if (Number(sql.prepare("PRAGMA user_version").get()?.["user_version"]) > SCHEMA_VERSION) {
+    sql.close();
+    throw new AppError("conflict", "DATA_NEWER", {
+      zh: "数据目录由更新的版本写成，请使用新版本打开",
+      en: "a newer release wrote this data folder; open it with that one",
+    });
+  }
   sql.exec(SETTINGS);
   sql.exec(SCHEMA);
   return {

@@ -110,3 +110,12 @@ export function unavailable(cause: unknown): AppError {
         { retryAfterSeconds: 5, cause },
       );
 }
+
+/** Reads; what the file refuses becomes "unavailable", refusals of ours stay what they are. */
+export async function answered<Result>(read: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}

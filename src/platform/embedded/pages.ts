@@ -2,6 +2,9 @@ import type { DatabaseSync } from "node:sqlite";
 import { AppError } from "#src/errors.ts";
 import type { Item, Page, Query } from "#src/platform/table.ts";
 
+// DynamoDB ends a page at 1 MB; a caller that overlooks `next` shall notice it here too.
+const PAGE_CHARACTERS = 1_000_000;
+
 // A blob sorts behind every text.
 const END = new Uint8Array([255]);
 
@@ -58,11 +61,17 @@ export function pages(sql: DatabaseSync, now: () => Date) {
   };
 
   type Row = [string, number, string];
-  const page = (found: unknown[], limit: number, cursor: (row: Row) => string): Page => {
-    const read = (found as Row[]).slice(0, limit);
-    const items = read.map(([, , body]) => JSON.parse(body) as Item);
-    const last = read.at(-1);
-    return found.length > limit && last ? { items, next: cursor(last) } : { items };
+  const page = (found: Iterable<unknown>, limit: number, cursor: (row: Row) => string): Page => {
+    const items: Item[] = [];
+    let characters = 0;
+    let last: Row | undefined;
+    for (const row of found as Iterable<Row>) {
+      if (last && (items.length === limit || characters >= PAGE_CHARACTERS)) return { items, next: cursor(last) };
+      items.push(JSON.parse(row[2]) as Item);
+      characters += row[2].length;
+      last = row;
+    }
+    return { items };
   };
 
   return {
@@ -72,12 +81,18 @@ export function pages(sql: DatabaseSync, now: () => Date) {
       const at = now().getTime() / 1000;
       const { pk, after } = query;
       if (after === undefined) {
-        const found = (query.reverse ? table.desc : table.asc).all(pk, lower, upper, at, limit + 1);
+        const found = (query.reverse ? table.desc : table.asc).iterate(pk, lower, upper, at, limit + 1);
         return page(found, limit, ([sk]) => sk);
       }
       const found = query.reverse
-        ? table.desc.all(pk, lower, typeof upper === "string" ? (earlier(upper, after) ?? after) : after, at, limit + 1)
-        : behind.all(pk, lower, upper, at, limit + 1, after);
+        ? table.desc.iterate(
+            pk,
+            lower,
+            typeof upper === "string" ? (earlier(upper, after) ?? after) : after,
+            at,
+            limit + 1,
+          )
+        : behind.iterate(pk, lower, upper, at, limit + 1, after);
       return page(found, limit, ([sk]) => sk);
     },
     queryIndex: (query: Query): Page => {
@@ -87,8 +102,8 @@ export function pages(sql: DatabaseSync, now: () => Date) {
       const direction = query.reverse ? "desc" : "asc";
       const found =
         query.after === undefined
-          ? index[direction].all(query.pk, lower, upper, at, limit + 1)
-          : indexBehind[direction].all(query.pk, lower, upper, at, limit + 1, ...readCursor(query.after));
+          ? index[direction].iterate(query.pk, lower, upper, at, limit + 1)
+          : indexBehind[direction].iterate(query.pk, lower, upper, at, limit + 1, ...readCursor(query.after));
       return page(found, limit, ([isk, id]) => JSON.stringify([isk, id]));
     },
   };

@@ -110,7 +110,7 @@ export function embeddedPlatform(options: {
       });
       return source !== undefined;
     },
-    backup: (folder) => backupTo(folder, { sql, data }),
+    backup: (folder) => backupTo(folder, data),
     stop: (graceSeconds = 10) => {
       stopping ??= stop(graceSeconds);
       return stopping;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { messageText } from "#src/platform/limits.ts";
 import { type Message, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import type { Group } from "./group.ts";
+import { answered, type Group } from "./group.ts";
 import { risingIds } from "./rows.ts";
 
 /** `take` is `receive` without waiting; `onArrival` is called when messages may have become visible. */
@@ -108,7 +108,7 @@ export function localQueue(
     receive: async ({ max, waitSeconds, visibleAfterSeconds }) => {
       const end = performance.now() + waitSeconds * 1000;
       for (;;) {
-        const messages = takeNow(max, visibleAfterSeconds);
+        const messages = await answered(() => takeNow(max, visibleAfterSeconds));
         const left = end - performance.now();
         if (messages.length > 0 || left <= 0) return messages;
         await arrival(listeners, Math.min(LOOK_MS, left));
@@ -117,10 +117,13 @@ export function localQueue(
     done: async (receipts) => {
       const ids = receipts.map(current).filter((id) => id !== undefined);
       if (ids.length === 0) return;
-      await group.soon(() => {
+      for (const id of ids) Object.assign(taken.get(id) ?? {}, { until: Number.POSITIVE_INFINITY });
+      const ended = group.soon(() => {
         for (const id of ids) remove.run(id);
       });
-      for (const id of ids) taken.delete(id);
+      await ended.finally(() => {
+        for (const id of ids) taken.delete(id);
+      });
     },
     postpone: async (receipt, seconds) => {
       const id = current(receipt);

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { checkKey, checkTogether, checkWrites, itemText, LIMITS } from "#src/platform/limits.ts";
 import type { Condition, Item, Table, Write, WriteResult } from "#src/platform/table.ts";
-import { type Group, unavailable } from "./group.ts";
+import { answered, type Group } from "./group.ts";
 import { pages } from "./pages.ts";
 import { rows } from "./rows.ts";
 
@@ -73,28 +73,19 @@ export function sqliteTable(deps: {
     return failed.length === 0 ? { ok: true } : { ok: false, failed };
   };
 
-  const read = <Result>(work: () => Result): Promise<Result> =>
-    new Promise((resolve, reject) => {
-      try {
-        resolve(work());
-      } catch (error) {
-        reject(unavailable(error));
-      }
-    });
-
   return {
     restore: (text) => {
       store.record(nextChangeId(), text);
       deps.onFeed();
     },
-    get: (key) => read(() => store.get(key, seconds())),
+    get: (key) => answered(() => store.get(key, seconds())),
     getMany: (keys) =>
-      read(() => {
+      answered(() => {
         const at = seconds();
         return keys.map((key) => store.get(key, at));
       }),
-    query: (input) => read(() => query(input)),
-    queryIndex: (input) => read(() => queryIndex(input)),
+    query: (input) => answered(() => query(input)),
+    queryIndex: (input) => answered(() => queryIndex(input)),
     write: async (writes) => {
       checkWrites(writes);
       const texts: string[] = [];

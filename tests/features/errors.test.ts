@@ -30,7 +30,7 @@ const Shelf = z.strictObject({
 const said = { zh: "试验", en: "trial" };
 
 function trials(): Route[] {
-  const common = { who: "public", tag: "trials", summary: said, answers: { 200: null } } as const;
+  const common = { who: "public", tag: "units", summary: said, answers: { 200: null } } as const;
   return [
     route({ ...common, method: "post", path: "/shelves", body: Shelf }, ({ body }) => ({ status: 200, body })),
     route({ ...common, method: "post", path: "/lines", text: ["text/plain"], bodyLimit: 100 }, ({ text }) => ({

@@ -20,7 +20,7 @@ let table: Table;
 let fault: "before" | "after" | undefined;
 
 function parcels(deps: ApiDeps): Route[] {
-  const common = { tag: "trials", summary: said, body: Parcel, creates: true, answers: { 201: null } } as const;
+  const common = { tag: "units", summary: said, body: Parcel, creates: true, answers: { 201: null } } as const;
   const made = (parcel: { id: string; secret: string }) => ({
     status: 201,
     body: parcel,

@@ -8,7 +8,7 @@ import { ADMIN, type Ask, askOf, testApp } from "#tests/app.ts";
 const said = { zh: "试验", en: "trial" };
 
 function trials(): Route[] {
-  const common = { who: "public", tag: "trials", summary: said, answers: { 204: null } } as const;
+  const common = { who: "public", tag: "units", summary: said, answers: { 204: null } } as const;
   return [
     route({ ...common, method: "post", path: "/knocks" }, () => ({ status: 204 })),
     route({ ...common, method: "get", path: "/knocks" }, () => ({ status: 204 })),

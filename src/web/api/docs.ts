@@ -71,11 +71,22 @@ function pageOf(document: Document, language: Language): Html {
 <title>${title}</title><link rel="stylesheet" href="${STYLE_PATH}"></head><body>
 <header><h1>${title}</h1><p>${word("lead")}</p>
 <p><a href="/openapi.json">${word("machine")}</a> · <a href="/docs?lang=${language === "en" ? "zh-CN" : "en"}">${word("other")}</a></p></header>
-<nav aria-label="${word("title")}">${document.tags.map(({ name }) => html`<a href="#${name}">${name}</a>`)}</nav>
+<nav aria-label="${word("title")}">${document.tags.map((tag) => html`<a href="#${anchor(tag.name)}">${heading(tag, language)}</a>`)}</nav>
 <main>${document.tags.map(
-    ({ name }) => html`<section><h2 id="${name}">${name}</h2>
-${calls.filter(({ operation }) => operation.tags[0] === name).map((call) => callOf(document, call, language))}</section>`,
+    (tag) => html`<section><h2 id="${anchor(tag.name)}">${heading(tag, language)}</h2>
+${language === "en" ? html`<p class="muted">${tag.description}</p>` : raw("")}
+${calls.filter(({ operation }) => operation.tags[0] === tag.name).map((call) => callOf(document, call, language))}</section>`,
   )}</main></body></html>`;
+}
+
+type Tag = Document["tags"][number];
+
+function heading(tag: Tag, language: Language): string {
+  return language === "en" ? tag.name : tag["x-name-zh"];
+}
+
+function anchor(tag: string): string {
+  return tag.replaceAll(" ", "-");
 }
 
 type ListedCall = { path: string; method: string; operation: Operation };

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { STATUS_OF } from "#src/web/problem.ts";
 import type { Route, RouteSpec } from "./route.ts";
 import { schemasOf } from "./schemas.ts";
+import { TAGS } from "./tags.ts";
 
 type Json = Record<string, unknown>;
 
@@ -21,7 +22,7 @@ export type Document = {
   openapi: "3.1.0";
   info: Json;
   servers: Json[];
-  tags: { name: string }[];
+  tags: { name: string; description: string; "x-name-zh": string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, unknown> } & Json;
 };
@@ -55,7 +56,10 @@ export function documentOf(
     const path = `/api/v1${spec.path}`;
     paths[path] = { ...paths[path], [spec.method]: operationOf(spec, schemas) };
   }
-  const tags = [...new Set(routes.map(({ spec }) => spec.tag))].map((name) => ({ name }));
+  const used = new Set(["health", ...routes.map(({ spec }) => spec.tag)]);
+  const tags = Object.entries(TAGS)
+    .filter(([name]) => used.has(name))
+    .map(([name, { zh, en }]) => ({ name, description: en, "x-name-zh": zh }));
   return {
     openapi: "3.1.0",
     info: {
@@ -65,7 +69,7 @@ export function documentOf(
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: server }],
-    tags: [...tags, { name: "health" }],
+    tags,
     paths,
     components: {
       schemas: { ...schemas.components, Problem: PROBLEM },

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { ApiDeps } from "./deps.ts";
 import { documentOf } from "./document.ts";
 import { apiRoutes } from "./routes.ts";
 
 /** `npm run openapi`: the document as it is committed. Routes are only described here, so they need nothing to work with. */
-const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+const version = process.env["npm_package_version"] ?? "";
 const document = documentOf(apiRoutes({} as ApiDeps), { version, server: "/" });
 process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

@@ -23,6 +23,8 @@ import { checked } from "#src/web/input.ts";
 import { addressGroup, type Limiter, limitHeaders, type PolicyName, tooMany } from "#src/web/limits.ts";
 import { problemHeaders, problemOf } from "#src/web/problem.ts";
 
+import type { Tag } from "./tags.ts";
+
 /**
  * Who may call: `public` (a token is optional), any of the named roles (an admin always), or `holder`: whoever presents
  * a secret that the route itself knows (a manage token); `bearer` then carries it.
@@ -43,7 +45,7 @@ export type RouteSpec<
   /** Below `/api/v1`, with `{name}` for a part. */
   path: Path;
   who: W;
-  tag: string;
+  tag: Tag;
   summary: Text;
   /** A JSON body by this schema. */
   body?: Body;

@@ -59,3 +59,12 @@ export function strangers(metafile: Metafile): string[] {
     /node_modules\/(wechaty|fauxqs|vitest)|^src\/bot\/|^tests\//.test(path),
   );
 }
+
+/** Dynamic imports of CommonJS packages: bundled they lose their names, which Node itself would find. */
+export function nameless({ inputs }: Metafile): string[] {
+  return Object.entries(inputs).flatMap(([from, { imports }]) =>
+    imports
+      .filter(({ kind, path }) => kind === "dynamic-import" && inputs[path]?.format === "cjs")
+      .map(({ path }) => `${from}: import("${path}")`),
+  );
+}

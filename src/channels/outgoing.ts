@@ -52,7 +52,7 @@ export function makeOutgoing(
 
   // undici takes a tenth of a second to load: only who sends pays for it.
   async function load(): Promise<Agent> {
-    const undici = await import("undici");
+    const undici = await import("./undici.ts");
     agent = new undici.Agent({
       connect: egress.connector(undici.buildConnector),
       allowH2: false,

@@ -16,6 +16,7 @@ export type ChunkLedger = {
   until(): number;
 };
 
+const NO_CODE = 0;
 // One transaction holds 100 writes: the result and the rows of members who need one.
 const ROWS_A_WRITE = 90;
 // Outcomes that nobody wrote down are pushes sent twice, so a sick store gets half a minute.
@@ -30,13 +31,13 @@ export function openLedger(
   let stored = claimed;
   const letters = [...claimed.letters] as Letter[];
   const timings = unpackTimings(claimed, letters.length);
-  const codes: Record<string, number> = { ...claimed.codes };
+  const codes = letters.map((_, member) => codeOf(claimed, member));
   const rows = new Map<number, { row: Delivery; lookAt: Date | undefined }>();
   let dirty = false;
   let saving: Promise<void> | undefined;
 
   const next = (rest: Set<number>, closing: boolean): Result => {
-    const { starts: _s, took: _t, codes: _c, until: _u, ...kept } = stored;
+    const { starts: _s, took: _t, usual: _n, codes: _c, until: _u, ...kept } = stored;
     return {
       ...kept,
       // A letter whose row is not in this write keeps what was stored before.
@@ -46,7 +47,7 @@ export function openLedger(
           : letters.map((l, i) => (rest.has(i) ? stored.letters.charAt(i) : l)).join(""),
       ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
       ...(timings.some(Boolean) ? packTimings(timings) : {}),
-      ...(Object.keys(codes).length > 0 ? { codes } : {}),
+      ...packCodes(codes),
       version: stored.version + 1,
     };
   };
@@ -102,8 +103,7 @@ export function openLedger(
       letters[member] = letter;
       if (more.row) rows.set(member, { row: more.row, lookAt: more.lookAt });
       if (more.timing && !timings[member]) timings[member] = more.timing;
-      if (more.code !== undefined && more.code !== 200) codes[member.toString(36)] = more.code;
-      else delete codes[member.toString(36)];
+      codes[member] = "da".includes(letter) ? (more.code ?? NO_CODE) : undefined;
     },
     save,
     close: async () => {
@@ -112,6 +112,25 @@ export function openLedger(
     },
     until: () => stored.until ?? 0,
   };
+}
+
+function packCodes(codes: (number | undefined)[]): Pick<Result, "usual" | "codes"> {
+  const times = new Map<number, number>();
+  for (const code of codes) if (code !== undefined) times.set(code, (times.get(code) ?? 0) + 1);
+  const usual = [...times].reduce((most, one) => (one[1] > most[1] ? one : most), [200, 0])[0];
+  const others = codes.flatMap((code, member) =>
+    code === undefined || code === usual ? [] : [[member.toString(36), code] as const],
+  );
+  return {
+    ...(usual === 200 ? {} : { usual }),
+    ...(others.length > 0 ? { codes: Object.fromEntries(others) } : {}),
+  };
+}
+
+/** The code of a good answer; 0 on a channel that has none. */
+export function codeOf(result: Result, member: number): number | undefined {
+  if (!"da".includes(result.letters.charAt(member))) return undefined;
+  return result.codes?.[member.toString(36)] ?? result.usual ?? 200;
 }
 
 function lostLease(): AppError {

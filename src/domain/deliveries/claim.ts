@@ -7,6 +7,19 @@ export function leaseMs(totalSeconds: number): number {
   return Math.max(60, 2 * totalSeconds + 20) * 1000;
 }
 
+/**
+ * `onlyHost` names the one process there is, where there is only one (an embedded house holds a lock on its folder):
+ * a lease that bears another name is of a process that died, and need not run out.
+ */
+export type LeaseDeps = { table: Table; now: () => Date; onlyHost?: string };
+
+/** Milliseconds for which somebody may still be at work under this lease; 0: nobody is. */
+export function leaseLeft(deps: LeaseDeps, lease: Pick<Result, "by" | "until">): number {
+  if (lease.until === undefined || (deps.onlyHost !== undefined && !lease.by?.startsWith(`${deps.onlyHost}.`)))
+    return 0;
+  return Math.max(0, lease.until - deps.now().getTime());
+}
+
 export type Claim =
   /** `doubt`: the worker before died, so members without an outcome may have been sent to. */
   | { kind: "mine"; result: Result; doubt: boolean }
@@ -21,19 +34,19 @@ export type Claim =
  * chunk that was begun before is taken.
  */
 export async function claim(
-  deps: { table: Table; now: () => Date },
+  deps: LeaseDeps,
   ref: ChunkRef,
   options: { members?: number; leaseMs: number; wanted: (letters: string) => boolean },
 ): Promise<Claim> {
-  const by = randomSecret(48);
+  const by = `${deps.onlyHost ?? ""}.${randomSecret(48)}`;
   const now = deps.now().getTime();
   const until = now + options.leaseMs;
   let known: Result | undefined;
   if (options.members === undefined) known = await findResult(deps.table, ref);
   for (;;) {
     if (!known && options.members === undefined) return { kind: "none" };
-    if (known?.until !== undefined && known.by !== by && known.until > now)
-      return { kind: "taken", ms: known.until - now };
+    const left = known && known.by !== by ? leaseLeft(deps, known) : 0;
+    if (left > 0) return { kind: "taken", ms: left };
     const open = known?.until !== undefined;
     if (known && !open && !options.wanted(known.letters)) return { kind: "done", result: known };
     const result: Result = known

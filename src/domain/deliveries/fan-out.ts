@@ -28,6 +28,8 @@ export type FanOutDeps = {
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
   now: () => Date;
+  /** See `LeaseDeps`. */
+  onlyHost?: string;
   log: Log;
 };
 

@@ -18,6 +18,8 @@ export type DeliveryDeps = {
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
   now: () => Date;
+  /** See `LeaseDeps`. */
+  onlyHost?: string;
   newId: NewId;
   log: Log;
   links: Links;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
 import { findEndpoint } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
+import { codeOf } from "./chunk-ledger.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { resultsOf } from "./seen.ts";
 import { deliveryId } from "./send.ts";
@@ -136,7 +137,7 @@ async function rowsOf(
           ? {
               at: new Date(result.startedAt + timing.start).toISOString(),
               outcome: letter === "a" ? ("accepted" as const) : ("delivered" as const),
-              status: result.codes?.[member.toString(36)] ?? 200,
+              ...status(codeOf(result, member)),
               ms: timing.took,
               trigger: "plan" as const,
             }
@@ -157,6 +158,10 @@ async function rowsOf(
       };
     }),
   );
+}
+
+function status(code: number | undefined): { status?: number } {
+  return code ? { status: code } : {};
 }
 
 async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {

@@ -35,6 +35,8 @@ export type SendDeps = {
   table: Table;
   queue: (name: QueueName) => Queue;
   now: () => Date;
+  /** See `LeaseDeps`. */
+  onlyHost?: string;
   log: Log;
   links: Links;
 };

@@ -157,7 +157,8 @@ export const Result = z.object({
   /** Milliseconds since 1970. */
   until: z.number().exactOptional(),
   startedAt: z.number(),
-  /** Answer codes other than 200: position in base 36 to code. */
+  /** The answer code that most got (200 when absent), and the others' by position in base 36. */
+  usual: z.number().exactOptional(),
   codes: z.record(z.string(), z.number()).exactOptional(),
   /** First attempts, in base 36: milliseconds from one start to the next, and how long each took. */
   starts: z.string().exactOptional(),

@@ -17,7 +17,7 @@ import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
-import { type NewId, randomIds } from "#src/ids.ts";
+import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import { keys } from "#src/platform/keys.ts";
@@ -56,6 +56,7 @@ export async function makeWorld(
     config: Config;
     log: Log;
     now?: () => Date;
+    onlyHost?: string;
     wechaty?: ChannelDeps["wechaty"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
@@ -73,7 +74,15 @@ export async function makeWorld(
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
   });
   const links = { announcement: (id: string) => `${config.baseUrl}/announcements/${id}`, source: config.baseUrl };
-  const deliveries = deliveryHandlers({ ...ports, channels, now, newId, log, links });
+  const deliveries = deliveryHandlers({
+    ...ports,
+    channels,
+    now,
+    newId,
+    log,
+    links,
+    ...(options.onlyHost === undefined ? {} : { onlyHost: options.onlyHost }),
+  });
 
   async function follow({ item }: Change): Promise<void> {
     if (item.feed === REVISION_FEED) await deliveries.planFanout(parseRevision(item));
@@ -159,6 +168,7 @@ export async function embedded(
   const world = await makeWorld(platform, {
     ...options,
     config,
+    onlyHost: randomSecret(48),
     objectDoor: platform.objectDoor,
     remoteAddress: (c) => (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress,
   });

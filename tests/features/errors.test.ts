@@ -198,6 +198,16 @@ it("refuses one byte over the limit before reading it, and while reading when no
   expect(read).toBeLessThan(400);
 });
 
+it("does not take a caller who hung up for a fault of its own", async () => {
+  faults.length = 0;
+  const cut = () => new ReadableStream({ start: (controller) => controller.error(new Error("aborted")) });
+  for (const length of [{}, { "content-length": "50" }] as Record<string, string>[]) {
+    const answer = await raw({ body: cut(), duplex: "half", headers: length });
+    expect([answer.status, ((await answer.json()) as Doc).code]).toEqual([400, "BODY_CUT"]);
+  }
+  expect(faults).toEqual([]);
+});
+
 it("knows its addresses and their methods", async () => {
   expect(problem(await ask("GET", "/api/v1/nothing")).status).toBe(404);
   expect(problem(await ask("GET", "/api/v2/shelves")).status).toBe(404);
@@ -242,6 +252,10 @@ it("refuses query parameters nobody knows, and names too long to be anybody's", 
   expect(problem(await ask("GET", "/api/v1/shelves/1?colour=red")).errors).toMatchObject([
     { pointer: "/colour", code: "UNKNOWN_KEY" },
   ]);
+  expect(problem(await ask("GET", "/api/v1/shelves/1?a=1&a=2")).errors).toMatchObject([
+    { pointer: "/a", code: "REPEATED" },
+  ]);
+  expect((await ask("GET", "/api/v1/shelves/1?a=%00")).status).toBe(422);
   expect((await ask("GET", `/api/v1/shelves/${"x".repeat(201)}`)).status).toBe(404);
   expect((await ask("GET", "/api/v1/shelves/%00")).status).toBe(404);
   expect((await ask("GET", "/api/v1/shelves/%zz")).status).toBe(200);

@@ -134,6 +134,17 @@ it("pages through tokens by cursors that work for this list only", async () => {
   expect((await ask("GET", `/api/v1/units?cursor=${next}`)).status).toBe(400);
 });
 
+it("gives one unit's cursor to no other unit", async () => {
+  for (const id of ["qiaotou", "hexi"])
+    await ask("PUT", `/api/v1/units/${id}`, { token: ADMIN, body: { name: `${id}镇人民政府` } });
+  const here = (await make()).token;
+  const there = (await make({ ...EDITOR, unitId: "hexi" })).token;
+  const { next } = (await ask("GET", "/api/v1/units?limit=1", { token: here })).json() as { next: string };
+  expect((await ask("GET", `/api/v1/units?cursor=${next}`, { token: here })).status).toBe(200);
+  for (const token of [there, ADMIN])
+    expect((await ask("GET", `/api/v1/units?cursor=${next}`, { token })).status).toBe(400);
+});
+
 it("signs in by a link that works once, and only for a while", async () => {
   const { deps, clock } = world;
   const { secret } = await createSignInLink(deps, { memberName: "王芳", roles: ["editor"] });

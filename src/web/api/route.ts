@@ -19,7 +19,7 @@ import {
   release,
   replayOf,
 } from "#src/web/idempotency.ts";
-import { checked } from "#src/web/input.ts";
+import { checked, invalidInput, pointerOf } from "#src/web/input.ts";
 import { addressGroup, type Limiter, limitHeaders, type PolicyName, tooMany } from "#src/web/limits.ts";
 import { problemHeaders, problemOf } from "#src/web/problem.ts";
 
@@ -322,11 +322,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
       }
     }
     if (spec.body !== undefined) call.body = checked(spec.body, readJson(call.text));
-    else if (spec.text !== undefined && !isStorable(call.text))
-      throw new AppError("invalid", "CHARACTER", {
-        zh: "含有无法保存的字符",
-        en: "holds a character that cannot be stored",
-      });
+    else if (spec.text !== undefined && !isStorable(call.text)) throw unstorable();
     try {
       return await handle(call);
     } catch (error) {
@@ -361,7 +357,9 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
           zh: "令牌不得放在网址中，请使用 Authorization 头",
           en: "a token does not belong into an address; use the Authorization header",
         });
-      values[name] = Object.hasOwn(values, name) ? `${values[name]}\n${value}` : value;
+      if (!isStorable(value) || !isStorable(name)) throw unstorable();
+      if (name in values) throw invalidInput([{ pointer: pointerOf([name]), ...REPEATED }]);
+      values[name] = value;
     }
     call.query = checked(spec.query ?? NO_QUERY, { ...values }) as never;
     const { cursor } = call.query as { cursor?: string };
@@ -400,6 +398,7 @@ function isBare({ headers }: Request): boolean {
 }
 
 const NO_QUERY = z.strictObject({});
+const REPEATED = { code: "REPEATED", detail: { zh: "参数只能出现一次", en: "a parameter occurs at most once" } };
 
 function paramsOf(c: Context, names: string[]): Record<string, string> {
   const params: Record<string, string> = {};
@@ -409,6 +408,13 @@ function paramsOf(c: Context, names: string[]): Record<string, string> {
     params[name] = value;
   }
   return params;
+}
+
+function unstorable(): AppError {
+  return new AppError("invalid", "CHARACTER", {
+    zh: "含有无法保存的字符",
+    en: "holds a character that cannot be stored",
+  });
 }
 
 export function unknownPlace(): AppError {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,6 +24,7 @@ describeOnAws("the packaged functions", { timeout: 120_000 }, () => {
   let wechat: MockWechat;
   let bot: Awaited<ReturnType<typeof hostBot>>;
   let ticking: NodeJS.Timeout;
+  let names: Record<string, string>;
 
   beforeAll(async () => {
     const template = packageAll();
@@ -36,11 +38,11 @@ describeOnAws("the packaged functions", { timeout: 120_000 }, () => {
       AWS_ENDPOINT_URL_S3: aws.s3,
     });
     wechat = await mockWechat();
-    const names = {
+    names = {
       GAOSHI_TABLE: deployment.tableName,
       GAOSHI_BUCKET: deployment.bucketName,
       GAOSHI_BASE_URL: deployment.url,
-      GAOSHI_QUEUE_DELIVER_WECHATY: deployment.queues.get("DeliverWechatyQueue")?.url,
+      GAOSHI_QUEUE_DELIVER_WECHATY: deployment.queues.get("DeliverWechatyQueue")?.url ?? "",
     };
     bot = await hostBot(names, { puppet: wechat.puppet, pace: { perMinute: 60_000, seconds: [0, 0] } });
     wechat.login();
@@ -111,6 +113,21 @@ describeOnAws("the packaged functions", { timeout: 120_000 }, () => {
     expect((await call(undefined, "POST", "/tokens", {})).status).toBe(401);
     const nowhere = await fetch(`${deployment.url}/api/v1/nowhere`);
     expect([nowhere.status, nowhere.headers.get("content-type")]).toEqual([404, "application/problem+json"]);
+  });
+
+  it("let the first administrator in by a link that the operator makes", async () => {
+    const { stdout, stderr } = spawnSync(process.execPath, ["infra/first-admin.ts"], {
+      encoding: "utf8",
+      env: { ...process.env, ...names },
+    });
+    const link = stdout.trim();
+    expect(link, stderr).toMatch(/^http.*\/sign-in\/[\w-]{43}$/);
+    expect((await fetch(link)).status).toBe(200);
+    const origin = deployment.url;
+    const signIn = () => fetch(link, { method: "POST", headers: { origin }, redirect: "manual" });
+    const signedIn = await signIn();
+    expect(signedIn.headers.getSetCookie()).toHaveLength(1);
+    expect((await signIn()).headers.getSetCookie()).toHaveLength(0);
   });
 
   it("serve the portal's pages and feeds", async () => {

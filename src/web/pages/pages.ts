@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
 import { addressGroup, limiter, type PolicyName, tooMany } from "#src/web/limits.ts";
+import { accessPage, endAccess, grantAccess } from "./access.ts";
 import { announcementPage } from "./announcement.ts";
 import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
@@ -114,6 +115,18 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .get(
       "/console",
       page((view, c) => consolePage(deps, view, c.req.raw)),
+    )
+    .get(
+      "/console/access",
+      page((view, c) => accessPage(deps, view, c.req.raw)),
+    )
+    .post(
+      "/console/access",
+      page(async (view, c) => grantAccess(deps, view, await readForm(c.req.raw), c.req.raw)),
+    )
+    .post(
+      "/console/access/end",
+      page(async (view, c) => endAccess(deps, view, await readForm(c.req.raw), c.req.raw)),
     )
     .post("/console/sign-out", (c) => leave(deps, see(c.req.raw), c.req.raw))
     .get(

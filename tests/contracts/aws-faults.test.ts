@@ -53,6 +53,13 @@ describeOnAws("what DynamoDB, SQS and S3 do on a bad day", { timeout: 60_000 }, 
       expect(await table.get(key("b"))).toBeUndefined();
     });
 
+    it("says 'unavailable' of a store that takes the call and never answers", async () => {
+      proxy.decide(() => new Promise(() => {}));
+      const begun = performance.now();
+      await expect(table.get(key("a"))).rejects.toMatchObject(unavailable);
+      expect(performance.now() - begun).toBeLessThan(16_000);
+    });
+
     it("knows its own put again when the first answer was lost", async () => {
       proxy.decide((_, number) => (number === 1 ? "lose" : "pass"));
       expect(await table.write([{ put: { ...key("a"), text: "mine" }, if: { absent: true } }])).toEqual({ ok: true });

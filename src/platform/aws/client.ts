@@ -14,7 +14,7 @@ export type DynamoCalls = <T>(
 /** The SDK's own repeats are off: only here is it known what a repeated write means. */
 const OURS: DynamoDBClientConfig = {
   maxAttempts: 1,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
 };
 
 export function dynamoCalls(settings: DynamoDBClientConfig, log: Log): DynamoCalls {

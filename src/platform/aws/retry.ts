@@ -36,6 +36,9 @@ export function pause(attempt: number): Promise<void> {
 
 export const ATTEMPTS = 6;
 
+/** After so long nothing is begun again: the caller of a function that waits 20 s is to hear "try again later". */
+const PATIENCE_MS = 8_000;
+
 export function unavailable(store: string, cause: unknown): AppError {
   return new AppError(
     "unavailable",
@@ -46,13 +49,14 @@ export function unavailable(store: string, cause: unknown): AppError {
 }
 
 /**
- * Runs `call` until it answers, at most `ATTEMPTS` times. `inDoubt` tells a call that an earlier one may have had its
+ * Runs `call` until it answers, at most `ATTEMPTS` times and for `PATIENCE_MS`. `inDoubt` tells a call that an earlier one may have had its
  * effect. With `once` a call in doubt is not repeated. Errors of verdict `final` come out as they are.
  */
 export async function persistently<T>(
   what: { store: string; log: Log; once?: boolean },
   call: (inDoubt: boolean) => Promise<T>,
 ): Promise<T> {
+  const begun = performance.now();
   let inDoubt = false;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -61,7 +65,8 @@ export async function persistently<T>(
       const kind = verdict(error);
       if (kind === "final") throw error;
       inDoubt ||= kind === "doubt";
-      if (attempt === ATTEMPTS || (what.once && kind === "doubt")) throw unavailable(what.store, error);
+      const over = attempt === ATTEMPTS || performance.now() - begun > PATIENCE_MS;
+      if (over || (what.once && kind === "doubt")) throw unavailable(what.store, error);
       what.log.warn("aws.retry", { store: what.store, attempt, error: (error as Error).name });
       await pause(attempt);
     }

@@ -1,5 +1,6 @@
 import { listColumns } from "#src/domain/announcements/columns.ts";
 import { listPublished } from "#src/domain/announcements/read.ts";
+import { listPublishedReports } from "#src/domain/annual-reports/read.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
@@ -9,14 +10,17 @@ import { columnKind, columnName } from "./words.ts";
 
 const READ = 40;
 const SHOWN = 12;
+const REPORTS = 5;
 const URGENT_DAYS = 14;
 
 export async function homePage(deps: Pick<WebDeps, "table" | "now">, view: View): Promise<Page> {
   const { t } = view;
-  const [{ items }, columns] = await Promise.all([
+  const [{ items }, columns, reports] = await Promise.all([
     listPublished(deps, { list: "all", limit: READ }),
     listColumns(deps),
+    listPublishedReports(deps, { limit: REPORTS }),
   ]);
+  const publishedReports = reports.items.filter((report) => report.kind !== "withdrawn");
   const since = new Date(deps.now().getTime() - URGENT_DAYS * 86_400_000).toISOString();
   const urgent = items.filter((one) => one.urgency === "urgent" && one.publishedAt >= since).slice(0, 3);
   const newest = items.filter((one) => !urgent.includes(one)).slice(0, SHOWN);
@@ -66,6 +70,14 @@ ${
 <section class="card" aria-labelledby="reports">
 <h2 id="reports">${t("事业单位年度报告", "Annual reports")}</h2>
 <p>${t("按年度查阅各单位依法公示的年度报告。", "The yearly reports that public institutions have to publish, by year.")}</p>
+${
+  publishedReports.length > 0
+    ? html`<ul class="list">${publishedReports.map(
+        (report) =>
+          html`<li><a href="${view.to(`/annual-reports/${report.id}`)}" lang="zh-CN">${report.institutionName}</a> <span class="muted num">${report.reportYear}</span></li>`,
+      )}</ul>`
+    : NOTHING
+}
 <p><a href="${view.to("/annual-reports")}">${t("查阅年度报告", "Read the reports")}</a></p>
 </section>
 </div>

@@ -5,7 +5,7 @@ const CSS = `
   color-scheme: light dark;
   --ground: #f4f5f7; --paper: #ffffff; --soft: #f8f9fb; --ink: #1b1f26; --muted: #515a66; --line: #dcdfe5; --edge: #79818d;
   --red: #b01119; --red-soft: #fdf1f0; --red-line: #ecc6c3; --link: #0f4c8a; --amber: #7a4a00; --amber-soft: #fff6e3;
-  --amber-line: #ecd7a8; --green: #17603a; --green-soft: #edf7f0; --on-red: #ffffff; --shadow: 0 1px 2px rgb(20 28 40 / 6%);
+  --amber-line: #ecd7a8; --green: #17603a; --green-soft: #edf7f0; --fill: #b01119; --on-fill: #ffffff; --shadow: 0 1px 2px rgb(20 28 40 / 6%);
   --sans: "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei UI", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC",
     "Source Han Sans SC", system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   --serif: "Songti SC", "STSong", "Noto Serif CJK SC", "Source Han Serif SC", "SimSun", Georgia, serif;
@@ -14,7 +14,7 @@ const CSS = `
   :root {
     --ground: #111418; --paper: #191d23; --soft: #1f242b; --ink: #e9ebee; --muted: #aeb6c1; --line: #323943; --edge: #87909c;
     --red: #ff9a92; --red-soft: #2c1b1c; --red-line: #6b3330; --link: #93bfff; --amber: #f3c46b; --amber-soft: #2a2216;
-    --amber-line: #5f4a20; --green: #7fd3a0; --green-soft: #16261d; --on-red: #2a0a0a; --shadow: none;
+    --amber-line: #5f4a20; --green: #7fd3a0; --green-soft: #16261d; --fill: #c22a33; --on-fill: #ffffff; --shadow: none;
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -83,7 +83,7 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .facts { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.1rem 1.1rem; font-size: 0.88rem; color: var(--muted); margin: 0.35rem 0 0; padding: 0; list-style: none; }
 .facts a { display: inline-block; padding-block: 0.15rem; }
 .badge { display: inline-block; font-size: 0.8rem; line-height: 1.5; padding: 0.05rem 0.5rem; border-radius: 4px; border: 1px solid var(--line); color: var(--muted); font-weight: 500; white-space: nowrap; vertical-align: 0.12em; margin-inline-end: 0.4rem; }
-.badge.urgent { background: var(--red); border-color: var(--red); color: var(--on-red); }
+.badge.urgent { background: var(--fill); border-color: var(--fill); color: var(--on-fill); }
 .badge.important, .badge.late { color: var(--amber); border-color: var(--amber-line); background: var(--amber-soft); }
 .badge.good { color: var(--green); border-color: currentColor; background: var(--green-soft); }
 .alert { border: 1px solid var(--red-line); border-inline-start: 5px solid var(--red); background: var(--red-soft); border-radius: 8px; padding: 1rem clamp(1rem, 3vw, 1.6rem); margin-bottom: 1.4rem; }
@@ -172,7 +172,7 @@ fieldset { border: 0; margin: 0 0 1.25rem; padding: 0; min-width: 0; }
 .choices.one { grid-template-columns: minmax(0, 1fr); }
 .choice { display: flex; gap: 0.6rem; align-items: baseline; padding: 0.3rem 0; cursor: pointer; }
 .choice input { width: 1.1rem; height: 1.1rem; flex: none; accent-color: var(--red); margin: 0; transform: translateY(0.15rem); }
-button, .button { display: inline-block; font: inherit; font-weight: 600; color: var(--on-red); background: var(--red); border: 1px solid var(--red); border-radius: 6px; padding: 0.55rem 1.5rem; min-height: 2.7rem; cursor: pointer; text-decoration: none; text-align: center; }
+button, .button { display: inline-block; font: inherit; font-weight: 600; color: var(--on-fill); background: var(--fill); border: 1px solid var(--fill); border-radius: 6px; padding: 0.55rem 1.5rem; min-height: 2.7rem; cursor: pointer; text-decoration: none; text-align: center; }
 button:hover, .button:hover { filter: brightness(1.08); text-decoration: none; }
 .button.quiet, button.quiet { background: none; color: var(--link); border-color: var(--edge); }
 .row { display: flex; flex-wrap: wrap; gap: 0.7rem 1rem; align-items: end; }

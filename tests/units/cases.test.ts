@@ -192,8 +192,8 @@ describe("a submitted case", () => {
     const reads: unknown[] = [];
     const table: Table = { ...deps.table, get: (key) => deps.table.get(reads[reads.push(key) - 1] as Key) };
     for (const pair of [
-      { number: receipt.number, secret: newReceipt("2026-02-13").secret },
-      { number: newReceipt("2026-02-13").number, secret: receipt.secret },
+      { number: receipt.number, secret: newReceipt("2026-02-13", new Date("2026-02-13T01:00:00Z")).secret },
+      { number: newReceipt("2026-02-13", new Date("2026-02-13T01:00:00Z")).number, secret: receipt.secret },
       { number: "nonsense", secret: "" },
       { number: "../../etc", secret: receipt.secret },
     ]) {
@@ -207,7 +207,7 @@ describe("a submitted case", () => {
   });
 
   it("has receipts that differ and read back", () => {
-    const receipts = Array.from({ length: 1000 }, () => newReceipt("2026-02-13"));
+    const receipts = Array.from({ length: 1000 }, () => newReceipt("2026-02-13", new Date("2026-02-13T01:00:00Z")));
     expect(new Set(receipts.map(({ number }) => number)).size).toBe(1000);
     expect(new Set(receipts.map(({ secret }) => secret)).size).toBe(1000);
     for (const receipt of receipts) expect(readReceipt(receipt)).toEqual(receipt);

@@ -26,24 +26,26 @@ export async function submit(deps: Deps, input: NewCase): Promise<Submitted> {
   if (happened && happened.getTime() > now.getTime() + CLOCK_SLACK_MS) throw inTheFuture();
   if (input.unitId !== undefined && !(await getUnit(deps, input.unitId))) throw unknownUnit();
   const { day, dueAt, provisional } = dueOf(now);
-  const receipt = newReceipt(day);
-  const stored: Case = {
-    ...rest,
-    ...(urls && urls.length > 0 ? { urls: kept(urls) } : {}),
-    ...(happened ? { occurredAt: happened.toISOString() } : {}),
-    number: receipt.number,
-    state: "received",
-    version: 1,
-    secretHash: secretHash(receipt.secret),
-    receivedAt: now.toISOString(),
-    dueAt,
-    ...(provisional ? { provisional } : {}),
-  };
-  const uploads = input.attachments?.length ? await signUploads(deps, receipt.number, input.attachments) : [];
-  const result: Submitted = { id: caseId(receipt.number), receipt, uploads, dueAt };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
-  if (!(await commit([{ put: caseItem(stored), if: { absent: true } }], result)).ok) throw numberTaken();
-  return result;
+  for (let tries = 0; tries < 5; tries++) {
+    const receipt = newReceipt(day, now);
+    const stored: Case = {
+      ...rest,
+      ...(urls && urls.length > 0 ? { urls: kept(urls) } : {}),
+      ...(happened ? { occurredAt: happened.toISOString() } : {}),
+      number: receipt.number,
+      state: "received",
+      version: 1,
+      secretHash: secretHash(receipt.secret),
+      receivedAt: now.toISOString(),
+      dueAt,
+      ...(provisional ? { provisional } : {}),
+    };
+    const uploads = input.attachments?.length ? await signUploads(deps, receipt.number, input.attachments) : [];
+    const result: Submitted = { id: caseId(receipt.number), receipt, uploads, dueAt };
+    if ((await commit([{ put: caseItem(stored), if: { absent: true } }], result)).ok) return result;
+  }
+  throw numberTaken();
 }
 
 function signUploads(deps: Deps, number: string, attachments: DeclaredAttachment[]): Promise<Upload[]> {

@@ -7,6 +7,8 @@ import type { Group } from "./group.ts";
 import { insist, sleeper } from "./waiting.ts";
 
 const BATCH = 100;
+const FORGET_MS = 250;
+const FORGET_AT_ONCE = 1000;
 const TRIES = 10;
 const PAUSES = { firstMs: 200, longestMs: 10_000 };
 
@@ -32,10 +34,13 @@ export function changeFeed(deps: {
   const after = sql.prepare("SELECT id, tries, body FROM changes WHERE id > ? ORDER BY id LIMIT ?");
   const one = sql.prepare("SELECT id, tries, body FROM changes WHERE id = ?");
   const remove = sql.prepare("DELETE FROM changes WHERE id = ?");
+  const removeUpTo = sql.prepare("DELETE FROM changes WHERE id BETWEEN ? AND ?");
   const count = sql.prepare("UPDATE changes SET tries = ? WHERE id = ?");
   const held = new Map<string, Held>();
   const { sleep, wake } = sleeper();
   let position = 0;
+  let finished: number[] = [];
+  let forgetting: NodeJS.Timeout | undefined;
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
 
@@ -113,10 +118,22 @@ export function changeFeed(deps: {
       else done.push(told);
     }
     for (const told of done) ended(told);
+    for (const { id } of done) finished.push(id);
+    if (finished.length >= FORGET_AT_ONCE) forget();
+    else forgetting ??= setTimeout(forget, FORGET_MS);
+  };
+
+  /** Told changes go in runs: a page that is emptied whole is never written. After a crash they are told once more. */
+  const forget = (): void => {
+    clearTimeout(forgetting);
+    forgetting = undefined;
+    const ids = finished.sort((a, b) => a - b);
+    finished = [];
+    if (ids.length === 0) return;
     void insist(
       () =>
         group.soon(() => {
-          for (const { id } of done) remove.run(id);
+          for (const [first, last] of runs(ids)) removeUpTo.run(first, last);
         }),
       () => stopped,
     );
@@ -154,10 +171,22 @@ export function changeFeed(deps: {
       running = run(handler);
     },
     /** Resolves when the handler's call in flight has ended. */
-    stop: (): Promise<void> => {
+    stop: async (): Promise<void> => {
       stopped = true;
       wake();
-      return running;
+      await running;
+      forget();
     },
   };
+}
+
+/** Runs of neighbouring numbers, as [first, last]. */
+function runs(sorted: number[]): [number, number][] {
+  const found: [number, number][] = [];
+  for (const id of sorted) {
+    const last = found.at(-1);
+    if (last && last[1] === id - 1) last[1] = id;
+    else found.push([id, id]);
+  }
+  return found;
 }

@@ -20,7 +20,7 @@ const HTML_POLICY = [
 const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /** A year of HTTPS only, on instances that are reached by HTTPS. */
-const HSTS = "max-age=31536000; includeSubDomains";
+const HSTS = "max-age=31536000";
 
 export function apiHeaders(https: boolean): Readonly<Record<string, string>> {
   return {

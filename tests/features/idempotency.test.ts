@@ -6,7 +6,8 @@ import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { ApiDeps } from "#src/web/api/deps.ts";
-import { once, onceInSteps, type Route, route } from "#src/web/api/route.ts";
+import { once, onceInSteps } from "#src/web/api/once.ts";
+import { type Route, route } from "#src/web/api/route.ts";
 import { ADMIN, type Answered, testApp, testClock } from "#tests/app.ts";
 
 const KEY = "a-key-of-enough-length";

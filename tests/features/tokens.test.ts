@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSignInLink, readSession, readSignInLink, signIn, signOut } from "#src/domain/members/sign-in.ts";
+import type { LogFields } from "#src/log.ts";
 import { createApp } from "#src/web/app.ts";
 import { checkOrigin, sessionCookie, signedIn } from "#src/web/auth.ts";
 import { ADMIN, type Ask, askOf, testApp } from "#tests/app.ts";
@@ -55,6 +56,21 @@ it("stores no token that could be presented", async () => {
   expect(written).toHaveLength(1);
   expect(written.join()).not.toContain(second);
   await spy.platform.stop();
+});
+
+it("records who made and ended tokens, in lines without secrets", async () => {
+  const lines: string[] = [];
+  const record = (event: string, fields?: LogFields) => lines.push(JSON.stringify({ event, ...fields }));
+  const app = testApp({ log: { info: record, warn: record, error: record } });
+  const made = (await app.ask("POST", "/api/v1/tokens", { token: ADMIN, body: EDITOR })).json() as Made;
+  await app.ask("DELETE", `/api/v1/tokens/${made.id}`, { token: ADMIN });
+  await app.ask("DELETE", `/api/v1/tokens/${made.id}`, { token: ADMIN });
+  expect(lines).toEqual([
+    '{"event":"acted","route":"post /tokens","actor":"admin","outcome":"201"}',
+    `{"event":"acted","route":"delete /tokens/{id}","actor":"admin","outcome":"204","id":"${made.id}"}`,
+    `{"event":"acted","route":"delete /tokens/{id}","actor":"admin","outcome":"NOT_FOUND","id":"${made.id}"}`,
+  ]);
+  await app.platform.stop();
 });
 
 it("lets a token do what its roles allow and nothing else", async () => {

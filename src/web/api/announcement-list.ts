@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ListRequest } from "#src/domain/announcements/read.ts";
 import { addDays, isDate, shanghaiInstant } from "#src/domain/calendar/dates.ts";
 import { fault } from "#src/errors.ts";
-import { PAGE } from "./route.ts";
+import { PAGE } from "./list.ts";
 
 const Moment = z
   .string()

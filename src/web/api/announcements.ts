@@ -22,8 +22,10 @@ import {
 import { ListQuery, listRequest } from "./announcement-list.ts";
 import { bytesTag } from "./bytes-tag.ts";
 import type { ApiDeps } from "./deps.ts";
+import { listed, PAGE, pageSchema } from "./list.ts";
+import { once } from "./once.ts";
 import { unitOf } from "./own-unit.ts";
-import { ifMatch, listed, once, PAGE, pageSchema, type Route, route } from "./route.ts";
+import { ifMatch, type Route, route } from "./route.ts";
 
 const NewAnnouncement = z
   .strictObject({ ...ContentSchema.shape, unitId: ContentSchema.shape.unitId.optional() })

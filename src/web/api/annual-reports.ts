@@ -22,7 +22,9 @@ import type { Commit } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
 import { AnnualReport, reportAnswer } from "./annual-report-answer.ts";
 import type { ApiDeps } from "./deps.ts";
-import { ifMatch, languageOf, listed, nextOf, once, PAGE, pageSchema, type Route, route } from "./route.ts";
+import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
+import { once } from "./once.ts";
+import { ifMatch, languageOf, type Route, route } from "./route.ts";
 
 const contentHash = z.string().max(128);
 const reason = z

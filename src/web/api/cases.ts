@@ -3,7 +3,8 @@ import { NewCase } from "#src/domain/cases/case.ts";
 import { caseStatus } from "#src/domain/cases/status.ts";
 import { submit } from "#src/domain/cases/submit.ts";
 import type { ApiDeps } from "./deps.ts";
-import { once, type Route, route } from "./route.ts";
+import { once } from "./once.ts";
+import { type Route, route } from "./route.ts";
 
 const Upload = z.object({
   name: z.string(),

@@ -3,7 +3,8 @@ import { Column, ColumnSlug, NewColumn } from "#src/domain/announcements/column.
 import { getColumn, listColumns, putColumn } from "#src/domain/announcements/columns.ts";
 import { checked } from "#src/web/input.ts";
 import type { ApiDeps } from "./deps.ts";
-import { listed, pageSchema, type Route, route, unknownPlace } from "./route.ts";
+import { listed, pageSchema } from "./list.ts";
+import { type Route, route, unknownPlace } from "./route.ts";
 
 const KnownColumn = Column.meta({ id: "Column" });
 

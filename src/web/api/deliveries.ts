@@ -15,7 +15,9 @@ import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { ApiDeps } from "./deps.ts";
-import { listed, nextOf, once, PAGE, pageSchema, type Route, route } from "./route.ts";
+import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
+import { once } from "./once.ts";
+import { type Route, route } from "./route.ts";
 
 const number = z.number();
 const CountsBody = z.object({

@@ -8,7 +8,8 @@ import { readJson } from "#src/web/body.ts";
 import { checked } from "#src/web/input.ts";
 import { arrivedEvents, EVENT_MEDIA } from "./content-modes.ts";
 import type { ApiDeps } from "./deps.ts";
-import { languageOf, onceInSteps, type Route, route } from "./route.ts";
+import { onceInSteps } from "./once.ts";
+import { languageOf, type Route, route } from "./route.ts";
 
 const EVENTS = 100;
 const AT_ONCE = 16;

@@ -16,7 +16,8 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { say } from "#src/text.ts";
 import { forbidden } from "#src/web/auth.ts";
 import type { ApiDeps } from "./deps.ts";
-import { type Call, ifMatch, languageOf, once, onceInSteps, type Route, route } from "./route.ts";
+import { once, onceInSteps } from "./once.ts";
+import { type Call, ifMatch, languageOf, type Route, route } from "./route.ts";
 
 const SubscriptionBody = z
   .object({

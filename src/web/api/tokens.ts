@@ -2,7 +2,9 @@ import { z } from "zod";
 import { NewToken, Token } from "#src/domain/members/token.ts";
 import { createToken, listTokens, revokeToken } from "#src/domain/members/tokens.ts";
 import type { ApiDeps } from "./deps.ts";
-import { listed, nextOf, once, PAGE, pageSchema, type Route, route } from "./route.ts";
+import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
+import { once } from "./once.ts";
+import { type Route, route } from "./route.ts";
 
 const KnownToken = Token.omit({ hash: true }).meta({ id: "Token" });
 const MadeToken = z.object({ ...KnownToken.shape, token: z.string() }).meta({ id: "MadeToken" });

@@ -4,7 +4,8 @@ import { getUnit, listUnits } from "#src/domain/units/read.ts";
 import { NewUnit, Unit, UnitId } from "#src/domain/units/unit.ts";
 import { checked } from "#src/web/input.ts";
 import type { ApiDeps } from "./deps.ts";
-import { listed, nextOf, optionalIfMatch, PAGE, pageSchema, type Route, route, unknownPlace } from "./route.ts";
+import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
+import { optionalIfMatch, type Route, route, unknownPlace } from "./route.ts";
 
 const KnownUnit = Unit.meta({ id: "Unit" });
 

@@ -13,7 +13,7 @@ import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
 import type { View } from "./view.ts";
 
-type Deps = Pick<WebDeps, "table" | "now" | "newId" | "config">;
+type Deps = Pick<WebDeps, "table" | "now" | "newId" | "config" | "log">;
 
 const ROWS = 100;
 
@@ -46,6 +46,7 @@ export async function grantAccess(deps: Deps, view: View, form: URLSearchParams,
     const kind = checked(Kind, form.get("kind") ?? undefined, "/kind");
     const input = { name: form.get("name") ?? "", roles: form.getAll("roles"), ...(unitId ? { unitId } : {}) };
     const { name, ...rest } = checked(NewToken, input);
+    deps.log.info("acted", { route: `console access ${kind}`, actor: caller.id, roles: rest.roles.join() });
     if (kind === "token") {
       const { secret } = await createToken(deps, { caller, token: { name, ...rest } });
       return page(deps, view, { values: new URLSearchParams(), faults: {} }, made(view, "token", name, secret));
@@ -63,8 +64,9 @@ export async function grantAccess(deps: Deps, view: View, form: URLSearchParams,
 /** Ends a token; other machines notice within a minute. */
 export async function endAccess(deps: Deps, view: View, form: URLSearchParams, request: Request): Promise<Page> {
   checkOrigin(request, deps.config);
-  await adminOf(deps, request);
-  const { name } = await revokeToken(deps, form.get("id") ?? "");
+  const caller = await adminOf(deps, request);
+  const { id, name } = await revokeToken(deps, form.get("id") ?? "");
+  deps.log.info("acted", { route: "console access end", actor: caller.id, id });
   const { t } = view;
   const done = html`<div class="notice green" role="status"><p>${t(`令牌“${name}”已吊销，一分钟内在各处失效。`, `The token ${name} is revoked; it stops working everywhere within a minute.`)}</p></div>`;
   return page(deps, view, { values: new URLSearchParams(), faults: {} }, done);

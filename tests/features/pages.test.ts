@@ -117,6 +117,15 @@ describe("an announcement", () => {
     );
   });
 
+  it("is known by its date to readers that keep no tags, until its next revision", async () => {
+    const path = `/announcements/${county.urgent}`;
+    const dated = (await read(path)).headers.get("last-modified") ?? "";
+    expect(dated).toBe("Wed, 09 Sep 2026 00:53:20 GMT");
+    expect((await read(path, { "if-modified-since": dated })).status).toBe(304);
+    expect((await read(path, { "if-modified-since": "Thu, 10 Sep 2026 00:53:20 GMT" })).status).toBe(200);
+    expect((await read(path, { "if-modified-since": dated, "if-none-match": '"other"' })).status).toBe(200);
+  });
+
   it("gives the reason of a correction and keeps the text from before it readable", async () => {
     const path = `/announcements/${county.corrected}`;
     const current = await read(path);
@@ -335,6 +344,13 @@ describe("errors", () => {
     const program = await ask("GET", "/announcements/ann_nope", { headers: { accept: "application/json" } });
     expect(program.status).toBe(404);
     expect(program.headers.get("content-type")).toContain("application/problem+json");
+  });
+
+  it("never turn a path into a link to another host", async () => {
+    const { status, text } = await read("//evil.example/x");
+    expect(status).toBe(404);
+    expect(text).toContain('href="/evil.example/x?lang=en"');
+    expect(text).not.toContain('"//evil.example');
   });
 
   it("say nothing of what broke, and leave their place in the log", async () => {

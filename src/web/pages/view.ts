@@ -28,7 +28,7 @@ export function viewOf(request: Request, at: { site: Site; baseUrl: string }): V
     language,
     site: at.site,
     baseUrl: at.baseUrl,
-    here: url.pathname + url.search,
+    here: url.pathname.replace(/^\/{2,}/, "/") + url.search, // two slashes would begin a link to another host
     chosen: explicit,
     t: (zh, en) => (language === "en" ? en : zh),
     say: (text) => say(text, language),

@@ -58,7 +58,7 @@ function cpu(pid: number): number {
 }
 
 const gaoshi = (data: string, env: Record<string, string> = {}) =>
-  start("src/main.ts", {
+  start("dist/program/index.mjs", {
     PORT: "0",
     GAOSHI_DATA: data,
     GAOSHI_ADMIN_TOKEN: ADMIN,

@@ -28,11 +28,20 @@ const leanZod: Plugin = {
  * Bundles one function with everything it imports, the SDK's clients included: `index.mjs` and chunks that a dynamic
  * import loads on first use. Source maps lie beside them and stay out of the zip.
  */
-export async function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
-  const outdir = join(outRoot, name);
+export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
+  return bundled(`functions/${name}.ts`, join(outRoot, name), []);
+}
+
+/** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
+export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
+  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"]);
+}
+
+async function bundled(entry: string, outdir: string, external: string[]): Promise<Metafile> {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
-    entryPoints: { index: `functions/${name}.ts` },
+    entryPoints: { index: entry },
+    external,
     outdir,
     bundle: true,
     splitting: true,

@@ -1,0 +1,3 @@
+import { bundleProgram } from "./bundle.ts";
+
+await bundleProgram();

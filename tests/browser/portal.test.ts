@@ -181,6 +181,10 @@ it("somebody signs in by a link, sees the ledgers and signs out", async () => {
   expect(new URL(page.url()).pathname).toBe("/console");
   expect(await violations(page)).toEqual([]);
   if (SHOTS) await page.screenshot({ path: `${SHOTS}/console.png`, fullPage: true });
+  await page.goto(`${url}/console/access`);
+  expect(await violations(page)).toEqual([]);
+  if (SHOTS) await page.screenshot({ path: `${SHOTS}/access.png`, fullPage: true });
+  await page.goto(`${url}/console`);
   await page.getByRole("button", { name: "退出" }).click();
   expect(new URL(page.url()).pathname).toBe("/");
   expect(seen.complaints).toEqual([]);

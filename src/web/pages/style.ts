@@ -108,7 +108,7 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .article h1 { font-family: var(--serif); letter-spacing: 0.01em; }
 .article > header h1 { text-align: center; margin-block: 0.3rem 0.9rem; }
 .article > header .kicker { text-align: center; margin: -0.5rem 0 0.9rem; font-size: 1.15rem; }
-.article > header .facts { justify-content: center; font-size: 0.92rem; }
+.article > header .facts { justify-content: center; text-align: center; font-size: 0.92rem; }
 .summary { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem 1rem; color: var(--muted); }
 .text { font-size: 1.06rem; line-height: 1.9; }
 .text > :first-child { margin-top: 0; }

@@ -43,8 +43,8 @@ export type Deployment = {
 
 /**
  * Makes the template's table, bucket and queues on the test servers, runs the zipped functions under serverless-offline,
- * and carries stream records and queue messages to them with the figures of the template's event source mappings.
- * `env` is added to every function's environment.
+ * and carries stream records and queue messages to them, each twice, with the figures of the template's event source
+ * mappings. `env` is added to every function's environment.
  */
 export async function deploy(template: Template, aws: AwsServers, env: Record<string, string>): Promise<Deployment> {
   const StreamSpecification = { StreamEnabled: true, StreamViewType: "NEW_IMAGE" as const };
@@ -112,7 +112,16 @@ export async function deploy(template: Template, aws: AwsServers, env: Record<st
     };
 
   await ready(`${url}/healthz`, child, () => output);
-  const readers = carry(template, { aws, tableName, queues, invoke });
+  /** At least once is what AWS promises, so here every event comes twice. */
+  const twice = (name: string): Invoke => {
+    const once = invoke(name);
+    return async (event) => {
+      const answer = await once(event);
+      await once(event);
+      return answer;
+    };
+  };
+  const readers = carry(template, { aws, tableName, queues, invoke: twice });
 
   return {
     url,

@@ -106,6 +106,19 @@ describeOnAws("the packaged functions", { timeout: 120_000 }, () => {
     return secret;
   }
 
+  /** Drafted, reviewed by another person and published; answers the id. */
+  async function publishedIn(column: string, title: string, tags: string[]): Promise<string> {
+    const [editor, reviewer] = [await token("editor"), await token("reviewer")];
+    const unitId = "county-office";
+    const draft = await call(editor, "POST", "/announcements", { title, body: "正文。", column, unitId, tags });
+    expect(draft.status, JSON.stringify(draft.body)).toBe(201);
+    const { id, contentHash } = draft.body;
+    await call(reviewer, "POST", `/announcements/${id}/review`, { contentHash, decision: "approve" });
+    const published = await call(editor, "POST", `/announcements/${id}/publish`, { contentHash });
+    expect(published.status, JSON.stringify(published.body)).toBe(202);
+    return id;
+  }
+
   it("answer over HTTP that they are well, and refuse like the API does", async () => {
     const answer = await fetch(`${deployment.url}/healthz`);
     expect(answer.status).toBe(200);
@@ -228,25 +241,31 @@ describeOnAws("the packaged functions", { timeout: 120_000 }, () => {
     await subscribed("/well", ["tag:again"]);
     await subscribed("/busy", ["tag:again"]);
     sink.answer("/busy", { status: [503, 204] });
-    const editor = await token("editor");
-    const reviewer = await token("reviewer");
-    const draft = await call(editor, "POST", "/announcements", {
-      title: "停水通知",
-      body: "明日停水。",
-      column: "notices",
-      unitId: "county-office",
-      tags: ["again"],
-    });
-    expect(draft.status, JSON.stringify(draft.body)).toBe(201);
-    const { id, contentHash } = draft.body;
-    await call(reviewer, "POST", `/announcements/${id}/review`, { contentHash, decision: "approve" });
-    const published = await call(editor, "POST", `/announcements/${id}/publish`, { contentHash });
-    expect(published.status, JSON.stringify(published.body)).toBe(202);
+    const id = await publishedIn("notices", "停水通知", ["again"]);
     const tries = await sink.until(2, "/busy");
     expect(new Set(tries.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     await until(async () => (await call(ADMIN, "GET", `/announcements/${id}/ledger`)).body.closed, 30);
     expect((await call(ADMIN, "GET", `/announcements/${id}/ledger`)).body).toMatchObject({ matched: 2, delivered: 2 });
     expect(sink.received.filter(({ path }) => path === "/well")).toHaveLength(1);
+  });
+
+  it("reach 300 receivers once each, although every event came twice", async () => {
+    const lines = Array.from({ length: 300 }, (_, n) => ({
+      endpoint: { channel: "webhook", address: sink.url(`/many/${n}`) },
+      topics: ["column:policies"],
+      confirmed: true,
+      basis: "名册",
+    }));
+    const ndjson = { "content-type": "application/x-ndjson" };
+    const body = lines.map((line) => JSON.stringify(line)).join("\n");
+    const imported = await call(ADMIN, "POST", "/subscriptions/import", body, ndjson);
+    expect(imported.body).toMatchObject({ accepted: 300, rejected: 0 });
+    const id = await publishedIn("policies", "惠农政策", []);
+    const ledger = async () => (await call(ADMIN, "GET", `/announcements/${id}/ledger`)).body;
+    await until(async () => (await ledger()).closed, 60);
+    expect(await ledger()).toMatchObject({ matched: 300, delivered: 300, waiting: 0 });
+    const paths = sink.received.map(({ path }) => path).filter((path) => path.startsWith("/many/"));
+    expect([paths.length, new Set(paths).size]).toEqual([300, 300]);
   });
 
   it("take a case with a picture that never passes through a function on its way in", async () => {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { basename } from "node:path";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { QUEUES } from "#src/platform/queue.ts";
 import { TABLE } from "#tests/contracts/aws-servers.ts";
@@ -107,6 +108,23 @@ describe("functions", () => {
       expect(sends.sort(), name).toEqual(given.sort());
     }
   });
+});
+
+describe("bundles", () => {
+  it("reach neither the bot nor the tests, and lose no names of what they load late", async () => {
+    const { bundle, nameless, strangers } = await import("#infra/bundle.ts");
+    const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
+    const metafile = await bundle("deliver", folder);
+    rmSync(folder, { recursive: true });
+    expect(Object.keys(metafile.inputs).length).toBeGreaterThan(100);
+    expect([...strangers(metafile), ...nameless(metafile)]).toEqual([]);
+    // The same reading finds a bundle that has gone wrong.
+    const [first = ""] = Object.keys(metafile.inputs);
+    metafile.inputs["node_modules/wechaty/index.js"] = { bytes: 1, imports: [], format: "cjs" };
+    metafile.inputs[first]?.imports.push({ path: "node_modules/wechaty/index.js", kind: "dynamic-import" });
+    expect(strangers(metafile)).toHaveLength(1);
+    expect(nameless(metafile)).toHaveLength(1);
+  }, 60_000);
 });
 
 describe("roles", () => {

@@ -4,8 +4,8 @@ import { findEndpoint } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
 import { codeOf } from "./chunk-ledger.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
+import { deliveryId } from "./run-chunk.ts";
 import { resultsOf } from "./seen.ts";
-import { deliveryId } from "./send.ts";
 import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
 import {
   Attempt,

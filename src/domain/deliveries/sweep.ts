@@ -2,6 +2,7 @@ import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import { leaseLeft } from "./claim.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { resultsOf } from "./seen.ts";
@@ -12,6 +13,7 @@ export type SweepDeps = {
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
   now: () => Date;
+  onlyHost?: string;
   log: Log;
 };
 
@@ -84,7 +86,7 @@ async function remind(deps: SweepDeps, fanout: Fanout, range: Range): Promise<vo
   const lost = chunkRefs(fanout, range).filter(({ window, channel, n }) => {
     const result = results.get(`${window}#${channel}#${n}`);
     if (!result) return true;
-    if (result.until !== undefined) return result.until < now;
+    if (result.until !== undefined) return leaseLeft(deps, result) === 0;
     return result.letters.includes("w");
   });
   for (const [name, refs] of Map.groupBy(lost, ({ channel }) => channel)) {

@@ -1,0 +1,280 @@
+import type { Revision } from "#src/domain/announcements/announcement.ts";
+import { readRevision } from "#src/domain/announcements/store.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
+import { clearFailure, noteFailure } from "#src/domain/subscriptions/failing.ts";
+import type { EndpointMark } from "#src/domain/subscriptions/store.ts";
+import { AppError } from "#src/errors.ts";
+import type { Log } from "#src/log.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import type { Language } from "#src/text.ts";
+import type { Channel, Links, Outcome } from "./channel.ts";
+import type { ChunkLedger } from "./chunk-ledger.ts";
+import { makeGate, originOf } from "./gate.ts";
+import { heldUntil } from "./hold.ts";
+import { marksReader } from "./marks.ts";
+import type { MessageTarget, RetryMessage } from "./message.ts";
+import { recent, together } from "./recent.ts";
+import { settle } from "./settle.ts";
+import { type Attempt, type Chunk, type ChunkRef, type Delivery, findFanout, matchedOf } from "./store.ts";
+
+export type RunDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  now: () => Date;
+  log: Log;
+  links: Links;
+};
+
+/** A chunk stays open so long; then it goes back to the queue with what was not begun. */
+const OPEN_MS = 40_000;
+const FIRST_SAVE_MS = 700;
+const SLOWEST_SAVE_MS = 10_000;
+const LONGEST_DELAY_SECONDS = 900;
+const SWEEP_GRACE_MS = 60_000;
+
+/** One member to be pushed to. No target: nothing is wanted there any more. A row: it was tried or held before. */
+export type Job = { member: number; endpoint: string; target: MessageTarget | undefined; row?: Delivery };
+
+/** `doubt`: the worker before died, and may have sent what it did not write down. */
+export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean };
+
+type Work = {
+  ledger: ChunkLedger;
+  batch: Batch;
+  text: Revision;
+  marks: Map<string, EndpointMark>;
+  /** A newer revision has taken over. */
+  stopped: boolean;
+  openUntil: number;
+  running: number;
+  ended: () => void;
+  broken: unknown;
+  /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
+  due: Map<string, { at: number; timer?: NodeJS.Timeout }>;
+  /** What concerns the endpoints themselves, once the outcomes are stored. */
+  after: (() => Promise<void>)[];
+};
+
+/** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
+export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
+  const gate = makeGate(channel.limits);
+  const once = channel.guarantee === "at-most-once";
+  const marksOf = marksReader(deps.table);
+  const revisionOf = recent(16, async (key) => {
+    const [id = "", revision] = key.split("#");
+    const found = await readRevision(deps, id, Number(revision));
+    if (!found) throw new AppError("not-found", "REVISION", { zh: "没有该版本", en: "no such revision" });
+    return found;
+  });
+  const renderings = recent(32, async (key) => {
+    const [id, revision, language] = key.split("#");
+    return channel.render(await revisionOf(`${id}#${revision}`), language as Language, deps.links);
+  });
+  // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
+  const isSuperseded = together(async (key) => {
+    const [id = "", revision] = key.split("#");
+    return (await findFanout(deps.table, id, Number(revision)))?.supersededBy !== undefined;
+  });
+
+  async function run(ledger: ChunkLedger, batch: Batch): Promise<void> {
+    const { ref, jobs } = batch;
+    if (jobs.length === 0) return ledger.close();
+    const key = `${ref.announcementId}#${ref.revision}`;
+    const circumstances = () =>
+      Promise.all([marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? ""), isSuperseded(key)]);
+    const [[marks, stopped], text] = await Promise.all([circumstances(), revisionOf(key)]).catch(async (error) => {
+      await ledger.close();
+      throw error;
+    });
+    const openUntil = deps.now().getTime() + OPEN_MS;
+    let ended = () => {};
+    const end = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    const work: Work = {
+      ...{ ledger, batch, text, marks, stopped, openUntil, ended },
+      ...{ running: 0, broken: undefined, due: new Map(), after: [] },
+    };
+    const saving = nowAndThen(async () => {
+      [work.marks, work.stopped] = await circumstances();
+      await ledger.save();
+    });
+    for (const job of jobs) launch(work, job);
+    await end;
+    for (const { timer } of work.due.values()) clearTimeout(timer);
+    await saving.stop();
+    await ledger.close();
+    await queueDue(work);
+    for (const step of work.after) await step();
+    if (work.broken !== undefined) throw work.broken;
+  }
+
+  /** The chunk is open as long as something of it runs. */
+  function launch(work: Work, job: Job): void {
+    work.running++;
+    attempt(work, job)
+      .catch((error: unknown) => {
+        work.broken ??= error;
+      })
+      .finally(() => {
+        if (--work.running === 0) work.ended();
+      });
+  }
+
+  async function queueDue({ batch: { ref }, due }: Work): Promise<void> {
+    if (due.size === 0) return;
+    const now = deps.now().getTime();
+    const bySeconds = Map.groupBy(due, ([, { at }]) => Math.max(0, Math.ceil((at - now) / 1000)));
+    const messages = [...bySeconds].map(([delaySeconds, members]) => {
+      const body: RetryMessage = { kind: "retry", ref, endpoints: members.map(([endpoint]) => endpoint) };
+      return { body, delaySeconds };
+    });
+    await deps.queue(channel.queue).send(messages);
+  }
+
+  async function attempt(work: Work, job: Job): Promise<void> {
+    const { target } = job;
+    if (keptBack(work, job) || !target) return;
+    const origin = originOf(target.address);
+    const wait = gate.enter(origin);
+    if (wait !== undefined) await wait;
+    try {
+      if (wait !== undefined && keptBack(work, job)) return;
+      if (!mayStart(work)) return;
+      if (once) await noteIntent(work.ledger, job.member);
+      await push(work, job, target);
+    } finally {
+      gate.leave(origin);
+    }
+  }
+
+  async function noteIntent(ledger: ChunkLedger, member: number): Promise<void> {
+    const before = ledger.letter(member);
+    ledger.note(member, "i");
+    await ledger.save().catch((error) => {
+      ledger.note(member, before);
+      throw error;
+    });
+  }
+
+  /** Notes why nothing may be sent to this member now, if something forbids it. */
+  function keptBack(work: Work, job: Job): boolean {
+    const { ledger, batch } = work;
+    const { member, endpoint, row, target } = job;
+    const end = (letter: "x" | "e" | "u", state: "suppressed" | "unknown"): true => {
+      const { dueAt: _, ...known } = row ?? { ref: batch.ref, endpoint, attempts: [], version: 0 };
+      const needsRow = row !== undefined || letter === "u";
+      ledger.note(member, letter, needsRow ? { row: { ...known, state, version: known.version + 1 } } : {});
+      return true;
+    };
+    // What the worker before may have sent was seen, perhaps: its reader gets the newer text.
+    if (work.stopped) return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
+    if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") return end("e", "suppressed");
+    const until = heldUntil(target, work.text, deps.now(), row !== undefined);
+    if (!until) return false;
+    const held: Delivery = {
+      ref: batch.ref,
+      endpoint,
+      attempts: row?.attempts ?? [],
+      state: "held",
+      dueAt: until.toISOString(),
+      version: (row?.version ?? 0) + 1,
+    };
+    ledger.note(member, "h", { row: held, lookAt: until });
+    return true;
+  }
+
+  function mayStart(work: Work): boolean {
+    const now = deps.now().getTime();
+    return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
+  }
+
+  async function push(work: Work, job: Job, target: MessageTarget): Promise<void> {
+    const { ref, chunk } = work.batch;
+    const { member, endpoint, row } = job;
+    const { address, language, secrets } = target;
+    const rendered = await renderings(`${ref.announcementId}#${ref.revision}#${language}`);
+    const startedAt = deps.now();
+    const outcome = await channel
+      .push(rendered, {
+        deliveryId: deliveryId(ref, endpoint),
+        attempt: (row?.attempts.length ?? 0) + 1,
+        target: { endpoint, address, language, secrets, matched: matchedOf(chunk, member) },
+      })
+      .catch((error: unknown): Outcome => {
+        const detail = error instanceof Error ? error.message : "";
+        deps.log.error("push-threw", { channel: channel.name, announcement: ref.announcementId, detail });
+        return { kind: once ? "unknown" : "retry", detail };
+      });
+    const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
+    const settled = settle(channel, { ref, endpoint, row, startedAt, ms, trigger: triggerOf(row) }, outcome);
+    const soon = settled.inSeconds !== undefined && settled.inSeconds <= LONGEST_DELAY_SECONDS;
+    const dueAt = settled.row?.dueAt === undefined ? undefined : Date.parse(settled.row.dueAt);
+    work.ledger.note(member, settled.letter, {
+      ...(settled.row ? { row: settled.row } : {}),
+      ...(dueAt === undefined ? {} : { lookAt: new Date(dueAt + (soon ? SWEEP_GRACE_MS : 0)) }),
+      ...(row ? {} : { timing: { start: startedAt.getTime() - work.openUntil + OPEN_MS, took: ms } }),
+      ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
+    });
+    if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);
+    careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
+  }
+
+  /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
+  function again(work: Work, job: Job, at: number): void {
+    const due: { at: number; timer?: NodeJS.Timeout } = { at };
+    work.due.set(job.endpoint, due);
+    if (at >= work.openUntil) return;
+    due.timer = setTimeout(() => {
+      if (work.running === 0) return;
+      work.due.delete(job.endpoint);
+      launch(work, job);
+    }, at - deps.now().getTime());
+  }
+
+  function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number): void {
+    const mark = work.marks.get(endpoint);
+    const failing = mark?.state === "failing" ? mark : undefined;
+    if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
+    else if (outcome.kind === "retry" && (attempts > 1 || failing))
+      work.after.push(() => noteFailure(deps, endpoint, failing));
+    else if (failing && outcome.kind === "delivered") work.after.push(() => clearFailure(deps, endpoint));
+  }
+
+  return run;
+}
+
+function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
+  if (!row) return "plan";
+  if (row.byHand) return "person";
+  return row.state === "held" ? "release" : "schedule";
+}
+
+/** Stable over every attempt; receivers drop repeats by it. */
+export function deliveryId(ref: { announcementId: string; revision: number }, endpoint: string): string {
+  return `${ref.announcementId}.${ref.revision}.${endpoint}`;
+}
+
+/** Runs a task from time to time, ever more seldom, never twice at once. A task that fails runs again. */
+function nowAndThen(task: () => Promise<void>): { stop(): Promise<void> } {
+  let wait = FIRST_SAVE_MS;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+  let timer = setTimeout(tick, wait);
+  function tick() {
+    running = task()
+      .catch(() => undefined)
+      .then(() => {
+        wait = Math.min(SLOWEST_SAVE_MS, wait * 2);
+        if (!stopped) timer = setTimeout(tick, wait);
+      });
+  }
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      return running;
+    },
+  };
+}

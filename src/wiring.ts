@@ -174,7 +174,8 @@ export async function embedded(
   });
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
-  platform.consume("deliver-webhook", world.handlers.deliver.webhook, { concurrency: 8 });
+  // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
+  platform.consume("deliver-webhook", world.handlers.deliver.webhook, { concurrency: 128 });
   platform.consume("deliver-wechaty", world.handlers.deliver.wechaty, { concurrency: 1 });
   platform.every(tickSeconds, world.handlers.tick);
   return {

@@ -102,7 +102,9 @@ describe("an editor who publishes", () => {
     const event = sink.received.find(({ path }) => path === `/${slug}/ok`);
     expect(event?.headers["webhook-id"]).toBe(ok[0].id);
     const failed = (await of("state=failed")).body.items;
-    expect(failed).toMatchObject([{ state: "failed", attempts: [{ status: 410, outcome: "gone" }] }]);
+    expect(failed).toMatchObject([
+      { state: "failed", address: sink.url(`/${slug}/gone`), attempts: [{ status: 410, outcome: "gone" }] },
+    ]);
     expect((await editor.post(`/deliveries/${ok[0].id}/retry`)).body.code).toBe("STATE");
     const retried = await editor.post(`/deliveries/${failed[0].id}/retry`);
     expect([retried.status, retried.body.state]).toEqual([202, "waiting"]);

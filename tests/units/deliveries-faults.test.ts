@@ -62,7 +62,7 @@ function faulty(n: number, mode: Mode) {
 }
 
 /** One publication to webhooks and rooms, one of each unwilling at first, with one fault; then time passes. */
-async function story(n: number, mode: Mode): Promise<boolean> {
+async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
   const fault = faulty(n, mode);
   const limits = { inFlight: 4, inFlightPerOrigin: 4, bytes: 20_000, seconds: { connect: 5, answer: 15, total: 20 } };
   const world = pushWorld({
@@ -103,7 +103,7 @@ async function story(n: number, mode: Mode): Promise<boolean> {
   for (let minute = 0; minute < 12; minute++) {
     await mortally(() => world.drain());
     world.pass(61);
-    await mortally(() => world.handlers().sweep());
+    if (sweeps) await mortally(() => world.handlers().sweep());
     if ((await balances())?.closed) break;
   }
   expect(await balances()).toMatchObject({ closed: true, matched: 30, waiting: 0, held: 0 });
@@ -135,3 +135,8 @@ for (const mode of ["fails before", "fails after", "dies before", "dies after"] 
     expect(n).toBeGreaterThan(40);
   });
 }
+
+it("notices what gets lost: without the sweep, something does", async () => {
+  const ends = await Promise.allSettled(Array.from({ length: 80 }, (_, i) => story(i + 30, "dies after", false)));
+  expect(ends.some(({ status }) => status === "rejected")).toBe(true);
+});

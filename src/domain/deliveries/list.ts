@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { combinedReach } from "#src/domain/subscriptions/reach.ts";
-import { findEndpoint } from "#src/domain/subscriptions/store.ts";
+import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
 import { codeOf } from "./chunk-ledger.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
@@ -165,7 +164,5 @@ function status(code: number | undefined): { status?: number } {
 }
 
 async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {
-  return (
-    (await combinedReach(deps.table, endpoint))?.reach.address ?? (await findEndpoint(deps.table, endpoint))?.address
-  );
+  return (await everSubscribed(deps.table, endpoint))[0]?.address;
 }

@@ -238,7 +238,10 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     const failing = mark?.state === "failing" ? mark : undefined;
     if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
     else if (outcome.kind === "retry" && (attempts > 1 || failing))
-      work.after.push(() => noteFailure(deps, endpoint, failing));
+      work.after.push(async () => {
+        if (await noteFailure(deps, endpoint, failing))
+          deps.log.warn("endpoint-switched-off", { channel: channel.name, endpoint, since: failing?.since });
+      });
     else if (failing && outcome.kind === "delivered") work.after.push(() => clearFailure(deps, endpoint));
   }
 

@@ -5,6 +5,9 @@ import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription, SubscriptionStatus } from "./subscription.ts";
 
 const KEPT_SECONDS = 7 * 86_400;
+const REMEMBERED_SECONDS = 90 * 86_400;
+
+const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);
 
 export type EndDeps = { table: Table; now: () => Date };
 
@@ -16,7 +19,7 @@ export function endedWrite(endpoint: string, now: Date): Write {
       state: "ended",
       at: now.toISOString(),
       version: 2,
-      expiresAt: Math.floor(now.getTime() / 1000) + KEPT_SECONDS,
+      expiresAt: seconds(now) + KEPT_SECONDS,
     },
   };
 }
@@ -38,9 +41,8 @@ export function stopWrites(
   };
   return [
     { put: subscriptionItem(stopped), if: { version: subscription.version } },
-    status === "ended"
-      ? { remove: keys.endpointSubscription(subscription.endpoint, subscription.id) }
-      : { put: pointerItem(stopped) },
+    // An ended one stays findable for a while: an editor asks whom a push did not reach.
+    { put: pointerItem(stopped, status === "ended" ? seconds(now) + REMEMBERED_SECONDS : undefined) },
     ...entryKeys(subscription).map((key): Write => ({ remove: key })),
   ];
 }

@@ -21,15 +21,20 @@ export function afterFailure(known: Failing | undefined, now: Date): Failing | "
   return hours >= 12 ? { ...known, lasting: true } : "unchanged";
 }
 
-export async function noteFailure(deps: EndDeps, endpoint: string, known: Failing | undefined): Promise<void> {
+/** Answers whether the endpoint was switched off by it. */
+export async function noteFailure(deps: EndDeps, endpoint: string, known: Failing | undefined): Promise<boolean> {
   const now = deps.now();
   const next = afterFailure(known, now);
-  if (next === "unchanged") return;
-  if (next === "switch-off") return endEndpoint(deps, endpoint, "failing", "switched-off");
+  if (next === "unchanged") return false;
+  if (next === "switch-off") {
+    await endEndpoint(deps, endpoint, "failing", "switched-off");
+    return true;
+  }
   const expiresAt = Math.floor(now.getTime() / 1000) + KEPT_SECONDS;
   // An end that came in between stands: its row has another version.
   const condition = known ? { version: FAILING } : { absent: true as const };
   await deps.table.write([{ put: { ...keys.ended(endpoint), ...next, version: FAILING, expiresAt }, if: condition }]);
+  return false;
 }
 
 export async function clearFailure(deps: EndDeps, endpoint: string): Promise<void> {

@@ -48,6 +48,11 @@ export function pointerItem(subscription: Subscription, expiresAt?: number): Ite
 
 /** Every subscription of an endpoint that has not ended. */
 export async function subscriptionsOf(table: Table, endpoint: string): Promise<Subscription[]> {
+  return (await everSubscribed(table, endpoint)).filter(({ status }) => status !== "ended");
+}
+
+/** The same with those that ended lately. */
+export async function everSubscribed(table: Table, endpoint: string): Promise<Subscription[]> {
   const ids: string[] = [];
   for (let after: string | undefined; ; ) {
     const page = await table.query({
@@ -61,7 +66,7 @@ export async function subscriptionsOf(table: Table, endpoint: string): Promise<S
     after = page.next;
   }
   const items = await table.getMany(ids.map((id) => keys.subscription(id)));
-  return items.flatMap((item) => (item ? [parseSubscription(item)] : [])).filter(({ status }) => status !== "ended");
+  return items.flatMap((item) => (item ? [parseSubscription(item)] : []));
 }
 
 /**

@@ -26,10 +26,10 @@ export type RunDeps = {
   links: Links;
 };
 
-/** A chunk stays open so long; then it goes back to the queue with what was not begun. */
-const OPEN_MS = 40_000;
+/** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
+const OPEN_MS = 30_000;
 const FIRST_SAVE_MS = 700;
-const SLOWEST_SAVE_MS = 10_000;
+const SLOWEST_SAVE_MS = 5000;
 const LONGEST_DELAY_SECONDS = 900;
 const SWEEP_GRACE_MS = 60_000;
 

@@ -21,6 +21,9 @@ export type Tried = {
  */
 export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settled {
   const { ref, endpoint, row } = tried;
+  const letter = GOOD[outcome.kind];
+  // Nearly all of them: the chunk itself says enough.
+  if (letter && !row) return { letter };
   const attempt: Attempt = {
     at: tried.startedAt.toISOString(),
     outcome: outcome.kind,
@@ -41,10 +44,7 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
       version: (row?.version ?? 0) + 1,
     },
   });
-  if (outcome.kind === "delivered" || outcome.kind === "accepted") {
-    const letter = outcome.kind === "delivered" ? "d" : "a";
-    return row ? made(letter, "delivered") : { letter };
-  }
+  if (letter) return made(letter, "delivered");
   if (outcome.kind === "gone" || outcome.kind === "rejected") return made("f", "failed");
   const usedUp = outcome.kind === "unknown" ? made("u", "unknown") : made("f", "failed");
   if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
@@ -54,6 +54,8 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   const inSeconds = asked === undefined ? jittered(wait, endpoint, attempts.length) : patient(asked, endpoint);
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }
+
+const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
 const STEPS = 24;
 

@@ -1,6 +1,7 @@
 /**
- * How many pushes one origin may hold. An origin that answers gets as many as it takes; one that has not answered yet,
- * or has stopped to, holds `few`, so that it cannot keep the slots of all the others until its time-outs have run.
+ * How many pushes one origin may hold. An origin that answers gets as many as it takes; one that has not answered yet
+ * holds `few`, so that it cannot keep the slots of all the others until its time-outs have run. One that fell silent is
+ * tried with `probes` more at a time while the rest wait: some of its addresses may hang and the others be well.
  */
 export type Origins = {
   /** Resolves to true when a push may start; to false when the origin hangs and nothing may start now. */
@@ -9,10 +10,17 @@ export type Origins = {
   leave(origin: string, answered: boolean): void;
 };
 
-type Origin = { inFlight: number; proven: boolean; quietSince: number; waiting: ((may: boolean) => void)[] };
+type Origin = {
+  inFlight: number;
+  /** How many it may hold while it is not proven. */
+  most: number;
+  proven: boolean;
+  quietSince: number;
+  waiting: ((may: boolean) => void)[];
+};
 
 /** `milliseconds` is a clock that only runs forward; `patience` the silence after which an origin counts as hanging. */
-export function makeOrigins(milliseconds: () => number, few = 64, patience = 3000): Origins {
+export function makeOrigins(milliseconds: () => number, few = 64, patience = 3000, probes = 8): Origins {
   const origins = new Map<string, Origin>();
 
   function hangs(origin: Origin): boolean {
@@ -29,14 +37,18 @@ export function makeOrigins(milliseconds: () => number, few = 64, patience = 300
     enter(name) {
       const origin = origins.get(name);
       if (origin === undefined) {
-        origins.set(name, { inFlight: 1, proven: false, quietSince: milliseconds(), waiting: [] });
+        origins.set(name, { inFlight: 1, most: few, proven: false, quietSince: milliseconds(), waiting: [] });
         return true;
       }
-      if (origin.inFlight < few || (origin.proven && !hangs(origin))) {
+      if (origin.inFlight >= few && hangs(origin)) {
+        origin.proven = false;
+        origin.quietSince = milliseconds();
+        origin.most = origin.inFlight + probes;
+      }
+      if (origin.proven || origin.inFlight < Math.max(few, origin.most)) {
         origin.inFlight++;
         return true;
       }
-      if (hangs(origin)) return Promise.resolve(false);
       return new Promise((go) => {
         origin.waiting.push(go);
         if (origin.waiting.length === 1) setTimeout(refuseWaiting, patience / 4, origin);
@@ -50,7 +62,9 @@ export function makeOrigins(milliseconds: () => number, few = 64, patience = 300
         origin.quietSince = milliseconds();
         origin.proven = true;
       }
-      const next = answered ? origin.waiting.length : Math.min(origin.waiting.length, few - origin.inFlight);
+      const next = answered
+        ? origin.waiting.length
+        : Math.min(origin.waiting.length, Math.max(0, origin.most - origin.inFlight));
       for (const go of origin.waiting.splice(0, next)) {
         origin.inFlight++;
         go(true);

@@ -205,9 +205,9 @@ describe("one sick origin", () => {
     await sick.close();
   });
 
-  test("holds few slots until it answers, all it wants then, and few again when it falls silent", async () => {
+  test("holds few slots until it answers, all it wants then, and is probed when it falls silent", async () => {
     let now = 0;
-    const origins = makeOrigins(() => now, 2, 3000);
+    const origins = makeOrigins(() => now, 2, 3000, 1);
     expect([origins.enter("a"), origins.enter("a")]).toEqual([true, true]);
     const third = origins.enter("a");
     expect(third).not.toBe(true);
@@ -216,9 +216,21 @@ describe("one sick origin", () => {
     expect(await third).toBe(true);
     expect([origins.enter("a"), origins.enter("a"), origins.enter("a")]).toEqual([true, true, true]);
     now = 4000;
-    expect(await origins.enter("a")).toBe(false);
-    for (let i = 0; i < 4; i++) origins.leave("a", false);
     expect(origins.enter("a")).toBe(true);
+    const behindTheProbe = origins.enter("a");
+    expect(behindTheProbe).not.toBe(true);
+    origins.leave("a", true);
+    expect(await behindTheProbe).toBe(true);
+    expect(origins.enter("a")).toBe(true);
+  });
+
+  test("refuses who waits behind a probe that gets no answer either", async () => {
+    const began = performance.now();
+    const origins = makeOrigins(() => performance.now() - began, 1, 40, 1);
+    expect(origins.enter("a")).toBe(true);
+    expect(await origins.enter("a")).toBe(false);
+    expect(origins.enter("a")).toBe(true);
+    expect(await origins.enter("a")).toBe(false);
   });
 });
 

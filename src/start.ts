@@ -10,6 +10,17 @@ import { keys } from "#src/platform/keys.ts";
 import { PRODUCT } from "#src/text.ts";
 import { embedded, type World } from "#src/wiring.ts";
 
+/**
+ * Milliseconds, as node:http takes them. Headers come at once; a whole request has the time that an attachment of 20 MB
+ * needs at 1 Mbit/s; idle connections outlive those of the usual proxies, so that a proxy never meets a closed one.
+ */
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 180_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+};
+
 export type Running = { url: string; world: World; wechat: MockWechat | undefined; stop(): Promise<void> };
 
 /** `npm start`: everything in one process, until a signal ends it. */
@@ -49,14 +60,20 @@ export async function start(): Promise<void> {
 export async function run(
   config: Config,
   log: Log,
-  options: { puppet?: string | undefined; pace?: { perMinute: number; seconds: [number, number] } } = {},
+  options: {
+    puppet?: string | undefined;
+    pace?: { perMinute: number; seconds: [number, number] };
+    /** Shorter in tests. */
+    timeouts?: Partial<typeof TIMEOUTS>;
+  } = {},
 ): Promise<Running> {
   let ready = (_world: World) => {};
   const opened = new Promise<World>((resolve) => {
     ready = resolve;
   });
   let world: World | undefined;
-  const { server, port } = await listen(config, async (request, env) =>
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const { server, port } = await listen(config, timeouts, async (request, env) =>
     (world ?? (await opened)).app.fetch(request, env as never),
   );
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
@@ -77,6 +94,7 @@ export async function run(
     bot = await startBot({ puppet, bucket: house.bucket, log, handlers: house.chat, print });
     wechat?.login();
   }
+  void import("#src/channels/undici.ts"); // so that the first push does not wait for its loading
   return {
     url,
     world: house,
@@ -93,10 +111,11 @@ type WechatyMessenger = NonNullable<Parameters<typeof embedded>[1]["wechaty"]>["
 
 function listen(
   config: Config,
+  serverOptions: typeof TIMEOUTS,
   fetch: (request: Request, env: unknown) => Promise<Response>,
 ): Promise<{ server: ReturnType<typeof serve>; port: number }> {
   return new Promise((resolve, reject) => {
-    const server = serve({ port: config.port, hostname: config.host, fetch }, (at: AddressInfo) =>
+    const server = serve({ port: config.port, hostname: config.host, serverOptions, fetch }, (at: AddressInfo) =>
       resolve({ server, port: at.port }),
     );
     server.once("error", reject);

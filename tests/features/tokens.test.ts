@@ -79,6 +79,22 @@ it("lets a token do what its roles allow and nothing else", async () => {
   expect((await ask("GET", "/api/v1/units", { token })).status).toBe(200);
 });
 
+it("lets an admin of one unit do everything in it, and administer nothing", async () => {
+  const { token } = await make({ name: "Head of Qiaotou", roles: ["admin"], unitId: "qiaotou" });
+  const calls: [string, string, unknown?][] = [
+    ["POST", "/tokens", { name: "everything", roles: ["admin"] }],
+    ["GET", "/tokens"],
+    ["DELETE", "/tokens/tok_1"],
+    ["PUT", "/units/elsewhere", { name: "别的单位" }],
+    ["PUT", "/columns/news", {}],
+    ["GET", "/subscriptions/sub_1"],
+    ["POST", "/annual-reports/rep_1/accept", {}],
+  ];
+  for (const [method, path, body] of calls)
+    expect([path, (await ask(method, `/api/v1${path}`, { token, body })).status]).toEqual([path, 403]);
+  expect((await ask("GET", "/api/v1/desk", { token })).status).toBe(200);
+});
+
 it("asks for a credential, and says how", async () => {
   const none = await ask("GET", "/api/v1/tokens");
   expect(none.status).toBe(401);

@@ -21,8 +21,15 @@ export type Role = z.infer<typeof Role>;
  */
 export type Caller = { id: string; name: string; roles: Role[]; unitId?: string };
 
+// What an admin of one unit is not: these act on every unit whatever theirs is.
+const ABOVE_UNITS: readonly Role[] = ["admin", "registrar"];
+
+/** An admin has every role; one of a single unit has those that a unit can have. */
 export function hasRole(caller: Caller | undefined, ...roles: Role[]): caller is Caller {
-  return caller !== undefined && (caller.roles.includes("admin") || roles.some((role) => caller.roles.includes(role)));
+  if (caller === undefined) return false;
+  const ofOneUnit = caller.unitId !== undefined;
+  if (caller.roles.includes("admin") && roles.some((role) => !ofOneUnit || !ABOVE_UNITS.includes(role))) return true;
+  return roles.some((role) => caller.roles.includes(role) && !(role === "admin" && ofOneUnit));
 }
 
 /** Whether an object of this unit exists for the caller at all. */

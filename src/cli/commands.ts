@@ -127,11 +127,11 @@ export const COMMANDS: Record<string, Command> = {
     run: (api, [file]) => importSubscriptions(api, file),
   },
   "subscribe list": {
-    usage: "subscribe list [--after …]",
-    does: "lists subscriptions",
-    options: ["after"],
-    run: async (api, _words, { after }) =>
-      (await api("GET", `/subscriptions${after ? `?after=${encodeURIComponent(after)}` : ""}`)).body,
+    usage: "subscribe list [--cursor …]",
+    does: "lists subscriptions, a hundred at a time; `next` is the cursor of the following ones",
+    options: ["cursor"],
+    run: async (api, _words, { cursor }) =>
+      (await api("GET", `/subscriptions?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`)).body,
   },
   ledger: {
     usage: "ledger <announcement id>",

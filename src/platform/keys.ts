@@ -100,6 +100,11 @@ export const keys = {
     pk: join("ENDPOINT", endpoint),
     sk: join("SUBSCRIPTION", id),
   }),
+  /** Index of all subscriptions that have not ended, over eight partitions. */
+  subscriptionListing: (partition: number, id: string): Key => ({
+    pk: join("SUBSCRIPTIONS", partition),
+    sk: join(id),
+  }),
   topicEntry: (topic: string, endpoint: string, id: string): Key => ({
     pk: join("TOPIC", topic, endpoint.charAt(0)),
     sk: join(endpoint, id),

@@ -176,6 +176,36 @@ it("confirms a room by the code that comes back from it", async () => {
   await world.until(async () => (await owner.get(`/subscriptions/${asked.body.id}`)).body.status === "confirmed");
 });
 
+it("lists every subscription once for an admin, page by page, without what is secret", async () => {
+  const lines = Array.from({ length: 45 }, (_, i) =>
+    JSON.stringify({
+      endpoint: { channel: "webhook", address: sink.url(`/listed-${i}`) },
+      topics: ["column:policy"],
+      confirmed: true,
+      basis: "登记表",
+    }),
+  );
+  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+  const waits = await world.anyone.post("/subscriptions", wish({ topics: ["column:policy"] }));
+  const left = await world.anyone.post("/subscriptions", wish({ topics: ["column:policy"] }));
+  await world.as(left.body.manageToken).delete(`/subscriptions/${left.body.id}`);
+  const found: { id: string; topics: string[] }[] = [];
+  for (let cursor = ""; ; ) {
+    const page = await world.admin.get(`/subscriptions?limit=7${cursor}`);
+    expect([page.status, page.body.items.length <= 7]).toEqual([200, true]);
+    found.push(...page.body.items);
+    if (page.body.next === undefined) break;
+    cursor = `&cursor=${page.body.next}`;
+  }
+  const ours = found.filter(({ topics }) => topics.includes("column:policy"));
+  expect(ours).toHaveLength(46);
+  expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+  expect(ours.map(({ id }) => id)).toContain(waits.body.id);
+  expect(JSON.stringify(found)).not.toMatch(/[Hh]ash|secret|manageToken/);
+  expect((await world.anyone.get("/subscriptions")).status).toBe(401);
+  expect((await (await world.member("editor")).get("/subscriptions")).status).toBe(403);
+});
+
 it("imports many at once, line by line, for an admin only", async () => {
   const lines = [1, 2, 3].map((i) =>
     JSON.stringify({

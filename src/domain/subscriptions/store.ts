@@ -35,13 +35,19 @@ export function endpointItem(endpoint: string, value: Endpoint, expiresAt?: numb
   return { ...keys.endpoint(endpoint), ...value, ...(expiresAt === undefined ? {} : { expiresAt }) };
 }
 
-/** The pointer from an endpoint to one of its subscriptions, with the status that decides about the others. */
+export const LISTINGS = 8;
+
+/**
+ * The pointer from an endpoint to one of its subscriptions, with the status that decides about the others. Being small,
+ * it also stands in the index for the list of all subscriptions.
+ */
 export function pointerItem(subscription: Subscription, expiresAt?: number): Item {
   const { endpoint, id, status } = subscription;
   return {
     ...keys.endpointSubscription(endpoint, id),
     id,
     status,
+    ...(status === "ended" ? {} : { index: keys.subscriptionListing(endpoint.charCodeAt(0) % LISTINGS, id) }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hasRole } from "#src/domain/members/member.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
+import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
 import { NewSubscription, SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
 import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
@@ -16,6 +17,7 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { say } from "#src/text.ts";
 import { forbidden } from "#src/web/auth.ts";
 import type { ApiDeps } from "./deps.ts";
+import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { once, onceInSteps } from "./once.ts";
 import { type Call, ifMatch, languageOf, type Route, route } from "./route.ts";
 
@@ -116,6 +118,18 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
           }),
           { hide: ({ manageToken: _m, secret: _s, ...rest }: ReturnType<typeof subscribedBody>) => rest },
         ),
+    ),
+    route(
+      {
+        method: "get",
+        path: "/subscriptions",
+        who: ["admin"],
+        tag,
+        summary: { zh: "全部未结束的订阅", en: "All subscriptions that have not ended" },
+        query: z.strictObject(PAGE),
+        answers: { 200: pageSchema(SubscriptionBody) },
+      },
+      async (call) => listed(deps, call, await listSubscriptions(deps, nextOf(call)), subscriptionBody),
     ),
     route(
       {

@@ -362,6 +362,23 @@ describe("workers of a queue", () => {
     expect(await queue.receive(options)).toMatchObject([{ id: old?.id, receives: 3 }]);
   });
 
+  it("do not get before its time what its late worker postponed just now", async () => {
+    const queue = start().queue("fanout");
+    await queue.send([{ body: { n: 1 } }, { body: { n: 2 } }, { body: { n: 3 } }]);
+    const late = await queue.receive({ max: 3, waitSeconds: 0, visibleAfterSeconds: 10 });
+    clock += 11;
+    const first = await queue.receive({ max: 1, waitSeconds: 0, visibleAfterSeconds: 600 });
+    const postponed = late.find(({ id }) => id !== first[0]?.id);
+    await queue.postpone(postponed?.receipt ?? "", 60);
+    const rest = await queue.receive({ max: 3, waitSeconds: 0, visibleAfterSeconds: 600 });
+    expect(rest.map(({ id }) => id)).toEqual(
+      late.map(({ id }) => id).filter((id) => id !== first[0]?.id && id !== postponed?.id),
+    );
+    clock += 61;
+    const last = await queue.receive({ max: 3, waitSeconds: 0, visibleAfterSeconds: 600 });
+    expect(last.map(({ id }) => id)).toEqual([postponed?.id]);
+  });
+
   it("have their messages back at once when the process before them ended without a word", async () => {
     const platform = start(newFolder());
     await queueOf(platform).send([{ body: { n: 1 } }]);

@@ -16,6 +16,8 @@ export type LocalQueue = Queue & {
 // How long a message that became due by the clock may lie before somebody looks.
 export const LOOK_MS = 100;
 
+const AHEAD = 100;
+
 /**
  * A queue in a table. Who has taken what is known in memory (there is one process); the file only learns it along
  * with the next commit, so taking a message costs no sync, and after a crash it is simply visible again.
@@ -28,9 +30,8 @@ export function localQueue(
   const insert = sql.prepare(
     "INSERT INTO messages (id, queue, visible, receives, taken, body) VALUES (?, ?, ?, 0, 0, ?)",
   );
-  const visible = sql.prepare(
-    "SELECT id, receives, body FROM messages WHERE queue = ? AND visible <= ? ORDER BY visible, id",
-  );
+  const visible = sql.prepare("SELECT id FROM messages WHERE queue = ? AND visible <= ? ORDER BY visible, id");
+  const content = sql.prepare("SELECT receives, body FROM messages WHERE id = ? AND visible <= ?");
   const take = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 1 WHERE id = ?");
   const show = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 0 WHERE id = ?");
   const remove = sql.prepare("DELETE FROM messages WHERE id = ?");
@@ -59,13 +60,27 @@ export function localQueue(
       .catch(() => {});
   };
 
+  // Until the next commit the file still shows what was taken: a walk past it brings a hundred at once, so walks are rare.
+  const ahead: number[] = [];
+  const nextVisible = (at: number): number | undefined => {
+    if (ahead.length > 0) return ahead.shift();
+    for (const row of visible.iterate(name, at)) {
+      const id = Number(row["id"]);
+      if ((taken.get(id)?.until ?? 0) <= at) ahead.push(id);
+      if (ahead.length >= AHEAD) break;
+    }
+    return ahead.shift();
+  };
+
   const takeNow = (max: number, visibleAfterSeconds: number): Message[] => {
     const at = now().getTime();
     const messages: Message[] = [];
-    for (const row of visible.iterate(name, at)) {
-      const id = Number(row["id"]);
+    while (messages.length < max) {
+      const id = nextVisible(at);
+      if (id === undefined) break;
+      const row = content.get(id, at);
       const earlier = taken.get(id);
-      if (earlier && earlier.until > at) continue;
+      if (row === undefined || (earlier && earlier.until > at)) continue;
       const received = Math.max(Number(row["receives"]), earlier?.receives ?? 0);
       const text = String(row["body"]);
       if (received >= QUEUES[name].receives) {
@@ -75,7 +90,6 @@ export function localQueue(
       const receives = received + 1;
       hold(id, receives, at + visibleAfterSeconds * 1000);
       messages.push({ id: String(id), receipt: `${id}.${receives}`, body: JSON.parse(text), receives });
-      if (messages.length >= max) break;
     }
     return messages;
   };

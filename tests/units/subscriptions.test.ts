@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { nextDigest, quietUntil } from "#src/domain/deliveries/hold.ts";
 import { askEndpoint } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { afterFailure } from "#src/domain/subscriptions/failing.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
-import { NewSubscription, plainSecret } from "#src/domain/subscriptions/new-subscription.ts";
+import { NewSubscription, plainSecret, SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { canonicalTopics, indexRows, PublicTopics, Topics } from "#src/domain/subscriptions/topic.ts";
@@ -159,6 +160,38 @@ describe("a code in a chat", () => {
     }
     expect(sent).toEqual([true, false, true, true, false, false, true]);
     expect((await asked(world, "room:2")).code).toBeDefined();
+  });
+});
+
+describe("a webhook that agrees", () => {
+  const asking = async (world: World, meanwhile: (id: string) => Promise<unknown>) => {
+    const { subscription } = await subscribe(
+      world.deps,
+      NewSubscription.parse({ endpoint: { channel: "webhook", address: "https://a.example/" }, topics: ["all"] }),
+    );
+    const confirm = async () => {
+      await meanwhile(subscription.id);
+      return "confirmed" as const;
+    };
+    const channel = { ...world.channels.webhook, confirm };
+    await askEndpoint({ ...world.deps, channel }, { subscriptionId: subscription.id, tries: 0 });
+    return findSubscription(world.platform.table, subscription.id);
+  };
+  const change = async (world: World, id: string, wanted: object) => {
+    const known = await findSubscription(world.platform.table, id);
+    if (known) await changeSubscription(world.deps, known, known.version, SubscriptionChange.parse(wanted));
+  };
+
+  it("counts although the wishes were changed while it was asked", async () => {
+    const world = pushWorld();
+    const after = await asking(world, (id) => change(world, id, { topics: ["column:notices"] }));
+    expect(after).toMatchObject({ status: "confirmed", topics: ["column:notices"] });
+  });
+
+  it("does not speak for the address that took its place", async () => {
+    const world = pushWorld();
+    const after = await asking(world, (id) => change(world, id, { endpoint: { address: "https://b.example/" } }));
+    expect(after).toMatchObject({ status: "pending", address: "https://b.example/" });
   });
 });
 

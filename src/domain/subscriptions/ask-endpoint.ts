@@ -53,11 +53,19 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
       deps.log.warn("confirm-failed", { channel: channel.name, subscription: id, detail: String(error).slice(0, 200) });
       return "refused" as const;
     });
-  if (outcome === "confirmed") await confirm(deps, asked);
+  if (outcome === "confirmed") await confirmAsked(deps, asked);
   const again = AGAIN_SECONDS[message.tries];
   if (outcome !== "refused" || again === undefined) return;
   const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
   await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
+}
+
+/** The endpoint agreed, whatever of the wishes its owner changed meanwhile; another endpoint did not. */
+async function confirmAsked(deps: AskDeps, asked: Subscription): Promise<void> {
+  for (let current: Subscription | undefined = asked; current?.status === "pending"; ) {
+    if (current.endpoint !== asked.endpoint || (await confirm(deps, current))) return;
+    current = await findSubscription(deps.table, asked.id);
+  }
 }
 
 /** At most one code in ten minutes and three a day to one address; counted before it is sent. */
@@ -80,17 +88,21 @@ async function mayAsk(deps: AskDeps, { endpoint, channel, address }: Subscriptio
   }
 }
 
+/** The subscription as it is now, with the challenge; undefined when it ended or moved to an address that is asked on its own. */
 async function rememberChallenge(
   deps: AskDeps,
   pending: Subscription,
   challenge: string,
 ): Promise<Subscription | undefined> {
-  const item = await deps.table.get(keys.subscription(pending.id));
-  if (item?.version !== pending.version) return undefined;
-  const { feed: _, ...kept } = item;
-  const put = { ...kept, challengeHash: sha256(challenge), wrongCodes: 0, version: pending.version + 1 };
-  const written = await deps.table.write([{ put, if: { version: pending.version } }]);
-  return written.ok ? parseSubscription(put) : undefined;
+  for (;;) {
+    const item = await deps.table.get(keys.subscription(pending.id));
+    const current = item && parseSubscription(item);
+    if (!item || current?.status !== "pending" || current.endpoint !== pending.endpoint) return undefined;
+    const { feed: _, ...kept } = item;
+    const put = { ...kept, challengeHash: sha256(challenge), wrongCodes: 0, version: current.version + 1 };
+    const written = await deps.table.write([{ put, if: { version: current.version } }]);
+    if (written.ok) return parseSubscription(put);
+  }
 }
 
 function newCode(): string {

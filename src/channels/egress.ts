@@ -9,8 +9,11 @@ import type { Text } from "#src/text.ts";
  * sites. It checks the text when the address is given, and again every connection after the name was resolved.
  */
 export type Egress = {
-  /** The normalised URL, or what is wrong with it. Never tells whether a name or a port exists. */
-  check(address: string): Promise<{ url: URL } | { fault: Fault }>;
+  /**
+   * The normalised URL, or what is wrong with it. A name that leads to an address that cannot be reached is refused like
+   * that address; one that leads nowhere is not. `textOnly`: an https name is not looked up.
+   */
+  check(address: string, options?: { textOnly?: boolean }): Promise<{ url: URL } | { fault: Fault }>;
   /** Builds a connector that reaches only checked addresses; it fails with the code EGRESS_REFUSED on the others. */
   connector(build: typeof buildConnector): buildConnector.connector;
 };
@@ -99,7 +102,7 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
   }
 
   return {
-    async check(address) {
+    async check(address, { textOnly = false } = {}) {
       const url = parse(address);
       if (!(url instanceof URL)) return { fault: url };
       const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -108,9 +111,11 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
         return { fault: url.protocol === "http:" && isPublic(host) ? FAULTS.scheme : FAULTS.host };
       }
       if (!isPublicName(host)) return { fault: FAULTS.host };
-      if (url.protocol === "https:") return { url };
-      if (exceptions.length === 0) return { fault: FAULTS.scheme };
+      if (url.protocol === "https:" && textOnly) return { url };
+      if (url.protocol === "http:" && exceptions.length === 0) return { fault: FAULTS.scheme };
       const answers = await Promise.race([resolve(host).catch(() => []), nothingAfter(CHECK_MS)]);
+      if (url.protocol === "https:")
+        return answers.every((one) => isIP(one) !== 0 && reachable(one, "https:")) ? { url } : { fault: FAULTS.host };
       return answers.length > 0 && answers.every(excepted) ? { url } : { fault: FAULTS.scheme };
     },
     connector(build) {

@@ -94,8 +94,8 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     queue: "deliver-webhook",
     retrySeconds: [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
     retriesUnknown: true,
-    async address(address) {
-      const checked = await deps.egress.check(address);
+    async address(address, options) {
+      const checked = await deps.egress.check(address, options);
       if ("url" in checked) return { address: checked.url.href };
       return { errors: [{ pointer: "/endpoint/address", ...checked.fault }] };
     },

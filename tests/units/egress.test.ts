@@ -6,7 +6,7 @@ import { EGRESS_REFUSED, isPublic, makeEgress } from "#src/channels/egress.ts";
 import { startWebhookSink } from "#tests/receivers/webhook-sink.ts";
 
 const noDns = async () => {
-  throw new Error("no name is looked up for an https address");
+  throw new Error("there is no such name");
 };
 const strict = makeEgress([], noDns);
 const own = makeEgress(["127.0.0.0/8", "10.1.0.0/16", "::1/128"], async (host) =>
@@ -162,6 +162,39 @@ describe("addresses that look alike and are fine", () => {
     expect(await verdict("HTTPS://Hook.Example.COM:443")).toBe("https://hook.example.com/");
     expect(await verdict("https://hook.example.com./a#part")).toBe("https://hook.example.com/a");
     expect(await verdict("https://公告.中国/收")).toBe("https://xn--55qt3e.xn--fiqs8s/%E6%94%B6");
+  });
+});
+
+describe("a name", () => {
+  const answers: Record<string, string[]> = {
+    "portal.county.gov.cn": ["1.2.3.4", "2606:4700::1111"],
+    "intranet.county.gov.cn": ["10.1.2.3"],
+    "rebinding.county.gov.cn": ["1.2.3.4", "127.0.0.1"],
+  };
+  const asked: string[] = [];
+  const egress = makeEgress([], async (host) => {
+    asked.push(host);
+    return answers[host] ?? [];
+  });
+
+  test("that leads to a private address is refused when it is given, like the address itself", async () => {
+    expect(await verdict("https://portal.county.gov.cn/hook", egress)).toBe("https://portal.county.gov.cn/hook");
+    expect(await verdict("https://intranet.county.gov.cn/hook", egress)).toBe("ADDRESS_HOST");
+    expect(await verdict("https://rebinding.county.gov.cn/hook", egress)).toBe("ADDRESS_HOST");
+  });
+
+  test("that does not exist yet, or that nobody answers for, may be given", async () => {
+    expect(await verdict("https://not-yet.county.gov.cn/", egress)).toBe("https://not-yet.county.gov.cn/");
+    expect(await verdict("https://not-yet.county.gov.cn/")).toBe("https://not-yet.county.gov.cn/");
+    const deaf = makeEgress([], () => new Promise(() => {}));
+    expect(await verdict("https://not-yet.county.gov.cn/", deaf)).toBe("https://not-yet.county.gov.cn/");
+  });
+
+  test("is not looked up where thousands are taken in at once", async () => {
+    asked.length = 0;
+    const checked = await egress.check("https://intranet.county.gov.cn/hook", { textOnly: true });
+    expect("url" in checked).toBe(true);
+    expect(asked).toEqual([]);
   });
 });
 

@@ -65,8 +65,11 @@ export type Channel<Rendered = unknown> = {
   retrySeconds: readonly number[];
   /** Whether a delivery of unknown outcome is tried again by itself. */
   retriesUnknown: boolean;
-  /** Checks and normalises an address (pointer `/endpoint/address`); the same place always gives the same text. */
-  address(address: string): Promise<{ address: string } | { errors: InputError[] }>;
+  /**
+   * Checks and normalises an address (pointer `/endpoint/address`); the same place always gives the same text.
+   * `textOnly`: without asking anybody about it, for thousands at once.
+   */
+  address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;
   /** Once per revision and language: what does not depend on the endpoint. */

@@ -6,7 +6,7 @@ import type { Language } from "#src/text.ts";
 export type AddressedChannel = {
   name: string;
   queue: QueueName;
-  address(address: string): Promise<{ address: string } | { errors: InputError[] }>;
+  address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   confirm(
     target: { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] },
     challenge: string,
@@ -17,13 +17,18 @@ export type AddressedChannel = {
 export type AddressedChannels = Readonly<Record<string, AddressedChannel>>;
 
 /** The channel's own form of the address; AppError "invalid" with pointers when there is no such channel or address. */
-export async function checkedAddress(channels: AddressedChannels, channel: string, address: string): Promise<string> {
+export async function checkedAddress(
+  channels: AddressedChannels,
+  channel: string,
+  address: string,
+  options?: { textOnly?: boolean },
+): Promise<string> {
   const found = Object.hasOwn(channels, channel) ? channels[channel] : undefined;
   if (!found) {
     const detail = { zh: "没有这个渠道", en: "there is no such channel" };
     throw invalid([{ pointer: "/endpoint/channel", code: "CHANNEL_UNKNOWN", detail }]);
   }
-  const checked = await found.address(address);
+  const checked = await found.address(address, options);
   if ("errors" in checked) throw invalid(checked.errors);
   return checked.address;
 }

@@ -206,6 +206,41 @@ it("lists every subscription once for an admin, page by page, without what is se
   expect((await (await world.member("editor")).get("/subscriptions")).status).toBe(403);
 });
 
+it("refuses only those lines of an import that cannot be read, and says which field is wrong", async () => {
+  const line = (more: object) =>
+    JSON.stringify({
+      endpoint: { channel: "webhook", address: sink.url("/odd") },
+      topics: ["column:anti-fraud"],
+      confirmed: true,
+      basis: "登记表",
+      ...more,
+    });
+  const lines = [
+    line({}),
+    line({ basis: "登记\u0000表" }),
+    line({ topics: ["tag:\ud800"] }),
+    line({ basis: "登记\ufffe表" }),
+    "\u0000",
+    `${line({}).slice(0, -1)},"basis":"另一份"}`,
+    line({ endpoint: undefined }),
+    line({ topics: ["column:anti-fraud", 7] }),
+    line({ endpoint: { channel: "webhook", address: sink.url("/even") } }),
+  ];
+  const answer = await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+  expect([answer.status, answer.body.accepted, answer.body.rejected]).toEqual([200, 2, 7]);
+  const told = answer.body.errors.map(({ line, code }: { line: number; code: string }) => [line, code]);
+  expect(told).toEqual([
+    [2, "CHARACTER"],
+    [3, "CHARACTER"],
+    [4, "CHARACTER"],
+    [5, "JSON"],
+    [6, "DUPLICATE_KEY"],
+    [7, "REQUIRED"],
+    [8, "TOPIC"],
+  ]);
+  expect(answer.body.errors[5].detail).toContain("/endpoint");
+});
+
 it("imports many at once, line by line, for an admin only", async () => {
   const lines = [1, 2, 3].map((i) =>
     JSON.stringify({

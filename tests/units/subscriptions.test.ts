@@ -6,12 +6,22 @@ import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { afterFailure } from "#src/domain/subscriptions/failing.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
-import { NewSubscription, plainSecret, SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
+import {
+  ImportedSubscription,
+  NewSubscription,
+  plainSecret,
+  SubscriptionChange,
+} from "#src/domain/subscriptions/new-subscription.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { canonicalTopics, indexRows, PublicTopics, Topics } from "#src/domain/subscriptions/topic.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
+import { readJson } from "#src/web/body.ts";
+import { checked } from "#src/web/input.ts";
 import { pushWorld, type World } from "./push-world.ts";
+
+const readLine = (text: string) => checked(ImportedSubscription, readJson(text));
+const taken = (world: World, text: string) => importSubscriptions({ ...world.deps, readLine }, text, "admin");
 
 const line = (address: string, more: object = {}) =>
   JSON.stringify({
@@ -208,7 +218,7 @@ describe("an import", () => {
       "",
       line("https://a.example/6", { topics: ["duty"] }),
     ].join("\r\n");
-    const result = await importSubscriptions(world.deps, text, "admin");
+    const result = await taken(world, text);
     expect(result).toMatchObject({ accepted: 2, rejected: 5 });
     expect(result.errors.map(({ line, code }) => [line, code])).toEqual([
       [2, "JSON"],
@@ -222,10 +232,10 @@ describe("an import", () => {
   it("of the same lines again changes nothing", async () => {
     const world = pushWorld();
     const text = Array.from({ length: 20 }, (_, i) => line(`https://a.example/${i}`)).join("\n");
-    await importSubscriptions(world.deps, text, "admin");
+    await taken(world, text);
     const entries = async () => (await world.platform.table.query({ pk: "TOPIC#column:notices#A" })).items;
     const before = await entries();
-    expect(await importSubscriptions(world.deps, `${text}\n${text}`, "admin")).toMatchObject({ accepted: 40 });
+    expect(await taken(world, `${text}\n${text}`)).toMatchObject({ accepted: 40 });
     expect(await entries()).toEqual(before);
     await world.publish();
     await world.drain();
@@ -235,14 +245,14 @@ describe("an import", () => {
   it("does not bring back who unsubscribed", async () => {
     const world = pushWorld();
     const text = line("https://a.example/1");
-    await importSubscriptions(world.deps, text, "admin");
+    await taken(world, text);
     const [row] = (
       await world.platform.table.query({ pk: `ENDPOINT#${endpointKey("webhook", "https://a.example/1")}` })
     ).items;
     const known = await findSubscription(world.platform.table, String(row?.["id"]));
     if (!known) throw new Error("no subscription");
     await unsubscribe(world.deps, known);
-    expect(await importSubscriptions(world.deps, text, "admin")).toMatchObject({
+    expect(await taken(world, text)).toMatchObject({
       accepted: 0,
       rejected: 1,
       errors: [{ line: 1, code: "UNSUBSCRIBED" }],
@@ -256,7 +266,7 @@ describe("an import", () => {
     const world = pushWorld();
     const text = Array.from({ length: 10_000 }, (_, i) => line(`https://receiver-${i}.example.org/hook`)).join("\n");
     const cpu = process.cpuUsage();
-    expect(await importSubscriptions(world.deps, text, "admin")).toMatchObject({ accepted: 10_000, rejected: 0 });
+    expect(await taken(world, text)).toMatchObject({ accepted: 10_000, rejected: 0 });
     const { user, system } = process.cpuUsage(cpu);
     expect((user + system) / 1e6).toBeLessThan(5);
   });

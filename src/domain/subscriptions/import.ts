@@ -1,5 +1,4 @@
-import type { z } from "zod";
-import { AppError, readFault } from "#src/errors.ts";
+import { AppError } from "#src/errors.ts";
 import { derivedId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
@@ -8,7 +7,7 @@ import type { Text } from "#src/text.ts";
 import { type AddressedChannels, checkedAddress } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, presenceItems } from "./entry.ts";
-import { ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
+import { type ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -17,7 +16,14 @@ import { canonicalTopics } from "./topic.ts";
 export type LineError = { line: number; code: string; detail: Text };
 export type ImportResult = { accepted: number; rejected: number; errors: LineError[] };
 
-export type ImportDeps = { table: Table; channels: AddressedChannels; now: () => Date; log: Log };
+export type ImportDeps = {
+  table: Table;
+  channels: AddressedChannels;
+  now: () => Date;
+  log: Log;
+  /** A line as the schema reads it; throws AppError when it is not one. */
+  readLine: (text: string) => ImportedSubscription;
+};
 
 const BATCH = 500;
 const LINE_LIMIT = 16_000;
@@ -46,7 +52,7 @@ async function importBatch(
     if (text.trim() === "") continue;
     const line = at.from + i + 1;
     try {
-      batch.push({ line, subscription: await readLine(deps, text, at.importedBy) });
+      batch.push({ line, subscription: await subscriptionIn(deps, text, at.importedBy) });
     } catch (error) {
       refuse(result, { line, ...reasonOf(error) });
     }
@@ -97,11 +103,14 @@ async function forgetEnds(deps: ImportDeps, subscriptions: Subscription[]): Prom
       await deps.table.write([{ remove: { pk: item.pk, sk: item.sk } }]);
 }
 
-async function readLine(deps: ImportDeps, text: string, importedBy: string): Promise<Subscription> {
+async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string): Promise<Subscription> {
   if (text.length > LINE_LIMIT)
-    throw refusal("LINE_LENGTH", "一行不得超过16000个字符", "a line has at most 16,000 characters");
-  const { endpoint, confirmed, basis, ...wishes } = parsed(json(text));
-  const address = await checkedAddress(deps.channels, endpoint.channel, endpoint.address);
+    throw new AppError("invalid", "LINE_LENGTH", {
+      zh: "一行不得超过16000个字符",
+      en: "a line has at most 16,000 characters",
+    });
+  const { endpoint, confirmed, basis, ...wishes } = deps.readLine(text);
+  const address = await checkedAddress(deps.channels, endpoint.channel, endpoint.address, { textOnly: true });
   const now = deps.now().toISOString();
   return {
     ...wishes,
@@ -119,36 +128,6 @@ async function readLine(deps: ImportDeps, text: string, importedBy: string): Pro
   };
 }
 
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw refusal("JSON", "该行不是有效的 JSON", "the line is not JSON");
-  }
-}
-
-function parsed(value: unknown): ImportedSubscription {
-  const read = ImportedSubscription.safeParse(value);
-  if (read.success) return read.data;
-  throw refusalOf(read.error);
-}
-
-function refusalOf(error: z.ZodError): AppError {
-  const issue = error.issues[0];
-  const known = readFault(issue?.message ?? "");
-  const at = `/${issue?.path.join("/") ?? ""}`;
-  if (known) return new AppError("invalid", known.code, known.detail);
-  if (issue?.code === "unrecognized_keys") {
-    const names = issue.keys.join(", ").slice(0, 100);
-    return refusal("UNKNOWN_KEY", `不认识的字段：${names}`, `unknown keys: ${names}`);
-  }
-  return refusal("INVALID", `${at} 的值不正确`, `the value at ${at} is not right`);
-}
-
-function refusal(code: string, zh: string, en: string): AppError {
-  return new AppError("invalid", code, { zh, en });
-}
-
 const UNSUBSCRIBED = {
   code: "UNSUBSCRIBED",
   detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
@@ -157,7 +136,9 @@ const UNSUBSCRIBED = {
 function reasonOf(error: unknown): { code: string; detail: Text } {
   if (!(error instanceof AppError) || error.kind === "unavailable") throw error;
   const first = error.errors[0];
-  return first ? { code: first.code, detail: first.detail } : { code: error.code, detail: error.detail };
+  if (!first) return { code: error.code, detail: error.detail };
+  const { pointer, code, detail } = first;
+  return { code, detail: { zh: `${pointer} ${detail.zh}`, en: `${pointer} ${detail.en}` } };
 }
 
 function refuse(result: ImportResult, error: LineError): void {

@@ -4,7 +4,11 @@ import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
-import { NewSubscription, SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
+import {
+  ImportedSubscription,
+  NewSubscription,
+  SubscriptionChange,
+} from "#src/domain/subscriptions/new-subscription.ts";
 import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import {
   Frequency,
@@ -16,6 +20,8 @@ import { Topics } from "#src/domain/subscriptions/topic.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { say } from "#src/text.ts";
 import { forbidden } from "#src/web/auth.ts";
+import { readJson } from "#src/web/body.ts";
+import { checked } from "#src/web/input.ts";
 import type { ApiDeps } from "./deps.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { once, onceInSteps } from "./once.ts";
@@ -79,6 +85,10 @@ function subscribedBody({ subscription, manageToken, secret }: Subscribed) {
     manageToken,
     ...(secret === undefined ? {} : { secret: `whsec_${secret}` }),
   };
+}
+
+function readLine(text: string): ImportedSubscription {
+  return checked(ImportedSubscription, readJson(text));
 }
 
 const tag = "subscriptions";
@@ -192,7 +202,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
       },
       (call) =>
         onceInSteps(deps, call, async () => {
-          const { errors, ...counts } = await importSubscriptions(deps, call.text, call.caller.id);
+          const { errors, ...counts } = await importSubscriptions({ ...deps, readLine }, call.text, call.caller.id);
           const language = languageOf(call.c);
           const told = errors.map(({ line, code, detail }) => ({ line, code, detail: say(detail, language) }));
           return { status: 200, body: { ...counts, errors: told } };

@@ -3,8 +3,13 @@ import { createServer } from "node:net";
 
 export const ADMIN_TOKEN = "test-admin-token-0123456789abcdefghij";
 
+// biome-ignore lint/suspicious/noExplicitAny: a test reads answers as a caller would, without our types.
+type Answer = { status: number; body: any };
+
 export type Program = {
   url: string;
+  /** A request to the API by the first admin; `path` as behind /api/v1, a body that is text is NDJSON. */
+  ask(method: string, path: string, body?: unknown): Promise<Answer>;
   output: () => string;
   /** SIGKILL: the power cut. Resolves when the process is gone. */
   kill(): Promise<void>;
@@ -62,6 +67,19 @@ export async function startProgram(options: {
   }
   return {
     url,
+    async ask(method, path, body) {
+      const lines = typeof body === "string";
+      const answer = await fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${ADMIN_TOKEN}`,
+          ...(body === undefined ? {} : { "content-type": lines ? "application/x-ndjson" : "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: lines ? body : JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+    },
     output: () => output,
     async kill() {
       child.kill("SIGKILL");

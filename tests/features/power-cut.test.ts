@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { ADMIN_TOKEN, freePort, type Program, startProgram } from "#tests/program.ts";
+import { freePort, type Program, startProgram } from "#tests/program.ts";
 
 let data: string;
 let port: number;
@@ -19,17 +19,6 @@ afterEach(async () => {
   await program.kill();
   rmSync(data, { recursive: true, force: true });
 });
-
-// biome-ignore lint/suspicious/noExplicitAny: a test reads answers as a caller would, without our types.
-const json = (response: Response): Promise<any> => response.json();
-
-async function call(method: string, path: string, body?: unknown, type = "application/json"): Promise<Response> {
-  return fetch(`${program.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...(body === undefined ? {} : { "content-type": type }) },
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-  });
-}
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -48,12 +37,12 @@ it("keeps every report it acknowledged, whole, over three power cuts in a burst 
     while (sent < 500) {
       const n = sent++;
       try {
-        const answer = await call("POST", "/api/v1/cases", {
+        const answer = await program.ask("POST", "/cases", {
           type: "rumour",
           title: `第${n}件 停水通知是真的吗`,
           description: `有人在群里说明天停水，请核实。编号${n}。${"详情".repeat(200)}`,
         });
-        if (answer.status === 201) acknowledged.push({ n, receipt: (await json(answer)).receipt });
+        if (answer.status === 201) acknowledged.push({ n, receipt: answer.body.receipt });
       } catch {
         // the power was cut under this request: it was not acknowledged, the next one waits for the restart
         while (!over && !(await fetch(`${program.url}/healthz`).catch(() => undefined))?.ok) await pause(20);
@@ -74,9 +63,9 @@ it("keeps every report it acknowledged, whole, over three power cuts in a burst 
   expect(acknowledged.length).toBeGreaterThan(300);
   expect(new Set(acknowledged.map(({ receipt }) => receipt.number)).size).toBe(acknowledged.length);
   for (const { n, receipt } of acknowledged) {
-    const status = await call("POST", "/api/v1/cases/status", receipt);
+    const status = await program.ask("POST", "/cases/status", receipt);
     expect(status.status, `case ${n}`).toBe(200);
-    expect((await json(status)).title).toBe(`第${n}件 停水通知是真的吗`);
+    expect(status.body.title).toBe(`第${n}件 停水通知是真的吗`);
   }
 }, 120_000);
 
@@ -97,9 +86,9 @@ it("brings a publication to 1,000 webhooks over power cuts: none lost, one id ea
   const sinkPort = typeof address === "object" && address ? address.port : 0;
 
   try {
-    expect((await call("PUT", "/api/v1/units/centre", { name: "云岭县互联网信息中心" })).ok).toBe(true);
+    expect((await program.ask("PUT", "/units/centre", { name: "云岭县互联网信息中心" })).status).toBe(201);
     const column = { name: "防电诈", kind: "alert", mayBreakQuietHours: true, approvals: 0 };
-    expect((await call("PUT", "/api/v1/columns/alerts", column)).ok).toBe(true);
+    expect((await program.ask("PUT", "/columns/alerts", column)).status).toBe(201);
     const lines = Array.from({ length: RECEIVERS }, (_, i) =>
       JSON.stringify({
         endpoint: { channel: "webhook", address: `http://127.0.0.1:${sinkPort}/r/${i}` },
@@ -108,17 +97,15 @@ it("brings a publication to 1,000 webhooks over power cuts: none lost, one id ea
         basis: "test",
       }),
     );
-    const imported = await call("POST", "/api/v1/subscriptions/import", lines.join("\n"), "application/x-ndjson");
-    expect(await json(imported)).toMatchObject({ accepted: RECEIVERS, rejected: 0 });
-    const draft = await json(
-      await call("POST", "/api/v1/announcements", {
-        title: "警惕冒充客服的电话",
-        body: "请勿转账。",
-        column: "alerts",
-        unitId: "centre",
-      }),
-    );
-    const published = await call("POST", `/api/v1/announcements/${draft.id}/publish`, {
+    const imported = await program.ask("POST", "/subscriptions/import", lines.join("\n"));
+    expect(imported.body).toMatchObject({ accepted: RECEIVERS, rejected: 0 });
+    const { body: draft } = await program.ask("POST", "/announcements", {
+      title: "警惕冒充客服的电话",
+      body: "请勿转账。",
+      column: "alerts",
+      unitId: "centre",
+    });
+    const published = await program.ask("POST", `/announcements/${draft.id}/publish`, {
       contentHash: draft.contentHash,
     });
     expect(published.status).toBe(202);
@@ -136,7 +123,7 @@ it("brings a publication to 1,000 webhooks over power cuts: none lost, one id ea
     const until = Date.now() + 60_000;
     do {
       await pause(100);
-      ledger = await json(await call("GET", `/api/v1/announcements/${draft.id}/ledger`));
+      ledger = (await program.ask("GET", `/announcements/${draft.id}/ledger`)).body;
       const { matched, delivered, suppressed, failed, unknown, held, waiting } = ledger as Record<string, number>;
       expect(matched).toBe(
         [delivered, suppressed, failed, unknown, held, waiting].reduce((sum: number, n) => sum + (n ?? Number.NaN), 0),

@@ -9,17 +9,12 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Language, preferredLanguage } from "#src/text.ts";
 import type { ApiDeps } from "./api/deps.ts";
-import { apiDocs } from "./api/docs.ts";
-import { documentOf } from "./api/document.ts";
 import { handlerOf } from "./api/handle.ts";
 import { type Route, unknownPlace } from "./api/route.ts";
-import { apiRoutes } from "./api/routes.ts";
+import { apiRoutes, nounOf } from "./api/routes.ts";
 import { bearers } from "./auth.ts";
-import { feeds } from "./feeds/feeds.ts";
 import { apiHeaders, secured } from "./headers.ts";
 import { limiter, type Policy, type PolicyName } from "./limits.ts";
-import { pages } from "./pages/pages.ts";
-import { refusalPage, wantsPage } from "./pages/refusal.ts";
 import { faultProblem, problemHeaders, problemOf, problemResponse } from "./problem.ts";
 
 export type WebDeps = {
@@ -44,9 +39,12 @@ export type WebDeps = {
 export type App = { fetch(request: Request, ...rest: unknown[]): Response | Promise<Response> };
 
 const API = "/api/v1";
+const HEALTH = "/healthz";
 
-/** All doors of the product as one function from request to response. */
-export function createApp(deps: WebDeps, routesOf: (deps: ApiDeps) => Route[] = apiRoutes): App {
+type RoutesOf = (deps: ApiDeps, noun?: string) => Route[] | Promise<Route[]>;
+
+/** All doors of the product as one function from request to response. What is behind a door is loaded by its first request. */
+export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
   const https = deps.config.baseUrl.startsWith("https:");
   const base = apiHeaders(https);
   const door = {
@@ -57,41 +55,63 @@ export function createApp(deps: WebDeps, routesOf: (deps: ApiDeps) => Route[] = 
     refuse: (c: Context, error: unknown, headers: Record<string, string> = {}) =>
       refuse(deps, c.req.raw, error, { ...base, ...headers }),
   };
-  const api = new Hono();
-  const routes = routesOf({ ...deps, forgetToken: door.bearers.forget });
-  for (const route of routes) {
-    const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
-    api.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
-  }
-  const site = siteOf(deps, routes);
-  for (const app of [api, site]) {
+  const apiDeps = { ...deps, forgetToken: door.bearers.forget };
+  const apis = new Map<string, Promise<Hono>>();
+  let site: Promise<Hono> | undefined;
+  const health = refusing(new Hono().get(HEALTH, (c) => c.json({ status: "ok", version: deps.version })));
+
+  function refusing(app: Hono): Hono {
     app.notFound((c) => door.refuse(c, nothingHere(app, c), allowOf(app, c)));
     app.onError((error, c) => door.refuse(c, error));
+    return app;
   }
 
-  async function anywhere(request: Request, rest: unknown[]): Promise<Response> {
+  async function apiOf(noun: string): Promise<Hono> {
+    const api = refusing(new Hono());
+    for (const route of await routesOf(apiDeps, noun)) {
+      const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
+      api.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
+    }
+    return api;
+  }
+
+  function called(path: string): Promise<Hono> {
+    const noun = nounOf(path.slice(API.length + 1));
+    const api = apis.get(noun) ?? apiOf(noun);
+    apis.set(noun, api);
+    return api;
+  }
+
+  function siteAt(path: string): Hono | Promise<Hono> {
+    if (path.startsWith(HEALTH)) return health;
+    site ??= siteOf(deps, () => routesOf(apiDeps)).then(refusing);
+    return site;
+  }
+
+  async function anywhere(request: Request, path: string, rest: []): Promise<Response> {
     const object = await deps.objectDoor?.(request);
-    return secured(object ?? (await site.fetch(request, ...(rest as []))), https);
+    return secured(object ?? (await (await siteAt(path)).fetch(request, ...rest)), https);
   }
 
   return {
     fetch(request, ...rest) {
-      const path = request.url.indexOf("/", 8);
-      return request.url.startsWith(`${API}/`, path) ? api.fetch(request, ...(rest as [])) : anywhere(request, rest);
+      const path = request.url.slice(request.url.indexOf("/", 8));
+      if (!path.startsWith(`${API}/`)) return anywhere(request, path, rest as []);
+      return called(path).then((api) => api.fetch(request, ...(rest as [])));
     },
   };
 }
 
-function siteOf(deps: WebDeps, routes: Route[]): Hono {
+async function siteOf(deps: WebDeps, routesOf: () => Route[] | Promise<Route[]>): Promise<Hono> {
   const { version, config } = deps;
-  return new Hono()
-    .get("/healthz", (c) => c.json({ status: "ok", version }))
-    .route(
-      "/",
-      apiDocs(() => documentOf(routes, { version, server: config.baseUrl })),
-    )
-    .route("/", feeds(deps))
-    .route("/", pages(deps));
+  const [{ apiDocs }, { documentOf }, { feeds }, { pages }] = await Promise.all([
+    import("./api/docs.ts"),
+    import("./api/document.ts"),
+    import("./feeds/feeds.ts"),
+    import("./pages/pages.ts"),
+  ]);
+  const document = async () => documentOf(await routesOf(), { version, server: config.baseUrl });
+  return new Hono().route("/", apiDocs(document)).route("/", feeds(deps)).route("/", pages(deps));
 }
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -114,16 +134,27 @@ function nothingHere(app: Hono, c: Context): AppError {
     : unknownPlace();
 }
 
+/** Whether a refusal is read by a person: the client asks for HTML, and not of the API. */
+function wantsPage(request: Request): boolean {
+  const accept = request.headers.get("accept") ?? "";
+  return accept.includes("text/html") && !new URL(request.url).pathname.startsWith("/api/");
+}
+
 /** Every refusal as a problem document; what nobody expected is logged under a request id, and answered plainly. */
-function refuse(deps: WebDeps, request: Request, error: unknown, headers: Record<string, string>): Response {
+async function refuse(
+  deps: WebDeps,
+  request: Request,
+  error: unknown,
+  headers: Record<string, string>,
+): Promise<Response> {
   const language: Language = preferredLanguage(request.headers.get("accept-language") ?? undefined);
-  const asPage = wantsPage(request);
-  if (error instanceof AppError && asPage) return refusalPage(deps, request, { error, headers });
+  const page = wantsPage(request) ? (await import("./pages/refusal.ts")).refusalPage : undefined;
+  if (error instanceof AppError && page) return page(deps, request, { error, headers });
   if (error instanceof AppError)
     return problemResponse(problemOf(error, language), language, { ...headers, ...problemHeaders(error) });
   const id = deps.newId("req");
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
   deps.log.error("http.fault", { id, method: request.method, name, message, stack: stack?.slice(0, 2000) });
-  if (asPage) return refusalPage(deps, request, { requestId: id, headers });
+  if (page) return page(deps, request, { requestId: id, headers });
   return problemResponse(faultProblem(id, language), language, headers);
 }

@@ -8,7 +8,7 @@ import { testApp } from "#tests/app.ts";
 type Json = Record<string, unknown>;
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-const routes = apiRoutes({} as ApiDeps);
+const routes = await apiRoutes({} as ApiDeps);
 const document = documentOf(routes, { version, server: "/" });
 const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
 

@@ -21,7 +21,7 @@ const PUBLIC = [
   "post /subscriptions",
 ];
 
-const specs = apiRoutes({} as ApiDeps).map(({ spec }) => spec);
+const specs = (await apiRoutes({} as ApiDeps)).map(({ spec }) => spec);
 const nameOf = ({ method, path }: RouteSpec) => `${method} ${path}`;
 const guarded = specs.filter((spec) => spec.who !== "public");
 

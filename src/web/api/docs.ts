@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { html, raw } from "hono/html";
 import { type Language, PRODUCT, preferredLanguage, say, type Text } from "#src/text.ts";
+import { conditional } from "#src/web/conditional.ts";
 import type { Document, Operation } from "./document.ts";
 
 type Html = ReturnType<typeof html>;
@@ -21,26 +22,24 @@ ul{padding-inline-start:1.2rem}nav a{display:inline-block;padding:.3rem .9rem .3
 const STYLE_PATH = "/docs/style.css";
 
 /** `/openapi.json`, and the same as a page to read, in both languages and without script. */
-export function apiDocs(document: () => Document): Hono {
+export function apiDocs(document: () => Promise<Document>): Hono {
   const pages = new Map<Language, string>();
   let json: string | undefined;
-  const pageIn = (language: Language): string => {
-    const page = pages.get(language) ?? String(pageOf(document(), language));
+  const pageIn = async (language: Language): Promise<string> => {
+    const page = pages.get(language) ?? String(pageOf(await document(), language));
     pages.set(language, page);
     return page;
   };
   return new Hono()
-    .get("/openapi.json", (c) => {
-      json ??= JSON.stringify(document());
+    .get("/openapi.json", async (c) => {
+      json ??= JSON.stringify(await document());
       return c.body(json, 200, { "content-type": "application/json; charset=utf-8", "cache-control": "no-cache" });
     })
-    .get(STYLE_PATH, (c) =>
-      c.body(CSS, 200, { "content-type": "text/css; charset=utf-8", "cache-control": "no-cache" }),
-    )
-    .get("/docs", (c) => {
+    .get(STYLE_PATH, (c) => conditional(c.req.raw, { body: CSS, contentType: "text/css; charset=utf-8" }))
+    .get("/docs", async (c) => {
       const asked = c.req.query("lang");
       const language = asked === "en" || asked === "zh-CN" ? asked : preferredLanguage(c.req.header("accept-language"));
-      return c.html(pageIn(language), 200, { "content-language": language, vary: "Accept-Language" });
+      return c.html(await pageIn(language), 200, { "content-language": language, vary: "Accept-Language" });
     });
 }
 

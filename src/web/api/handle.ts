@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import type { Caller } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
+import { sha256 } from "#src/ids.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { type Bearers, unauthenticated } from "#src/web/auth.ts";
 import { BODY_BYTES, checkBodyHeaders, isStorable, readJson, readText } from "#src/web/body.ts";
@@ -12,10 +13,11 @@ import { addressGroup, type Limiter, limitHeaders, type PolicyName, tooMany } fr
 import { problemHeaders, problemOf } from "#src/web/problem.ts";
 import { cursorScope } from "./list.ts";
 import { replayIn } from "./once.ts";
-import { type Call, languageOf, type Route, requireRole, unknownPlace } from "./route.ts";
+import { type Call, languageOf, type Route, type RouteSpec, requireRole, unknownPlace } from "./route.ts";
 
-function etagOf(version: number): string {
-  return `"${version}"`;
+/** Names the version, which If-Match needs, and the bytes, which also hold names and words that no version counts. */
+function etagOf(version: number, text: string): string {
+  return `"${version}-${sha256(text).slice(0, 16)}"`;
 }
 
 export type Door = {
@@ -23,7 +25,7 @@ export type Door = {
   bearers: Bearers;
   limiter: Limiter;
   headers: Readonly<Record<string, string>>;
-  refuse: (c: Context, error: unknown, headers: Record<string, string>) => Response;
+  refuse: (c: Context, error: unknown, headers: Record<string, string>) => Promise<Response>;
 };
 
 /** The one way in for every call: credential, limits, body, key, verb, answer. */
@@ -34,7 +36,6 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
   const strangers: PolicyName = spec.limit ?? (spec.method === "get" ? "readers" : "strangers");
   const names = [...spec.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
   const routeName = `${spec.method} ${spec.path}`;
-  const mayBeBare = spec.method === "post" && spec.body?.safeParse({}).success === true;
 
   async function enter(c: Context, headers: Record<string, string>): Promise<Answer | Response> {
     const request = c.req.raw;
@@ -61,7 +62,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     readQuery(call);
     const takesBody = spec.body !== undefined || spec.text !== undefined;
     if (takesBody) {
-      const bare = mayBeBare && isBare(request);
+      const bare = isBare(request) && mayBeBare(spec);
       if (!bare) checkBodyHeaders(request, types, limit);
       call.text = bare ? "{}" : await readText(request, limit);
     }
@@ -151,7 +152,11 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
   };
 }
 
-/** Sent without a body: a POST whose body may be `{}` takes that for it. */
+/** A POST whose body may be `{}` takes that for a body that was not sent. */
+function mayBeBare({ method, body }: RouteSpec): boolean {
+  return method === "post" && body?.safeParse({}).success === true;
+}
+
 function isBare({ headers }: Request): boolean {
   const length = headers.get("content-length");
   return (length === null || length === "0") && !headers.has("content-type") && !headers.has("transfer-encoding");
@@ -207,13 +212,14 @@ function written(c: Context, answer: Answer | Response, headers: Record<string, 
   const reads = c.req.method === "GET" || c.req.method === "HEAD";
   headers["cache-control"] = reads ? (isPublic ? "no-cache" : "private, no-cache") : "no-store";
   if (isPublic && reads) headers["vary"] = "Authorization, Accept-Language";
-  if (version !== undefined) headers["etag"] = etagOf(version);
+  const text = body === undefined ? "" : JSON.stringify(body);
+  if (version !== undefined) headers["etag"] = etagOf(version, text);
   Object.assign(headers, answer.headers);
   if (reads && headers["etag"] !== undefined && has(c, headers["etag"]))
     return new Response(null, { status: 304, headers });
   if (body === undefined) return new Response(null, { status, headers });
   headers["content-type"] ??= "application/json; charset=utf-8";
-  return new Response(JSON.stringify(body), { status, headers });
+  return new Response(text, { status, headers });
 }
 
 function has(c: Context, etag: string): boolean {

@@ -4,5 +4,5 @@ import { apiRoutes } from "./routes.ts";
 
 /** `npm run openapi`: the document as it is committed. Routes are only described here, so they need nothing to work with. */
 const version = process.env["npm_package_version"] ?? "";
-const document = documentOf(apiRoutes({} as ApiDeps), { version, server: "/" });
+const document = documentOf(await apiRoutes({} as ApiDeps), { version, server: "/" });
 process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

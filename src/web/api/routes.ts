@@ -1,26 +1,31 @@
-import { announcementRoutes } from "./announcements.ts";
-import { annualReportRoutes } from "./annual-reports.ts";
-import { caseRoutes } from "./cases.ts";
-import { columnRoutes } from "./columns.ts";
-import { deliveryRoutes } from "./deliveries.ts";
 import type { ApiDeps } from "./deps.ts";
-import { eventRoutes } from "./events.ts";
 import type { Route } from "./route.ts";
-import { subscriptionRoutes } from "./subscriptions.ts";
-import { tokenRoutes } from "./tokens.ts";
-import { unitRoutes } from "./units.ts";
 
-/** Every call of `/api/v1`, a line per noun. */
-export function apiRoutes(deps: ApiDeps): Route[] {
-  return [
-    tokenRoutes(deps),
-    unitRoutes(deps),
-    columnRoutes(deps),
-    annualReportRoutes(deps),
-    announcementRoutes(deps),
-    caseRoutes(deps),
-    eventRoutes(deps),
-    subscriptionRoutes(deps),
-    deliveryRoutes(deps),
-  ].flat();
+/**
+ * The calls below `/api/v1` by the first part of their path. A noun's routes, its schemas and its verbs are loaded when it is
+ * called for the first time: nobody waits at the start for what nobody asks for.
+ */
+const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => Route[]> }[] = [
+  { nouns: ["tokens"], load: async () => (await import("./tokens.ts")).tokenRoutes },
+  { nouns: ["units"], load: async () => (await import("./units.ts")).unitRoutes },
+  { nouns: ["columns"], load: async () => (await import("./columns.ts")).columnRoutes },
+  { nouns: ["annual-reports"], load: async () => (await import("./annual-reports.ts")).annualReportRoutes },
+  { nouns: ["announcements", "desk"], load: async () => (await import("./announcements.ts")).announcementRoutes },
+  { nouns: ["cases"], load: async () => (await import("./cases.ts")).caseRoutes },
+  { nouns: ["events"], load: async () => (await import("./events.ts")).eventRoutes },
+  { nouns: ["subscriptions"], load: async () => (await import("./subscriptions.ts")).subscriptionRoutes },
+  { nouns: ["announcements", "deliveries"], load: async () => (await import("./deliveries.ts")).deliveryRoutes },
+];
+
+/** The noun of a path below `/api/v1/`; empty for one that no call begins with. */
+export function nounOf(path: string): string {
+  const noun = /^[a-z-]*/.exec(path)?.[0] ?? "";
+  return ROOMS.some(({ nouns }) => nouns.includes(noun)) ? noun : "";
+}
+
+/** The calls of one noun (and those beside them), or of all. */
+export async function apiRoutes(deps: ApiDeps, noun?: string): Promise<Route[]> {
+  const rooms = ROOMS.filter(({ nouns }) => noun === undefined || nouns.includes(noun));
+  const makers = await Promise.all(rooms.map(({ load }) => load()));
+  return makers.flatMap((routes) => routes(deps));
 }

@@ -26,12 +26,6 @@ export function answer(request: Request, view: View, page: Page): Response {
   });
 }
 
-/** Whether a refusal is read by a person: the client asks for HTML, and not of the API. */
-export function wantsPage(request: Request): boolean {
-  const accept = request.headers.get("accept") ?? "";
-  return accept.includes("text/html") && !new URL(request.url).pathname.startsWith("/api/");
-}
-
 /** A refusal as a page; without an error it is a fault of ours, which was recorded under `requestId`. */
 export function refusalPage(
   deps: Pick<WebDeps, "config">,

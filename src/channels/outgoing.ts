@@ -59,7 +59,7 @@ export function makeOutgoing(
       headersTimeout: seconds.answer * 1000,
       bodyTimeout: seconds.total * 1000,
       maxHeaderSize: 16 * 1024,
-      keepAliveTimeout: 4000,
+      keepAliveTimeout: 15_000,
       keepAliveMaxTimeout: 60_000,
     });
     return agent;

@@ -1,10 +1,8 @@
-import { performance } from "node:perf_hooks";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, ConfirmOutcome, Outcome, Push, Target } from "#src/domain/deliveries/channel.ts";
 import { sha256 } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
-import { makeOrigins } from "./origins.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { makeSign } from "./sign.ts";
@@ -35,7 +33,6 @@ const HOUR = 3600;
  */
 export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS);
-  const origins = makeOrigins(() => performance.now());
   const sign = makeSign();
 
   function signed(id: string, type: string, body: Buffer, secrets: string[]): string[] {
@@ -58,12 +55,8 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     const body = assemble(deliveryId, rendered.middle, JSON.stringify(target.matched) + END);
     if (body.length >= BYTES) return { kind: "rejected", detail: `larger than ${BYTES} bytes` };
     const url = target.address;
-    const origin = url.slice(0, url.indexOf("/", 8));
-    const may = origins.enter(origin);
-    if (may !== true && !(await may)) return { kind: "retry", detail: "the origin does not answer" };
     const headers = signed(deliveryId, "application/cloudevents+json", body, target.secrets);
     const answer = await outgoing.send({ method: "POST", url, headers, body, reads: false });
-    origins.leave(origin, answer.kind === "answer");
     if (answer.kind === "unreachable" && answer.refused)
       deps.log.warn("egress-refused", { channel: "webhook", endpoint: target.endpoint });
     return outcomeOf(answer, deps.now);

@@ -3,7 +3,6 @@ import { HTTP } from "cloudevents";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeEgress } from "#src/channels/egress.ts";
-import { makeOrigins } from "#src/channels/origins.ts";
 import { retryAfterSeconds } from "#src/channels/retry-after.ts";
 import { cut, cutBytes, oneLine, summaryOf } from "#src/channels/summary.ts";
 import { makeWebhook, type RenderedEvent } from "#src/channels/webhook.ts";
@@ -187,50 +186,6 @@ describe("what an answer means", () => {
     await expect.poll(() => sink.cutOff.filter((path) => path === "/flood").length, { timeout: 900 }).toBe(5);
     await scripted("/drip", { fault: "drip", status: 200 });
     await expect.poll(() => sink.cutOff.includes("/drip"), { timeout: 5000 }).toBe(true);
-  });
-});
-
-describe("one sick origin", () => {
-  test("does not keep the healthy ones waiting", async () => {
-    const sick = await startWebhookSink({ host: "127.0.0.2", paths: { "*": { fault: "hang" } } });
-    const hanging = Array.from({ length: 300 }, (_, i) => push(sick.url(`/${i}`)));
-    const healthy = await Promise.race([
-      Promise.all(Array.from({ length: 300 }, (_, i) => push(sink.url(`/healthy/${i}`)))),
-      Promise.all(hanging).then(() => []),
-    ]);
-    expect(healthy.map(({ kind }) => kind)).toEqual(Array.from({ length: 300 }, () => "delivered"));
-    expect(sick.received.length).toBeLessThanOrEqual(64);
-    const outcomes = await Promise.all(hanging);
-    expect(outcomes.every(({ kind }) => kind === "retry")).toBe(true);
-    await sick.close();
-  });
-
-  test("holds few slots until it answers, all it wants then, and is probed when it falls silent", async () => {
-    let now = 0;
-    const origins = makeOrigins(() => now, 2, 3000, 1);
-    expect([origins.enter("a"), origins.enter("a")]).toEqual([true, true]);
-    const third = origins.enter("a");
-    expect(third).not.toBe(true);
-    expect(origins.enter("b")).toBe(true);
-    origins.leave("a", true);
-    expect(await third).toBe(true);
-    expect([origins.enter("a"), origins.enter("a"), origins.enter("a")]).toEqual([true, true, true]);
-    now = 4000;
-    expect(origins.enter("a")).toBe(true);
-    const behindTheProbe = origins.enter("a");
-    expect(behindTheProbe).not.toBe(true);
-    origins.leave("a", true);
-    expect(await behindTheProbe).toBe(true);
-    expect(origins.enter("a")).toBe(true);
-  });
-
-  test("refuses who waits behind a probe that gets no answer either", async () => {
-    const began = performance.now();
-    const origins = makeOrigins(() => performance.now() - began, 1, 40, 1);
-    expect(origins.enter("a")).toBe(true);
-    expect(await origins.enter("a")).toBe(false);
-    expect(origins.enter("a")).toBe(true);
-    expect(await origins.enter("a")).toBe(false);
   });
 });
 

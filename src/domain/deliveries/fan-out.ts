@@ -105,10 +105,12 @@ async function planWindow(
   const window = cut ? { members: [], ended: true } : await takeWindow(members, existing, fanout);
   const fresh = await reachable(deps, window.members, new Set(existing.flatMap(({ chunk }) => membersOf(chunk))));
   const chunks = makeChunks(deps, { fanout, range, existing }, fresh);
-  for (const { ref, chunk } of chunks) {
-    const put = await table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }]);
-    if (!put.ok) return "conflict";
-  }
+  const put = ({ ref, chunk }: Planned) =>
+    table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }]).then(({ ok }) => ok);
+  // The first one is the claim of the window: of two workers only one goes on to the others.
+  const [claim, ...others] = chunks;
+  if (claim && !(await put(claim))) return "conflict";
+  if ((await Promise.all(others.map(put))).includes(false)) return "conflict";
   const next = advanced(range, [...existing, ...chunks], window, deps.now());
   if (!(await saveRange(table, fanout, range, next))) return "conflict";
   await queueChunks(deps, chunks, existing);

@@ -1,18 +1,56 @@
-/** Lets through so many at once, and of those so many towards one origin; origins that wait take turns. */
+/**
+ * Lets through so many pushes at once, and of those so many towards one origin; origins that wait take turns. How many
+ * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, one that
+ * has not answered yet or fell silent gets few, so that it cannot keep the slots of the others until its time-outs ran.
+ */
 export type Gate = {
   /** Undefined when there is room now (nothing to wait for). */
   enter(origin: string): Promise<void> | undefined;
-  leave(origin: string): void;
+  /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none. */
+  leave(origin: string, answeredMs: number | undefined): void;
 };
 
-type Waiting = { running: number; queue: (() => void)[] };
+type Origin = {
+  running: number;
+  /** Of those running: how many hung already when it was probed last. */
+  hanging: number;
+  /** How many may run beside the hanging ones. */
+  window: number;
+  proven: boolean;
+  quietSince: number;
+  queue: (() => void)[];
+};
 
-export function makeGate(limits: { inFlight: number; inFlightPerOrigin: number }): Gate {
-  const origins = new Map<string, Waiting>();
+const FEW = 64;
+// Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
+const PROBES = 8;
+const PATIENCE_MS = 3000;
+const SLOW_MS = 25;
+const STEP = 8;
+
+/** `milliseconds` is a clock that only runs forward. */
+export function makeGate(
+  limits: { inFlight: number; inFlightPerOrigin: number },
+  milliseconds: () => number = () => performance.now(),
+): Gate {
+  const few = Math.min(FEW, limits.inFlightPerOrigin);
+  const origins = new Map<string, Origin>();
   let running = 0;
   let turns: string[] = [];
+  let looking = false;
 
-  const start = (origin: Waiting) => {
+  const hasRoom = (origin: Origin): boolean => {
+    if (running >= limits.inFlight) return false;
+    if (origin.running >= few && milliseconds() - origin.quietSince > PATIENCE_MS) {
+      origin.proven = false;
+      origin.quietSince = milliseconds();
+      origin.hanging = origin.running;
+      origin.window = PROBES;
+    }
+    return origin.running < Math.min(origin.hanging + origin.window, limits.inFlightPerOrigin);
+  };
+
+  const start = (origin: Origin) => {
     running++;
     origin.running++;
   };
@@ -24,7 +62,7 @@ export function makeGate(limits: { inFlight: number; inFlightPerOrigin: number }
       if (name === undefined) break;
       const origin = origins.get(name);
       if (!origin || origin.queue.length === 0) continue;
-      if (origin.running >= limits.inFlightPerOrigin) {
+      if (!hasRoom(origin)) {
         passed.push(name);
         continue;
       }
@@ -35,22 +73,44 @@ export function makeGate(limits: { inFlight: number; inFlightPerOrigin: number }
     if (passed.length > 0) turns = [...passed, ...turns];
   };
 
+  /** Nobody leaves a silent origin for a while, so the clock has to look after who waits for it. */
+  const lookAgain = () => {
+    pump();
+    looking = turns.length > 0;
+    if (looking) setTimeout(lookAgain, PATIENCE_MS);
+  };
+
+  const learn = (origin: Origin, answeredMs: number) => {
+    origin.quietSince = milliseconds();
+    if (!origin.proven) origin.window = few;
+    origin.proven = true;
+    if (answeredMs > SLOW_MS && origin.queue.length > 0)
+      origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
+  };
+
   return {
     enter: (name) => {
-      const origin = origins.get(name) ?? { running: 0, queue: [] };
-      origins.set(name, origin);
-      if (running < limits.inFlight && origin.running < limits.inFlightPerOrigin && origin.queue.length === 0) {
+      let origin = origins.get(name);
+      if (!origin) {
+        origin = { running: 0, hanging: 0, window: few, proven: false, quietSince: milliseconds(), queue: [] };
+        origins.set(name, origin);
+      }
+      if (origin.queue.length === 0 && hasRoom(origin)) {
         start(origin);
         return undefined;
       }
       const { queue } = origin;
+      if (!looking) setTimeout(lookAgain, PATIENCE_MS);
+      looking = true;
       return new Promise<void>((go) => {
         if (queue.push(go) === 1) turns.push(name);
       });
     },
-    leave: (name) => {
+    leave: (name, answeredMs) => {
       const origin = origins.get(name);
       if (!origin) return;
+      if (answeredMs !== undefined) learn(origin, answeredMs);
+      else origin.hanging = Math.max(0, origin.hanging - 1);
       running--;
       origin.running--;
       if (turns.length > 0) pump();

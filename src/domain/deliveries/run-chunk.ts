@@ -139,13 +139,14 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     const origin = originOf(target.address);
     const wait = gate.enter(origin);
     if (wait !== undefined) await wait;
+    let answeredMs: number | undefined;
     try {
       if (wait !== undefined && keptBack(work, job)) return;
       if (!mayStart(work)) return;
       if (once) await noteIntent(work.ledger, job.member);
-      await push(work, job, target);
+      answeredMs = await push(work, job, target);
     } finally {
-      gate.leave(origin);
+      gate.leave(origin, answeredMs);
     }
   }
 
@@ -190,7 +191,8 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
   }
 
-  async function push(work: Work, job: Job, target: MessageTarget): Promise<void> {
+  /** Answers how long the receiver took to say anything; undefined when it said nothing. */
+  async function push(work: Work, job: Job, target: MessageTarget): Promise<number | undefined> {
     const { ref, chunk } = work.batch;
     const { member, endpoint, row } = job;
     const { address, language, secrets } = target;
@@ -219,6 +221,8 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     });
     if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);
     careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
+    const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
+    return silent ? undefined : ms;
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */

@@ -17,14 +17,8 @@ export type Claim = { scope: string; request: string };
 const Kept = z.object({
   request: z.string(),
   version: z.int(),
-  answer: z
-    .object({
-      status: z.int(),
-      body: z.unknown(),
-      version: z.int().exactOptional(),
-      headers: z.record(z.string(), z.string()).exactOptional(),
-    })
-    .exactOptional(),
+  /** The answer as JSON text, so that a repeat gives the same bytes whatever a store does to the order of members. */
+  answer: z.string().exactOptional(),
   sealed: z.string().exactOptional(),
   /** Milliseconds; a request that works in steps holds the key until then. */
   busyUntil: z.number().exactOptional(),
@@ -70,8 +64,11 @@ export async function replayOf(deps: Deps, claim: Claim): Promise<Answer | undef
       zh: "该 Idempotency-Key 已用于另一个请求",
       en: "this Idempotency-Key was used for another request",
     });
-  const answer = kept.sealed === undefined ? kept.answer : unseal(deps.secret, claim, kept.sealed);
-  if (answer) return { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } };
+  const text = kept.sealed === undefined ? kept.answer : unseal(deps.secret, claim, kept.sealed);
+  if (text !== undefined) {
+    const answer = JSON.parse(text) as Answer;
+    return { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } };
+  }
   const left = (kept.busyUntil ?? 0) - deps.now().getTime();
   if (left > 0)
     throw new AppError(
@@ -85,12 +82,13 @@ export async function replayOf(deps: Deps, claim: Claim): Promise<Answer | undef
 
 /** The record of an answer, to be put under `if: {absent: true}` in the transaction of the effect itself. */
 export function keptAnswer(deps: Deps, claim: Claim, answer: Answer, options: { sealed: boolean }): Item {
+  const text = JSON.stringify(answer);
   return {
     ...keys.idempotency(claim.scope),
     request: claim.request,
     version: 1,
     expiresAt: Math.ceil(deps.now().getTime() / 1000) + KEPT_SECONDS,
-    ...(options.sealed ? { sealed: seal(deps.secret, claim, answer) } : { answer }),
+    ...(options.sealed ? { sealed: seal(deps.secret, claim, text) } : { answer: text }),
   };
 }
 
@@ -120,19 +118,19 @@ async function read(deps: Deps, claim: Claim): Promise<Kept | undefined> {
 }
 
 /** Answers that show a secret once are kept encrypted: the table never holds what can be presented. */
-function seal(secret: Uint8Array, claim: Claim, answer: Answer): string {
+function seal(secret: Uint8Array, claim: Claim, text: string): string {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", keyFor(secret), nonce).setAAD(Buffer.from(claim.scope));
-  const body = Buffer.concat([cipher.update(JSON.stringify(answer)), cipher.final()]);
+  const body = Buffer.concat([cipher.update(text), cipher.final()]);
   return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url");
 }
 
-function unseal(secret: Uint8Array, claim: Claim, sealed: string): Answer {
+function unseal(secret: Uint8Array, claim: Claim, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64url");
   const decipher = createDecipheriv("aes-256-gcm", keyFor(secret), bytes.subarray(0, 12))
     .setAAD(Buffer.from(claim.scope))
     .setAuthTag(bytes.subarray(12, 28));
-  return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString());
+  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString();
 }
 
 function keyFor(secret: Uint8Array): Buffer {

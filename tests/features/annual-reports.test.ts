@@ -153,11 +153,11 @@ describe("from a copied page to an announcement", () => {
 
   it("takes a report through every hand to an announcement that anybody can read", async () => {
     const draft = await imported();
-    expect(draft.headers.get("etag")).toBe('"1"');
+    expect(draft.headers.get("etag")).toMatch(/^"1-/);
     const path = `/annual-reports/${draft.body.id}`;
     expect(faults(await clerk("POST", `${path}/submit`, {}))).toEqual(["/uscc USCC_MISSING"]);
     const completed = await clerk("PATCH", path, { uscc: USCC }, { "if-match": draft.etag });
-    expect([completed.status, completed.etag]).toEqual([200, '"2"']);
+    expect([completed.status, completed.etag.slice(0, 3)]).toEqual([200, '"2-']);
     expect(warned(completed)).not.toContain("USCC_MISSING");
 
     const { contentHash } = (await clerk("POST", `${path}/submit`, {})).body;

@@ -74,7 +74,7 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
         query: ListQuery,
         answers: { 200: pageSchema(Teaser.meta({ id: "AnnouncementTeaser" })) },
       },
-      async (call) => bytesTag(listed(deps, call, await listPublished(deps, listRequest(call.query, call.after)))),
+      async (call) => listed(deps, call, await listPublished(deps, listRequest(call.query, call.after))),
     ),
     route(
       {
@@ -88,7 +88,7 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const page = { limit: call.query.limit, ...(call.after === undefined ? {} : { after: call.after }) };
-        return bytesTag(listed(deps, call, await listDesk(deps, call.caller, page)));
+        return listed(deps, call, await listDesk(deps, call.caller, page));
       },
     ),
     route(

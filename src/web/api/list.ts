@@ -3,6 +3,7 @@ import { fault } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { sealCursor } from "#src/web/cursor.ts";
 import type { Answer } from "#src/web/idempotency.ts";
+import { bytesTag } from "./bytes-tag.ts";
 import type { Call } from "./route.ts";
 
 /** To be spread into the query of a list: `query: z.strictObject({ ...PAGE, column: … })`. */
@@ -42,7 +43,7 @@ export function listed<Entry>(
 ): Answer {
   const items = page.items.map((entry) => toBody(entry));
   const next = page.next === undefined ? {} : { next: sealCursor(deps.secret, cursorScope(call), page.next) };
-  return { status: 200, body: { items, ...next } };
+  return bytesTag({ status: 200, body: { items, ...next } });
 }
 
 /** What a cursor is bound to: the list, its filters, and the unit whose eyes read it. */

@@ -105,7 +105,7 @@ export function ifMatch({ c }: Pick<Call, "c">): number {
   const tag = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/.test(header);
   if (!tag)
     throw new AppError("malformed", "IF_MATCH", { zh: "If-Match 不是一个 ETag", en: "If-Match is not an ETag" });
-  const version = /^"(\d{1,9})"$/.exec(header)?.[1];
+  const version = /^"(\d{1,9})(?:-[0-9a-f]{16})?"$/.exec(header)?.[1];
   if (version === undefined)
     throw new AppError("stale", "VERSION", {
       zh: "版本已变更，请重新读取",

@@ -3,53 +3,30 @@ import type { IncomingMessage } from "node:http";
 import { makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import { type Config, readConfig } from "#src/config.ts";
-import { REVISION_FEED } from "#src/domain/announcements/announcement.ts";
-import { publishDue } from "#src/domain/announcements/publish-due.ts";
-import { parseRevision } from "#src/domain/announcements/store.ts";
-import { alarmDuty } from "#src/domain/cases/alarm-duty.ts";
-import { admitUploads } from "#src/domain/cases/attachments.ts";
-import { CASE_FEED } from "#src/domain/cases/case.ts";
-import { parseCase } from "#src/domain/cases/store.ts";
-import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
-import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
-import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
-import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
-import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
+import { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import { keys } from "#src/platform/keys.ts";
-import type { MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
-import type { Change, ChangeHandler, Table } from "#src/platform/table.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
 import type { App, WebDeps } from "#src/web/app.ts";
+import type { Workers } from "#src/workers.ts";
 
 export const VERSION = "0.1.0";
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
 
-export type World = Ports & {
-  now: () => Date;
-  newId: NewId;
-  log: Log;
-  app: App;
-  /** What the bot does with words from a chat. */
-  chat: {
-    onCode(address: string, code: string): Promise<boolean>;
-    onStop(address: string): Promise<boolean>;
+export type World = Ports &
+  Workers & {
+    now: () => Date;
+    newId: NewId;
+    log: Log;
+    app: App;
+    close(): Promise<void>;
   };
-  handlers: {
-    dispatch: ChangeHandler;
-    fanout: MessageHandler;
-    deliver: Record<ChannelName, MessageHandler>;
-    /** Every minute on AWS, every second embedded: what is due, what was left lying. */
-    tick: () => Promise<void>;
-  };
-  close(): Promise<void>;
-};
 
-/** Puts the rooms together over one platform's ports. */
+/** Puts the rooms together over one platform's ports. The workers are loaded when the first of them is called. */
 export async function makeWorld(
   ports: Ports,
   options: {
@@ -60,7 +37,7 @@ export async function makeWorld(
     wechaty?: ChannelDeps["wechaty"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
-    /** For a worker that nobody calls over HTTP: the routes and pages are not loaded, every request is refused. */
+    /** For a worker that nobody calls over HTTP: every request is refused; not the doors are loaded but the workers, at once. */
     headless?: boolean;
   },
 ): Promise<World> {
@@ -74,27 +51,27 @@ export async function makeWorld(
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
   });
   const links = { announcement: (id: string) => `${config.baseUrl}/announcements/${id}`, source: config.baseUrl };
-  const deliveries = deliveryHandlers({
-    ...ports,
-    channels,
-    now,
-    newId,
-    log,
-    links,
-    ...(options.onlyHost === undefined ? {} : { onlyHost: options.onlyHost }),
-  });
-
-  async function follow({ item }: Change): Promise<void> {
-    if (item.feed === REVISION_FEED) await deliveries.planFanout(parseRevision(item));
-    else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
-    else if (item.feed === CASE_FEED)
-      await alarmDuty({ table: ports.table, now, baseUrl: config.baseUrl }, parseCase(item));
-    else log.error("feed-unknown", { feed: item.feed });
-  }
+  let loading: Promise<Workers> | undefined;
+  const workers = () => {
+    loading ??= import("#src/workers.ts").then(({ makeWorkers }) =>
+      makeWorkers({
+        ...ports,
+        config,
+        channels,
+        now,
+        newId,
+        log,
+        links,
+        ...(options.onlyHost === undefined ? {} : { onlyHost: options.onlyHost }),
+      }),
+    );
+    return loading;
+  };
+  if (options.headless) await workers();
 
   async function door(): Promise<App> {
     if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
-    const { createApp } = await import("#src/web/app.ts");
+    const [{ createApp }, secret] = await Promise.all([import("#src/web/app.ts"), instanceSecret(ports.table)]);
     return createApp({
       ...ports,
       now,
@@ -103,7 +80,7 @@ export async function makeWorld(
       config,
       version: VERSION,
       channels,
-      secret: await instanceSecret(ports.table),
+      secret,
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
     });
@@ -115,41 +92,16 @@ export async function makeWorld(
     log,
     app: await door(),
     handlers: {
-      dispatch: async (changes) => {
-        const failed: string[] = [];
-        for (const change of changes) {
-          try {
-            await follow(change);
-          } catch (error) {
-            log.error("dispatch-failed", { change: change.id, detail: String(error).slice(0, 500) });
-            failed.push(change.id);
-          }
-        }
-        return { failed };
-      },
-      fanout: deliveries.fanout,
-      deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
-        ChannelName,
-        MessageHandler
-      >,
-      tick: async () => {
-        const steps = [
-          () => publishDue({ table: ports.table, now, log }),
-          () => deliveries.sweep(),
-          () => admitUploads({ table: ports.table, bucket: ports.bucket, log }),
-        ];
-        for (const step of steps) await step().catch((error) => log.error("tick", { detail: String(error) }));
-      },
+      dispatch: async (changes) => (await workers()).handlers.dispatch(changes),
+      fanout: async (messages) => (await workers()).handlers.fanout(messages),
+      deliver: Object.fromEntries(
+        CHANNELS.map((name) => [name, async (messages) => (await workers()).handlers.deliver[name](messages)]),
+      ) as Workers["handlers"]["deliver"],
+      tick: async () => (await workers()).handlers.tick(),
     },
     chat: {
-      onCode: async (address, code) =>
-        (await confirmByCode({ table: ports.table, now }, { channel: "wechaty", address, code })).length > 0,
-      onStop: async (address) => {
-        const endpoint = endpointKey("wechaty", address);
-        const open = (await subscriptionsOf(ports.table, endpoint)).filter(({ status }) => status === "confirmed");
-        if (open.length > 0) await endEndpoint({ table: ports.table, now }, endpoint, "asked in the chat");
-        return open.length > 0;
-      },
+      onCode: async (address, code) => (await workers()).chat.onCode(address, code),
+      onStop: async (address) => (await workers()).chat.onStop(address),
     },
     close: async () => {
       for (const channel of Object.values(channels)) await channel.close();

@@ -169,13 +169,17 @@ function makeChunks(
 ): Planned[] {
   const byChannel = Map.groupBy(members, ({ channel }) => channel as ChannelName);
   const planned: Planned[] = [];
-  for (const [channel, list] of [...byChannel].sort()) {
-    const size = Math.min(100, deps.channels[channel].limits.chunk);
-    let n = at.existing.filter(({ ref }) => ref.channel === channel).length;
-    for (let from = 0; from < list.length; from += size) {
-      const part = list.slice(from, from + size);
-      const { announcementId, revision } = at.fanout;
-      const ref = { announcementId, revision, range: at.range.from, window: at.range.after, channel, n: n++ };
+  const { announcementId, revision } = at.fanout;
+  for (const channel of [...new Set([...byChannel.keys(), ...at.existing.map(({ ref }) => ref.channel)])].sort()) {
+    const taken = new Set(at.existing.filter(({ ref }) => ref.channel === channel).map(({ ref }) => ref.n));
+    const highest = Math.max(-1, ...taken);
+    const rest = [...(byChannel.get(channel as ChannelName) ?? [])];
+    const size = Math.min(100, deps.channels[channel as ChannelName].limits.chunk);
+    // Numbers have no gaps, or a range could not say by a count which chunks it planned: a gap that nobody fills is put empty.
+    for (let n = 0; rest.length > 0 || n < highest; n++) {
+      if (taken.has(n)) continue;
+      const part = rest.splice(0, size);
+      const ref = { announcementId, revision, range: at.range.from, window: at.range.after, channel, n };
       planned.push({ ref, chunk: makeChunk(part), members: part });
     }
   }

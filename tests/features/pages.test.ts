@@ -31,6 +31,16 @@ const post = (path: string, fields: Record<string, string>, headers: Record<stri
 /** Of a page's text: no tags, no entities that a reader would see. */
 const words = (html: string) => html.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
 
+it("shows a text with bells and escapes in it as HTML that stays well formed", async () => {
+  const id = await publish("铃声测试", { body: "铃\u0007响\u001b[31m了\u0001。", column: "faq" });
+  for (const path of [`/announcements/${id}`, "/columns/faq"]) {
+    const { status, text } = await read(path);
+    expect(status).toBe(200);
+    expect(text).toContain("铃\ufffd响");
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
+  }
+});
+
 describe("the front page", () => {
   it("shows what is urgent first, then what is new, with the unit that says it", async () => {
     const { status, text } = await read("/");

@@ -57,7 +57,10 @@ it("closes every object that is sent in, and leaves answers open to grow", () =>
 
 it("serves the document and the readable page in both languages, without script or outside loads", async () => {
   const { ask, platform } = testApp();
-  const served = (await ask("GET", "/openapi.json")).json() as typeof document;
+  const answer = await ask("GET", "/openapi.json");
+  const served = answer.json() as typeof document;
+  const kept = { "if-none-match": answer.headers.get("etag") ?? "" };
+  expect((await ask("GET", "/openapi.json", { headers: kept })).status).toBe(304);
   expect(served.paths).toEqual(document.paths);
   expect(served.servers).toEqual([{ url: "http://127.0.0.1:8787" }]);
   for (const [language, word] of [

@@ -33,13 +33,17 @@ export function apiDocs(document: () => Promise<Document>): Hono {
   return new Hono()
     .get("/openapi.json", async (c) => {
       json ??= JSON.stringify(await document());
-      return c.body(json, 200, { "content-type": "application/json; charset=utf-8", "cache-control": "no-cache" });
+      return conditional(c.req.raw, { body: json, contentType: "application/json; charset=utf-8" });
     })
     .get(STYLE_PATH, (c) => conditional(c.req.raw, { body: CSS, contentType: "text/css; charset=utf-8" }))
     .get("/docs", async (c) => {
       const asked = c.req.query("lang");
       const language = asked === "en" || asked === "zh-CN" ? asked : preferredLanguage(c.req.header("accept-language"));
-      return c.html(await pageIn(language), 200, { "content-language": language, vary: "Accept-Language" });
+      return conditional(c.req.raw, {
+        body: await pageIn(language),
+        contentType: "text/html; charset=utf-8",
+        headers: { "content-language": language, vary: "Accept-Language" },
+      });
     });
 }
 

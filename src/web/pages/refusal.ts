@@ -8,10 +8,13 @@ import type { Page } from "./page.ts";
 import { SITE, type Site } from "./site.ts";
 import { type View, viewOf } from "./view.ts";
 
+// Control characters that texts may hold and HTML has no place for; feeds show them in the same way.
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
+
 /** A page as an answer: in the reader's language, with an ETag of its bytes. */
 export function answer(request: Request, view: View, page: Page): Response {
   return conditional(request, {
-    body: layout(view, page.head, page.main),
+    body: layout(view, page.head, page.main).replace(CONTROL, "\ufffd"),
     contentType: "text/html; charset=utf-8",
     changedAt: page.changedAt,
     headers: {

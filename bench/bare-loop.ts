@@ -3,7 +3,6 @@ import { Agent, request } from "undici";
 
 const [url = "", count = "0", inFlight = "64", subject = "bare", bytes = "900"] = process.argv.slice(2);
 const dispatcher = new Agent({ connections: Number(inFlight), pipelining: 1 });
-const body = Buffer.from(`{"subject":"${subject}","pad":"${"x".repeat(Number(bytes))}"}`);
 const headers = {
   "content-type": "application/cloudevents+json",
   "webhook-id": "bare",
@@ -11,17 +10,25 @@ const headers = {
   "webhook-signature": `v1,${"s".repeat(44)}`,
 };
 
-let next = 0;
-async function worker(): Promise<void> {
-  while (next < Number(count)) {
-    const answer = await request(`${url}/${next++}`, { method: "POST", body, headers, dispatcher });
-    await answer.body.dump();
+/** One round to every receiver; answers when it began (milliseconds since 1970). */
+async function round(about: string): Promise<number> {
+  const body = Buffer.from(`{"subject":"${about}","pad":"${"x".repeat(Number(bytes))}"}`);
+  let next = 0;
+  async function worker(): Promise<void> {
+    while (next < Number(count)) {
+      const answer = await request(`${url}/${next++}`, { method: "POST", body, headers, dispatcher });
+      await answer.body.dump();
+    }
   }
+  const begin = performance.timeOrigin + performance.now();
+  await Promise.all(Array.from({ length: Number(inFlight) }, worker));
+  return begin;
 }
 
+// The server it is compared with has run for a while too.
+await round(`${subject}-warm-up`);
 const cpu = process.cpuUsage();
-const begin = performance.timeOrigin + performance.now();
-await Promise.all(Array.from({ length: Number(inFlight) }, worker));
+const begin = await round(subject);
 const { user, system } = process.cpuUsage(cpu);
 console.log(JSON.stringify({ begin, cpuPerPush: (user + system) / Number(count) }));
 await dispatcher.close();

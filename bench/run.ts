@@ -14,7 +14,12 @@ type Started = { process: ChildProcess; port: number; milliseconds: number };
 function start(script: string, env: Record<string, string> = {}, args: string[] = []): Promise<Started> {
   const began = performance.now();
   return new Promise((resolve, reject) => {
-    const child = fork(script, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit", "ipc"] });
+    const child = fork(script, args, {
+      env: { ...process.env, ...env },
+      // As npm start does.
+      execArgv: script.startsWith("dist/program/") ? ["--max-semi-space-size=8"] : [],
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    });
     let text = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       text += chunk.toString();

@@ -8,14 +8,11 @@ import type { Bucket } from "#src/platform/bucket.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Language, preferredLanguage } from "#src/text.ts";
-import type { ApiDeps } from "./api/deps.ts";
-import { handlerOf } from "./api/handle.ts";
-import { type Route, unknownPlace } from "./api/route.ts";
-import { apiRoutes, nounOf } from "./api/routes.ts";
-import { bearers } from "./auth.ts";
+import type { RoutesOf } from "./api/door.ts";
+import { API, apiRoutes } from "./api/routes.ts";
 import { apiHeaders, secured } from "./headers.ts";
-import { limiter, type Policy, type PolicyName } from "./limits.ts";
-import { faultProblem, problemHeaders, problemOf, problemResponse } from "./problem.ts";
+import type { Policy, PolicyName } from "./limits.ts";
+import { faultProblem, problemHeaders, problemOf, problemResponse, unknownPlace } from "./problem.ts";
 
 export type WebDeps = {
   table: Table;
@@ -38,53 +35,32 @@ export type WebDeps = {
 
 export type App = { fetch(request: Request, ...rest: unknown[]): Response | Promise<Response> };
 
-const API = "/api/v1";
 const HEALTH = "/healthz";
-
-type RoutesOf = (deps: ApiDeps, noun?: string) => Route[] | Promise<Route[]>;
 
 /** All doors of the product as one function from request to response. What is behind a door is loaded by its first request. */
 export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
   const https = deps.config.baseUrl.startsWith("https:");
   const base = apiHeaders(https);
-  const door = {
-    deps,
-    bearers: bearers(deps),
-    limiter: limiter(deps),
-    headers: base,
-    refuse: (c: Context, error: unknown, headers: Record<string, string> = {}) =>
-      refuse(deps, c.req.raw, error, { ...base, ...headers }),
-  };
-  const apiDeps = { ...deps, forgetToken: door.bearers.forget };
-  const apis = new Map<string, Promise<Hono>>();
+  const refused = (c: Context, error: unknown, headers: Record<string, string> = {}) =>
+    refuse(deps, c.req.raw, error, { ...base, ...headers });
+  let api: Promise<(path: string) => Promise<Hono>> | undefined;
   let site: Promise<Hono> | undefined;
   const health = refusing(new Hono().get(HEALTH, (c) => c.json({ status: "ok", version: deps.version })));
 
   function refusing(app: Hono): Hono {
-    app.notFound((c) => door.refuse(c, nothingHere(app, c), allowOf(app, c)));
-    app.onError((error, c) => door.refuse(c, error));
+    app.notFound((c) => refused(c, nothingHere(app, c), allowOf(app, c)));
+    app.onError((error, c) => refused(c, error));
     return app;
   }
 
-  async function apiOf(noun: string): Promise<Hono> {
-    const api = refusing(new Hono());
-    for (const route of await routesOf(apiDeps, noun)) {
-      const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
-      api.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
-    }
-    return api;
-  }
-
-  function called(path: string): Promise<Hono> {
-    const noun = nounOf(path.slice(API.length + 1));
-    const api = apis.get(noun) ?? apiOf(noun);
-    apis.set(noun, api);
-    return api;
+  function loadApi() {
+    const options = { headers: base, refuse: refused, refusing, routesOf };
+    return import("./api/door.ts").then(({ apiDoor }) => apiDoor(deps, options));
   }
 
   function siteAt(path: string): Hono | Promise<Hono> {
     if (path.startsWith(HEALTH)) return health;
-    site ??= siteOf(deps, () => routesOf(apiDeps)).then(refusing);
+    site ??= siteOf(deps, routesOf).then(refusing);
     return site;
   }
 
@@ -97,12 +73,13 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
     fetch(request, ...rest) {
       const path = request.url.slice(request.url.indexOf("/", 8));
       if (!path.startsWith(`${API}/`)) return anywhere(request, path, rest as []);
-      return called(path).then((api) => api.fetch(request, ...(rest as [])));
+      api ??= loadApi();
+      return api.then((at) => at(path)).then((app) => app.fetch(request, ...(rest as [])));
     },
   };
 }
 
-async function siteOf(deps: WebDeps, routesOf: () => Route[] | Promise<Route[]>): Promise<Hono> {
+async function siteOf(deps: WebDeps, routesOf: RoutesOf): Promise<Hono> {
   const { version, config } = deps;
   const [{ apiDocs }, { documentOf }, { feeds }, { pages }] = await Promise.all([
     import("./api/docs.ts"),
@@ -110,7 +87,8 @@ async function siteOf(deps: WebDeps, routesOf: () => Route[] | Promise<Route[]>)
     import("./feeds/feeds.ts"),
     import("./pages/pages.ts"),
   ]);
-  const document = async () => documentOf(await routesOf(), { version, server: config.baseUrl });
+  const routes = { ...deps, forgetToken: () => {} }; // only described here, never called
+  const document = async () => documentOf(await routesOf(routes), { version, server: config.baseUrl });
   return new Hono().route("/", apiDocs(document)).route("/", feeds(deps)).route("/", pages(deps));
 }
 

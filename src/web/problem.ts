@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { AppError, ErrorKind } from "#src/errors.ts";
+import { AppError, type ErrorKind } from "#src/errors.ts";
 import { type Language, say, type Text } from "#src/text.ts";
 
 export const STATUS_OF: Record<ErrorKind, number> = {
@@ -81,4 +81,8 @@ export function problemResponse(problem: Problem, language: Language, headers: R
       vary: "Accept-Language",
     },
   });
+}
+
+export function unknownPlace(): AppError {
+  return new AppError("not-found", "NOT_FOUND", { zh: "没有这个地址", en: "there is nothing at this address" });
 }

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { Column, ColumnSlug, NewColumn } from "#src/domain/announcements/column.ts";
 import { getColumn, listColumns, putColumn } from "#src/domain/announcements/columns.ts";
 import { checked } from "#src/web/input.ts";
+import { unknownPlace } from "#src/web/problem.ts";
 import type { ApiDeps } from "./deps.ts";
 import { listed, pageSchema } from "./list.ts";
-import { type Route, route, unknownPlace } from "./route.ts";
+import { type Route, route } from "./route.ts";
 
 const KnownColumn = Column.meta({ id: "Column" });
 

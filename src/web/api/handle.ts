@@ -10,10 +10,10 @@ import { openCursor } from "#src/web/cursor.ts";
 import { type Answer, type Claim, claimOf, idempotencyKey, keptAnswer, replayOf } from "#src/web/idempotency.ts";
 import { checked, invalidInput, pointerOf } from "#src/web/input.ts";
 import { addressGroup, type Limiter, limitHeaders, type PolicyName, tooMany } from "#src/web/limits.ts";
-import { problemHeaders, problemOf } from "#src/web/problem.ts";
+import { problemHeaders, problemOf, unknownPlace } from "#src/web/problem.ts";
 import { cursorScope } from "./list.ts";
 import { replayIn } from "./once.ts";
-import { type Call, languageOf, type Route, type RouteSpec, requireRole, unknownPlace } from "./route.ts";
+import { type Call, languageOf, type Route, type RouteSpec, requireRole } from "./route.ts";
 
 /** Names the version, which If-Match needs, and the bytes, which also hold names and words that no version counts. */
 function etagOf(version: number, text: string): string {

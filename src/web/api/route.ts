@@ -118,7 +118,3 @@ export function ifMatch({ c }: Pick<Call, "c">): number {
 export function optionalIfMatch(call: Pick<Call, "c">): number | undefined {
   return call.c.req.raw.headers.get("if-match") === null ? undefined : ifMatch(call);
 }
-
-export function unknownPlace(): AppError {
-  return new AppError("not-found", "NOT_FOUND", { zh: "没有这个地址", en: "there is nothing at this address" });
-}

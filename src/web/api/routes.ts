@@ -1,6 +1,8 @@
 import type { ApiDeps } from "./deps.ts";
 import type { Route } from "./route.ts";
 
+export const API = "/api/v1";
+
 /**
  * The calls below `/api/v1` by the first part of their path. A noun's routes, its schemas and its verbs are loaded when it is
  * called for the first time: nobody waits at the start for what nobody asks for.

@@ -1,18 +1,26 @@
 import { expect, test } from "vitest";
-import { makeGate } from "#src/domain/deliveries/gate.ts";
+import { type Gate, makeGate, type Slot } from "#src/domain/deliveries/gate.ts";
 
 const limits = { inFlight: 512, inFlightPerOrigin: 512 };
 
 /** How many of `count` who come now may start at once, and what lets the others start later. */
-function come(gate: ReturnType<typeof makeGate>, origin: string, count: number): { now: number; started(): number } {
-  let now = 0;
-  let later = 0;
+function come(gate: Gate, origin: string, count: number) {
+  const slots: Slot[] = [];
   for (let i = 0; i < count; i++) {
-    const wait = gate.enter(origin);
-    if (wait === undefined) now++;
-    else void wait.then(() => later++);
+    const entered = gate.enter(origin);
+    if (entered instanceof Promise) void entered.then((slot) => slots.push(slot));
+    else slots.push(entered);
   }
-  return { now, started: () => now + later };
+  let left = 0;
+  return {
+    now: slots.length,
+    started: () => slots.length,
+    /** The next so many of those who started end. */
+    leave(count: number, answeredMs?: number) {
+      for (const slot of slots.slice(left, left + count)) gate.leave(slot, answeredMs);
+      left += count;
+    },
+  };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -21,20 +29,24 @@ test("an origin that never answers holds few slots, and the others are served be
   const gate = makeGate(limits, () => 0);
   expect(come(gate, "https://hangs.example", 1000).now).toBe(64);
   for (let i = 0; i < 1000; i++) {
-    expect(gate.enter("https://well.example")).toBeUndefined();
-    gate.leave("https://well.example", 3);
+    const well = come(gate, "https://well.example", 1);
+    expect(well.now).toBe(1);
+    well.leave(1, 3);
   }
 });
 
 test("an origin that answers fast keeps to few connections, one that answers slowly gets more", async () => {
   const fast = makeGate(limits, () => 0);
   const many = come(fast, "https://fast.example", 500);
-  for (let i = 0; i < 100; i++) fast.leave("https://fast.example", 2);
+  for (let i = 0; i < 100; i++) {
+    many.leave(1, 2);
+    await settled();
+  }
   await settled();
   expect(many.started()).toBe(164);
   const slow = makeGate(limits, () => 0);
   const patient = come(slow, "https://slow.example", 1000);
-  for (let i = 0; i < 64; i++) slow.leave("https://slow.example", 50);
+  patient.leave(64, 50);
   await settled();
   expect(patient.started()).toBe(64 + 512);
 });
@@ -47,9 +59,30 @@ test("an origin of which some addresses hang is probed, and all who wait go on a
   now = 4000;
   const next = come(gate, "https://half.example", 500);
   expect(next.now).toBe(8);
-  for (let i = 0; i < 8; i++) gate.leave("https://half.example", 3);
+  next.leave(8, 3);
   await settled();
   expect(next.started()).toBeGreaterThan(8);
+});
+
+test("an origin of which one address in a hundred hangs serves the others as if those were not there", async () => {
+  let now = 0;
+  const gate = makeGate(limits, () => now);
+  const running: { slot: Slot; hangs: boolean }[] = [];
+  for (let i = 0; i < 10_000; i++)
+    void Promise.resolve(gate.enter("https://many.example")).then((slot) =>
+      running.push({ slot, hangs: i % 100 === 55 }),
+    );
+  await settled();
+  while (running.length < 10_000 && now < 2000) {
+    now += 2;
+    for (const one of running.filter(({ slot, hangs }) => slot.at > now - 4 && !hangs)) {
+      one.hangs = true;
+      gate.leave(one.slot, 2);
+    }
+    await settled();
+  }
+  expect(now).toBeLessThan(450);
+  expect(running.length).toBe(10_000);
 });
 
 test("never lets through more than the channel's limit, however many origins there are", () => {

@@ -2,23 +2,32 @@
  * Lets through so many pushes at once, and of those so many towards one origin; origins that wait take turns. How many
  * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, one that
  * has not answered yet or fell silent gets few, so that it cannot keep the slots of the others until its time-outs ran.
+ * Pushes that hang at an origin which answers the others are not counted against its others.
  */
 export type Gate = {
-  /** Undefined when there is room now (nothing to wait for). */
-  enter(origin: string): Promise<void> | undefined;
-  /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none. */
-  leave(origin: string, answeredMs: number | undefined): void;
+  /** At once when there is room now. */
+  enter(origin: string): Slot | Promise<Slot>;
+  /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
+  leave(slot: Slot, answeredMs: number | undefined): void;
 };
 
+export type Slot = { origin: Origin; at: number; probe: number };
+
 type Origin = {
+  name: string;
   running: number;
-  /** Of those running: how many hung already when it was probed last. */
+  /** Of those running: who started lately, in order. */
+  fresh: Set<Slot>;
+  /** How often it was probed, and how many of those running hung already when it was probed last. */
+  probe: number;
   hanging: number;
   /** How many may run beside the hanging ones. */
   window: number;
   proven: boolean;
+  /** How long it takes to answer, about. */
+  usualMs: number;
   quietSince: number;
-  queue: (() => void)[];
+  queue: ((slot: Slot) => void)[];
 };
 
 const FEW = 64;
@@ -27,6 +36,10 @@ const PROBES = 8;
 const PATIENCE_MS = 3000;
 const SLOW_MS = 25;
 const STEP = 8;
+const LOOK_MS = 50;
+// A push that takes so many times the usual time hangs.
+const LATE = 10;
+const LEAST_LATE_MS = 20;
 
 /** `milliseconds` is a clock that only runs forward. */
 export function makeGate(
@@ -34,6 +47,7 @@ export function makeGate(
   milliseconds: () => number = () => performance.now(),
 ): Gate {
   const few = Math.min(FEW, limits.inFlightPerOrigin);
+  const mostHanging = Math.floor(limits.inFlightPerOrigin / 2);
   const origins = new Map<string, Origin>();
   let running = 0;
   let turns: string[] = [];
@@ -41,18 +55,25 @@ export function makeGate(
 
   const hasRoom = (origin: Origin): boolean => {
     if (running >= limits.inFlight) return false;
-    if (origin.running >= few && milliseconds() - origin.quietSince > PATIENCE_MS) {
+    if (origin.running < origin.window) return true;
+    const now = milliseconds();
+    if (origin.running >= few && now - origin.quietSince > PATIENCE_MS) {
       origin.proven = false;
-      origin.quietSince = milliseconds();
+      origin.quietSince = now;
+      origin.probe++;
       origin.hanging = origin.running;
       origin.window = PROBES;
     }
-    return origin.running < Math.min(origin.hanging + origin.window, limits.inFlightPerOrigin);
+    const beside = origin.proven ? Math.min(late(origin, now), mostHanging) : origin.hanging;
+    return origin.running < Math.min(beside + origin.window, limits.inFlightPerOrigin);
   };
 
-  const start = (origin: Origin) => {
+  const start = (origin: Origin): Slot => {
     running++;
     origin.running++;
+    const slot = { origin, at: milliseconds(), probe: origin.probe };
+    origin.fresh.add(slot);
+    return slot;
   };
 
   const pump = () => {
@@ -66,8 +87,7 @@ export function makeGate(
         passed.push(name);
         continue;
       }
-      start(origin);
-      origin.queue.shift()?.();
+      origin.queue.shift()?.(start(origin));
       if (origin.queue.length > 0) turns.push(name);
     }
     if (passed.length > 0) turns = [...passed, ...turns];
@@ -77,12 +97,13 @@ export function makeGate(
   const lookAgain = () => {
     pump();
     looking = turns.length > 0;
-    if (looking) setTimeout(lookAgain, PATIENCE_MS);
+    if (looking) setTimeout(lookAgain, LOOK_MS);
   };
 
   const learn = (origin: Origin, answeredMs: number) => {
     origin.quietSince = milliseconds();
     if (!origin.proven) origin.window = few;
+    origin.usualMs = origin.proven ? 0.9 * origin.usualMs + 0.1 * answeredMs : answeredMs;
     origin.proven = true;
     if (answeredMs > SLOW_MS && origin.queue.length > 0)
       origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
@@ -92,31 +113,41 @@ export function makeGate(
     enter: (name) => {
       let origin = origins.get(name);
       if (!origin) {
-        origin = { running: 0, hanging: 0, window: few, proven: false, quietSince: milliseconds(), queue: [] };
+        origin = {
+          ...{ name, running: 0, fresh: new Set(), probe: 0, hanging: 0, window: few, proven: false },
+          ...{ usualMs: 0, quietSince: milliseconds(), queue: [] },
+        };
         origins.set(name, origin);
       }
-      if (origin.queue.length === 0 && hasRoom(origin)) {
-        start(origin);
-        return undefined;
-      }
+      if (origin.queue.length === 0 && hasRoom(origin)) return start(origin);
       const { queue } = origin;
-      if (!looking) setTimeout(lookAgain, PATIENCE_MS);
+      if (!looking) setTimeout(lookAgain, LOOK_MS);
       looking = true;
-      return new Promise<void>((go) => {
+      return new Promise<Slot>((go) => {
         if (queue.push(go) === 1) turns.push(name);
       });
     },
-    leave: (name, answeredMs) => {
-      const origin = origins.get(name);
-      if (!origin) return;
+    leave: (slot, answeredMs) => {
+      const { origin } = slot;
       if (answeredMs !== undefined) learn(origin, answeredMs);
-      else origin.hanging = Math.max(0, origin.hanging - 1);
+      if (slot.probe < origin.probe) origin.hanging--;
+      origin.fresh.delete(slot);
       running--;
       origin.running--;
       if (turns.length > 0) pump();
-      if (origin.running === 0 && origin.queue.length === 0) origins.delete(name);
+      if (origin.running === 0 && origin.queue.length === 0) origins.delete(origin.name);
     },
   };
+}
+
+/** How many of an origin's pushes hang; they leave its fresh ones. */
+function late(origin: Origin, now: number): number {
+  const since = now - Math.max(LEAST_LATE_MS, LATE * origin.usualMs);
+  for (const slot of origin.fresh) {
+    if (slot.at > since) break;
+    origin.fresh.delete(slot);
+  }
+  return origin.running - origin.fresh.size;
 }
 
 /** The origin of a URL; every other address of a channel shares that channel's account. */

@@ -47,6 +47,8 @@ type Work = {
   /** A newer revision has taken over. */
   stopped: boolean;
   openUntil: number;
+  /** Resolves when nobody may wait for a slot any longer. */
+  over: Promise<undefined>;
   running: number;
   ended: () => void;
   broken: unknown;
@@ -92,8 +94,12 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     const end = new Promise<void>((resolve) => {
       ended = resolve;
     });
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, OPEN_MS, undefined);
+    });
     const work: Work = {
-      ...{ ledger, batch, text, marks, stopped, openUntil, ended },
+      ...{ ledger, batch, text, marks, stopped, openUntil, over, ended },
       ...{ running: 0, broken: undefined, due: new Map(), after: [] },
     };
     const saving = nowAndThen(async () => {
@@ -102,6 +108,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     });
     for (const job of jobs) launch(work, job);
     await end;
+    clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
     await saving.stop();
     await ledger.close();
@@ -136,17 +143,21 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   async function attempt(work: Work, job: Job): Promise<void> {
     const { target } = job;
     if (keptBack(work, job) || !target) return;
-    const origin = originOf(target.address);
-    const wait = gate.enter(origin);
-    if (wait !== undefined) await wait;
+    const entered = gate.enter(originOf(target.address));
+    const waited = entered instanceof Promise;
+    const slot = waited ? await Promise.race([entered, work.over]) : entered;
+    if (!slot) {
+      void Promise.resolve(entered).then((unused) => gate.leave(unused, undefined));
+      return;
+    }
     let answeredMs: number | undefined;
     try {
-      if (wait !== undefined && keptBack(work, job)) return;
+      if (waited && keptBack(work, job)) return;
       if (!mayStart(work)) return;
       if (once) await noteIntent(work.ledger, job.member);
       answeredMs = await push(work, job, target);
     } finally {
-      gate.leave(origin, answeredMs);
+      gate.leave(slot, answeredMs);
     }
   }
 

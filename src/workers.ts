@@ -1,21 +1,14 @@
 import type { Config } from "#src/config.ts";
 import { REVISION_FEED } from "#src/domain/announcements/announcement.ts";
-import { publishDue } from "#src/domain/announcements/publish-due.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
-import { alarmDuty } from "#src/domain/cases/alarm-duty.ts";
-import { admitUploads } from "#src/domain/cases/attachments.ts";
-import { CASE_FEED } from "#src/domain/cases/case.ts";
-import { parseCase } from "#src/domain/cases/store.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
-import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
-import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
-import type { Change, ChangeHandler } from "#src/platform/table.ts";
+import type { Change, ChangeHandler, Item } from "#src/platform/table.ts";
 
 export type Workers = {
   handlers: {
@@ -32,7 +25,7 @@ export type Workers = {
   };
 };
 
-/** Everything that runs without a request: the feed, the queues, the schedule and the chat. */
+/** Everything that runs without a request: the feed, the queues, the schedule and the chat. A push needs no more than is loaded here. */
 export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Config }): Workers {
   const { table, bucket, now, log, config } = deps;
   const deliveries = deliveryHandlers(deps);
@@ -40,8 +33,16 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   async function follow({ item }: Change): Promise<void> {
     if (item.feed === REVISION_FEED) await deliveries.planFanout(parseRevision(item));
     else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
-    else if (item.feed === CASE_FEED) await alarmDuty({ table, now, baseUrl: config.baseUrl }, parseCase(item));
-    else log.error("feed-unknown", { feed: item.feed });
+    else if (!(await followCase(item))) log.error("feed-unknown", { feed: item.feed });
+  }
+
+  async function followCase(item: Item): Promise<boolean> {
+    const { CASE_FEED } = await import("#src/domain/cases/case.ts");
+    if (item.feed !== CASE_FEED) return false;
+    const { parseCase } = await import("#src/domain/cases/store.ts");
+    const { alarmDuty } = await import("#src/domain/cases/alarm-duty.ts");
+    await alarmDuty({ table, now, baseUrl: config.baseUrl }, parseCase(item));
+    return true;
   }
 
   return {
@@ -64,6 +65,8 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         MessageHandler
       >,
       tick: async () => {
+        const { publishDue } = await import("#src/domain/announcements/publish-due.ts");
+        const { admitUploads } = await import("#src/domain/cases/attachments.ts");
         const steps = [
           () => publishDue({ table, now, log }),
           () => deliveries.sweep(),
@@ -73,11 +76,14 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       },
     },
     chat: {
-      onCode: async (address, code) =>
-        (await confirmByCode({ table, now }, { channel: "wechaty", address, code })).length > 0,
+      onCode: async (address, code) => {
+        const { confirmByCode } = await import("#src/domain/subscriptions/confirm.ts");
+        return (await confirmByCode({ table, now }, { channel: "wechaty", address, code })).length > 0;
+      },
       onStop: async (address) => {
         const endpoint = endpointKey("wechaty", address);
         const open = (await subscriptionsOf(table, endpoint)).filter(({ status }) => status === "confirmed");
+        const { endEndpoint } = await import("#src/domain/subscriptions/end-endpoint.ts");
         if (open.length > 0) await endEndpoint({ table, now }, endpoint, "asked in the chat");
         return open.length > 0;
       },

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { askEndpoint, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
+import { alarmSwitchedOff } from "./alarm-switched-off.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import { fanOut } from "./fan-out.ts";
 import { ChannelMessage, RangeMessage } from "./message.ts";
@@ -28,7 +30,7 @@ export type DeliveryDeps = {
 export type DeliveryHandlers = {
   /** For a revision that the change feed tells of. */
   planFanout(revision: Revision): Promise<void>;
-  /** For a subscription's item that the change feed tells of: its endpoint is asked. */
+  /** For a subscription's item that the change feed tells of: its endpoint is asked, or the people on duty are told. */
   askSubscription(item: Item): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
@@ -46,7 +48,12 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   };
   return {
     planFanout: (revision) => planFanout(deps, revision),
-    askSubscription: (item) => queueQuestion(deps, item),
+    askSubscription: async (item) => {
+      const subscription = parseSubscription(item);
+      if (subscription.status === "switched-off")
+        await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
+      else await queueQuestion(deps, item);
+    },
     fanout: each(deps.log, ({ body }) => {
       const message = RangeMessage.parse(body);
       return insist(() => fanOut(deps, message));

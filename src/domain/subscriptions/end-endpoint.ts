@@ -2,6 +2,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { entryKeys } from "./entry.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
+import { SUBSCRIPTION_FEED } from "./subscribe.ts";
 import type { Subscription, SubscriptionStatus } from "./subscription.ts";
 
 const KEPT_SECONDS = 7 * 86_400;
@@ -40,7 +41,11 @@ export function stopWrites(
     version: subscription.version + 1,
   };
   return [
-    { put: subscriptionItem(stopped), if: { version: subscription.version } },
+    {
+      // Nobody asked for being switched off, so somebody is told of it.
+      put: subscriptionItem(stopped, status === "switched-off" ? { feed: SUBSCRIPTION_FEED } : {}),
+      if: { version: subscription.version },
+    },
     // An ended one stays findable for a while: an editor asks whom a push did not reach.
     { put: pointerItem(stopped, status === "ended" ? seconds(now) + REMEMBERED_SECONDS : undefined) },
     ...entryKeys(subscription).map((key): Write => ({ remove: key })),

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { productionInstall, startsOfFunctions } from "./bundles.ts";
 import { load } from "./load.ts";
 
 const ADMIN = "bench-admin-token-0123456789abcdef0123";
@@ -251,6 +252,15 @@ const load0 = loadavg()[0]?.toFixed(2);
 const wanted = process.argv.slice(2);
 const parts: [string, () => Promise<void>][] = [
   ["start", starting],
+  [
+    "bundle",
+    async () => {
+      for (const { what, ours, floor } of await startsOfFunctions(10)) row(what, ours, floor, "ms");
+      const { packages, bytes } = productionInstall();
+      const ours = `${packages} packages, ${(bytes / 2 ** 20).toFixed(0)} MiB`;
+      rows.push({ what: "production install without the bot", ours, floor: "", ratio: "" });
+    },
+  ],
   [
     "accept",
     async () => {

@@ -37,7 +37,8 @@ export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
   return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"]);
 }
 
-async function bundled(entry: string, outdir: string, external: string[]): Promise<Metafile> {
+/** Any entry, as the functions are bundled. */
+export async function bundled(entry: string, outdir: string, external: string[]): Promise<Metafile> {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
     entryPoints: { index: entry },

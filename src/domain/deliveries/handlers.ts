@@ -7,7 +7,6 @@ import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
-import { alarmSwitchedOff } from "./alarm-switched-off.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import { fanOut } from "./fan-out.ts";
 import { ChannelMessage, RangeMessage } from "./message.ts";
@@ -50,9 +49,10 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     planFanout: (revision) => planFanout(deps, revision),
     askSubscription: async (item) => {
       const subscription = parseSubscription(item);
-      if (subscription.status === "switched-off")
-        await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
-      else await queueQuestion(deps, item);
+      if (subscription.status !== "switched-off") return queueQuestion(deps, item);
+      // Publishes, which no push should wait for to be loaded.
+      const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
+      await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
     fanout: each(deps.log, ({ body }) => {
       const message = RangeMessage.parse(body);

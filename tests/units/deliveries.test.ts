@@ -321,6 +321,19 @@ describe("a receiver that fails", () => {
     expect(await sum(world)).toMatchObject({ closed: true, delivered: 1 });
   });
 
+  it("is left alone for a day at most, whatever it asks for", async () => {
+    const world = pushWorld();
+    await subscribers(world, 20);
+    world.channels.webhook.answer(() => ({ kind: "retry", status: 503, detail: "503", retryAfterSeconds: 86_400 }));
+    await world.publish();
+    await world.drain();
+    const rows = await Promise.all(
+      world.channels.webhook.seen.map(({ target }) => deliveriesTo(world.deps, ID, 1, target.endpoint)),
+    );
+    const waits = rows.map(([row]) => Date.parse(row?.dueAt ?? "") - world.now().getTime());
+    expect(waits).toEqual(Array.from({ length: 20 }, () => 86_400_000));
+  });
+
   it("is not joined by a thousand others in the same second", async () => {
     const world = pushWorld();
     await subscribers(world, 300);

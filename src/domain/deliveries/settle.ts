@@ -17,7 +17,7 @@ export type Tried = {
 
 /**
  * The rules from outcome to state. Retries follow the channel's schedule with ±20 % of jitter, or the receiver's own
- * Retry-After with up to 10 % on top; when the schedule is used up the delivery has failed.
+ * Retry-After with up to 10 % on top, a day at most; when the schedule is used up the delivery has failed.
  */
 export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settled {
   const { ref, endpoint, row } = tried;
@@ -58,6 +58,7 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
 const STEPS = 24;
+const DAY = 86_400;
 
 /** Endpoint keys are random, so a piece of one is a fair throw; in steps, so that neighbours can share a message. */
 function jittered(seconds: number, endpoint: string, attempt: number): number {
@@ -66,5 +67,5 @@ function jittered(seconds: number, endpoint: string, attempt: number): number {
 }
 
 function patient(seconds: number, endpoint: string): number {
-  return Math.ceil(seconds * (1 + 0.1 * place(endpoint.slice(6, 10))));
+  return Math.min(DAY, Math.ceil(seconds * (1 + 0.1 * place(endpoint.slice(6, 10)))));
 }

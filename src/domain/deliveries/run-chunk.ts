@@ -71,7 +71,13 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   });
   const renderings = recent(32, async (key) => {
     const [id, revision, language] = key.split("#");
-    return channel.render(await revisionOf(`${id}#${revision}`), language as Language, deps.links);
+    const text = await revisionOf(`${id}#${revision}`);
+    // What is internal has no public page; who works on it finds it from the console.
+    const links =
+      text.audience.kind === "public"
+        ? deps.links
+        : { ...deps.links, announcement: () => `${deps.links.source}/console` };
+    return channel.render(text, language as Language, links);
   });
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const isSuperseded = together(async (key) => {

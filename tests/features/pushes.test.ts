@@ -106,6 +106,7 @@ describe("an editor who publishes", () => {
       { state: "failed", address: sink.url(`/${slug}/gone`), attempts: [{ status: 410, outcome: "gone" }] },
     ]);
     expect((await editor.post(`/deliveries/${ok[0].id}/retry`)).body.code).toBe("STATE");
+    expect((await editor.post(`/deliveries/${ok[0].id}.x/retry`)).status).toBe(404);
     const retried = await editor.post(`/deliveries/${failed[0].id}/retry`);
     expect([retried.status, retried.body.state]).toEqual([202, "waiting"]);
     // The endpoint ended with its 410, so it is told nothing more.
@@ -127,6 +128,22 @@ describe("an editor who publishes", () => {
       channels: { webhook: { endpoints: 2 }, wechaty: { endpoints: 1 } },
     });
     expect(sink.received.filter(({ path }) => path.startsWith(`/${slug}/`))).toEqual([]);
+  });
+
+  it("is told how many will not get it at once: digests, and those who sleep now unless the text may wake them", async () => {
+    const slug = await column();
+    await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "alert", mayBreakQuietHours: true, approvals: 0 });
+    const always = { from: "00:00", to: "23:59" };
+    await subscribed([`column:${slug}`], [sink.url(`/${slug}/now`)]);
+    await subscribed([`column:${slug}`], [sink.url(`/${slug}/weekly`)], { frequency: "weekly" });
+    await subscribed([`column:${slug}`], [sink.url(`/${slug}/asleep`)], { quietHours: always });
+    const held = async (urgency: string) => {
+      const text = { title: "试一试", body: "正文", column: slug, unitId: "center", urgency };
+      const draft = await editor.post("/announcements", text);
+      return (await editor.get(`/announcements/${draft.body.id}/rehearsal`)).body.channels.webhook;
+    };
+    expect(await held("routine")).toMatchObject({ endpoints: 3, held: 2 });
+    expect(await held("urgent")).toMatchObject({ endpoints: 3, held: 1 });
   });
 
   it("corrects and withdraws, and those who saw the text hear of it", async () => {
@@ -170,6 +187,15 @@ describe("an editor who publishes", () => {
     const event = sink.received.find((one) => one.path === `/${slug}/rotating`);
     for (const secret of [old, next])
       new Webhook(secret ?? "").verify(event?.body ?? "", event?.headers as Record<string, string>);
+
+    const rotating = await owner.get(path);
+    await owner.patch(path, { endpoint: { secret: next } }, { "if-match": rotating.etag });
+    await settled((await published(slug)).id);
+    const last = sink.received.findLast((one) => one.path === `/${slug}/rotating`);
+    const verified = (secret = "") =>
+      new Webhook(secret).verify(last?.body ?? "", last?.headers as Record<string, string>);
+    expect(verified(next)).toBeDefined();
+    expect(() => verified(old)).toThrow();
   });
 });
 

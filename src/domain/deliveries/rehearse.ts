@@ -1,7 +1,9 @@
+import type { Reach } from "#src/domain/subscriptions/reach.ts";
 import type { Table } from "#src/platform/table.ts";
 import { audience, topicSource } from "./audience.ts";
 import type { Channel, ChannelName, Limits } from "./channel.ts";
 import { END, place } from "./hash-space.ts";
+import { heldUntil } from "./hold.ts";
 
 export type Rehearsed = {
   /** True when the audience was too large to count to the end; then it is computed from the part that was. */
@@ -15,9 +17,11 @@ const ANSWER_SECONDS = 0.3;
 
 /** Who would get a text on these topics now, and how long that takes at each channel's own limit. Sends nothing. */
 export async function rehearse(
-  deps: { table: Table; channels: Record<ChannelName, Channel> },
+  deps: { table: Table; channels: Record<ChannelName, Channel>; now: () => Date },
   topics: string[],
+  text: { mayBreakQuietHours: boolean; content: { urgency: string } },
 ): Promise<Rehearsed> {
+  const now = deps.now();
   const counts: Record<string, { endpoints: number; held: number }> = {};
   let counted = 0;
   let last = END;
@@ -25,7 +29,7 @@ export async function rehearse(
   for await (const { channel, endpoint, reach } of audience(sources, topics)) {
     counts[channel] ??= { endpoints: 0, held: 0 };
     counts[channel].endpoints++;
-    if (reach?.frequency !== "now") counts[channel].held++;
+    if (reach && isHeld(reach, text, now)) counts[channel].held++;
     if (++counted < COUNTED) continue;
     last = endpoint;
     break;
@@ -44,6 +48,10 @@ export async function rehearse(
     };
   }
   return { estimated: last !== END, channels };
+}
+
+function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUntil>[1], now: Date): boolean {
+  return frequency !== "now" || heldUntil(quietHours ? { quietHours } : {}, text, now, false) !== undefined;
 }
 
 export function drainSeconds(limits: Limits, endpoints: number): number {

@@ -54,8 +54,8 @@ export async function retryDelivery(deps: RetryDeps, id: string): Promise<Delive
 }
 
 async function findDelivery(table: Table, id: string): Promise<{ fanout: Fanout; found: FoundMember }> {
-  const [announcementId = "", revision = "", endpoint = ""] = id.split(".");
-  const number = /^\d{1,6}$/.test(revision) ? Number(revision) : 0;
+  const [announcementId = "", revision = "", endpoint = "", ...more] = id.split(".");
+  const number = /^[1-9]\d{0,5}$/.test(revision) && more.length === 0 ? Number(revision) : 0;
   const fanout = number > 0 ? await findFanout(table, announcementId, number) : undefined;
   const found = fanout && (await findMember(table, fanout, endpoint));
   if (!found) throw new AppError("not-found", "NOT_FOUND", { zh: "没有这条推送", en: "there is no such delivery" });

@@ -69,10 +69,14 @@ async function changedSubscription(
     channel,
     address,
     endpoint: endpointKey(channel, address),
-    // During a rotation both secrets sign.
-    secrets: secret === undefined ? known.secrets : [...new Set([secret, ...known.secrets])].slice(0, 2),
+    secrets: secret === undefined ? known.secrets : rotated(known.secrets, secret),
     version: known.version + 1,
   };
+}
+
+/** Both secrets sign from a new one on, until that one is named again. */
+function rotated([newest = "", ..._older]: string[], secret: string): string[] {
+  return secret === newest ? [secret] : [secret, newest];
 }
 
 function expiry(now: Date): number {

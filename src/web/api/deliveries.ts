@@ -92,8 +92,9 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         answers: { 200: RehearsalBody },
       },
       async ({ caller, params }) => {
-        const { content, contentHash, announcement } = await readManuscript(deps, caller, params.id);
-        const { estimated, channels } = await rehearse(deps, topicsOf({ content, audience: announcement.audience }));
+        const { content, contentHash, announcement, column } = await readManuscript(deps, caller, params.id);
+        const topics = topicsOf({ content, audience: announcement.audience });
+        const { estimated, channels } = await rehearse(deps, topics, { ...column, content });
         const audience = Object.values(channels).reduce((sum, { endpoints }) => sum + endpoints, 0);
         const url = `${deps.config.baseUrl}/announcements/${params.id}`;
         const text = { title: content.title, summary: summaryOf(content), url };

@@ -18,6 +18,7 @@ export class Refused extends Error {
 
 /** A client of the API at `base` (the server's address without a path). */
 export function apiClient(base: string, token: string | undefined, language: string): Client {
+  if (!/^https?:\/\//.test(base) || !URL.canParse(base)) throw new Error(`${base} is not an address of a server`);
   return async (method, path, body) => {
     const payload = body?.bytes ?? (body?.json === undefined ? undefined : JSON.stringify(body.json));
     const response = await fetch(`${base.replace(/\/+$/, "")}/api/v1${path}`, {
@@ -30,10 +31,27 @@ export function apiClient(base: string, token: string | undefined, language: str
         ...body?.headers,
       },
       ...(payload === undefined ? {} : { body: payload }),
+    }).catch((error: unknown) => {
+      throw new Error(`no answer from ${base} (${reasonOf(error)})`);
     });
-    const text = await response.text();
-    const parsed = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
-    if (!response.ok) throw new Refused(response.status, parsed);
-    return { status: response.status, body: parsed, etag: response.headers.get("etag") ?? undefined };
+    const answer = objectIn(await response.text());
+    if (!response.ok) throw new Refused(response.status, answer ?? { title: response.statusText });
+    if (answer === undefined) throw new Error(`${base} does not answer as Gaoshi does`);
+    return { status: response.status, body: answer, etag: response.headers.get("etag") ?? undefined };
   };
+}
+
+function reasonOf(error: unknown): string {
+  const { cause = error } = error as { cause?: unknown };
+  const { code, message } = cause as { code?: unknown; message?: unknown };
+  return String(code ?? message ?? cause);
+}
+
+/** The JSON object that an answer is; undefined for what somebody else on the way answered. */
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+  } catch {
+    return undefined;
+  }
 }

@@ -18,11 +18,25 @@ function input(file: string | undefined): string {
   return readFileSync(file === undefined || file === "-" ? 0 : file, "utf8");
 }
 
+function jsonIn(file: string | undefined): unknown {
+  const text = input(file);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${file ?? "-"} is not JSON`);
+  }
+}
+
+/** The call of one announcement, whatever was typed as its id. */
+function announcement(id: string | undefined, call = ""): string {
+  return `/announcements/${encodeURIComponent(id ?? "")}${call}`;
+}
+
 const creating = () => ({ headers: { "idempotency-key": randomUUID() } });
 
 /** The content hash to decide on: the one given, or that of the announcement as it stands now. */
 async function hashOf(api: Client, id: string, options: Options): Promise<unknown> {
-  return options["hash"] ?? (await api("GET", `/announcements/${id}`)).body["contentHash"];
+  return options["hash"] ?? (await api("GET", announcement(id))).body["contentHash"];
 }
 
 async function importSubscriptions(api: Client, file: string | undefined): Promise<unknown> {
@@ -58,7 +72,7 @@ export const COMMANDS: Record<string, Command> = {
     usage: "report file <case.json | ->",
     does: "sends in a case; prints the receipt, number and secret, once",
     options: [],
-    run: async (api, [file]) => (await api("POST", "/cases", { json: JSON.parse(input(file)), ...creating() })).body,
+    run: async (api, [file]) => (await api("POST", "/cases", { json: jsonIn(file), ...creating() })).body,
   },
   "report status": {
     usage: "report status <number> <secret>",
@@ -67,12 +81,12 @@ export const COMMANDS: Record<string, Command> = {
     run: async (api, [number, secret]) => (await api("POST", "/cases/status", { json: { number, secret } })).body,
   },
   "import page": {
-    usage: "import page <page.txt | ->",
+    usage: "import page [--unit …] <page.txt | ->",
     does: "makes a draft annual report from the text of a published page; prints what is missing",
-    options: [],
-    run: async (api, [file]) =>
+    options: ["unit"],
+    run: async (api, [file], { unit }) =>
       (
-        await api("POST", "/annual-reports/import", {
+        await api("POST", `/annual-reports/import${unit ? `?unit=${encodeURIComponent(unit)}` : ""}`, {
           bytes: input(file),
           type: "text/plain; charset=utf-8",
           ...creating(),
@@ -80,13 +94,14 @@ export const COMMANDS: Record<string, Command> = {
       ).body,
   },
   "announce draft": {
-    usage: "announce draft --title … --column … --unit … [--summary …] [--urgency …] <body.md | ->",
+    usage:
+      "announce draft --title … --column … --unit … [--summary …] [--tags a,b] [--urgency …] [--language en] <body.md | ->",
     does: "makes a draft; the body is Markdown",
-    options: ["title!", "column!", "unit!", "summary", "urgency", "language"],
-    run: async (api, [file], { title, column, unit, summary, urgency, language }) =>
+    options: ["title!", "column!", "unit!", "summary", "tags", "urgency", "language"],
+    run: async (api, [file], { title, column, unit, summary, tags, urgency, language }) =>
       (
         await api("POST", "/announcements", {
-          json: { title, column, unitId: unit, summary, urgency, language, body: input(file) },
+          json: { title, column, unitId: unit, summary, tags: tags?.split(","), urgency, language, body: input(file) },
           ...creating(),
         })
       ).body,
@@ -97,28 +112,29 @@ export const COMMANDS: Record<string, Command> = {
     options: ["hash", "at"],
     run: async (api, [id = ""], options) =>
       (
-        await api("POST", `/announcements/${id}/publish`, {
+        await api("POST", announcement(id, "/publish"), {
           json: { contentHash: await hashOf(api, id, options), at: options["at"] },
         })
       ).body,
   },
   "announce correct": {
-    usage: "announce correct <id> --reason … [--hash …]",
-    does: "publishes the corrected text as the next revision",
-    options: ["reason!", "hash"],
-    run: async (api, [id = ""], options) =>
-      (
-        await api("POST", `/announcements/${id}/correct`, {
-          json: { contentHash: await hashOf(api, id, options), reason: options["reason"] },
-        })
-      ).body,
+    usage: "announce correct <id> --reason … [--hash …] [--title …] [--summary …] [<body.md | ->]",
+    does: "publishes the next revision: with this text, or with the one that was prepared and reviewed",
+    options: ["reason!", "hash", "title", "summary"],
+    run: async (api, [id = "", file], options) => {
+      const { reason, title, summary } = options;
+      const contentHash = await hashOf(api, id, options);
+      const body = file === undefined ? undefined : input(file);
+      return (await api("POST", announcement(id, "/correct"), { json: { contentHash, reason, title, summary, body } }))
+        .body;
+    },
   },
   "announce withdraw": {
     usage: "announce withdraw <id> --reason …",
     does: "takes an announcement back and tells everybody who saw it",
     options: ["reason!"],
     run: async (api, [id = ""], { reason }) =>
-      (await api("POST", `/announcements/${id}/withdraw`, { json: { reason } })).body,
+      (await api("POST", announcement(id, "/withdraw"), { json: { reason } })).body,
   },
   "subscribe import": {
     usage: "subscribe import <subscriptions.ndjson | ->",
@@ -137,7 +153,7 @@ export const COMMANDS: Record<string, Command> = {
     usage: "ledger <announcement id>",
     does: "shows how many matched, and what became of each",
     options: [],
-    run: async (api, [id]) => (await api("GET", `/announcements/${id}/ledger`)).body,
+    run: async (api, [id]) => (await api("GET", announcement(id, "/ledger"))).body,
   },
   token: {
     usage: "token --name … --roles clerk,editor [--unit …]",

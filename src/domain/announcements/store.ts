@@ -106,6 +106,13 @@ export async function readForCaller(deps: Reads, caller: Caller, id: string): Pr
   return announcement;
 }
 
+/** For one who follows its pushes: what is internal has a ledger as well, and is nobody's to edit. */
+export async function readForLedger(deps: Reads, caller: Caller, id: string): Promise<Announcement> {
+  const announcement = await readAnnouncement(deps, id);
+  if (!announcement || !sees(caller, announcement.unitId)) throw noSuchAnnouncement();
+  return announcement;
+}
+
 /** Somebody else's write came in between; nothing of ours was stored. */
 export function changedMeanwhile(): AppError {
   return new AppError("conflict", "CHANGED_MEANWHILE", {

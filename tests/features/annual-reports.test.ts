@@ -333,6 +333,22 @@ describe("after the publication", () => {
     expect(announcement.body["revision"]).toBe(2);
   });
 
+  it("corrects in one step by changes to the content that was read", async () => {
+    const { id, contentHash, announcementId } = await published();
+    const path = `/annual-reports/${id}/correct`;
+    const correction = { contentHash, reason: "从业人数误填", headcount: 8, opinion: OPINION };
+    expect(refused(await sponsor("POST", path, { ...correction, contentHash: "0".repeat(64) }))).toBe(
+      "409 CONTENT_HASH_MISMATCH",
+    );
+    const corrected = (await sponsor("POST", path, correction)).body;
+    expect(corrected).toMatchObject({ state: "corrected", revision: 2, headcount: 8 });
+    expect(corrected["opinion"]).toMatchObject({ contentHash: corrected.contentHash });
+    expect(corrected.contentHash).not.toBe(contentHash);
+    expect(refused(await sponsor("POST", path, correction))).toBe("409 CONTENT_HASH_MISMATCH");
+    const announcement = await nobody("GET", `/announcements/${announcementId}`);
+    expect(announcement.body["revision"]).toBe(2);
+  });
+
   it("withdraws with a reason", async () => {
     const { id, announcementId } = await published();
     const path = `/annual-reports/${id}/withdraw`;

@@ -19,7 +19,8 @@ export type CorrectInput = Omit<StepInput, "contentHash"> & {
 
 /**
  * Publishes the working copy (prepared by edits, or with the changes given here) as the next revision. The sponsor signs it:
- * `contentHash` is that of the resulting content. What was published before stays readable.
+ * `contentHash` is that of the resulting content, or with changes that of the content they start from. What was
+ * published before stays readable.
  */
 export function correctReport(deps: StepDeps, input: CorrectInput): Promise<Report> {
   const { contentHash: approved, ...rest } = input;
@@ -32,10 +33,11 @@ export function correctReport(deps: StepDeps, input: CorrectInput): Promise<Repo
     const wrong = [...errors, ...missingIn(fields), ...unchanged(fields.reportYear, before.fields.reportYear)];
     if (wrong.length > 0) throw unacceptable(wrong);
     const made = await derived(deps, fields, unit, report.id);
-    if (made.contentHash !== approved) throw otherContent();
+    const start = Object.keys(input.changes).length > 0 ? report.contentHash : made.contentHash;
+    if (approved !== made.contentHash && approved !== start) throw otherContent();
     if (made.contentHash === before.contentHash) throw noChange();
     if (input.opinion === undefined) throw opinionMissing();
-    const opinion = signed(input.opinion, { contentHash: approved, by: input.caller.id, at });
+    const opinion = signed(input.opinion, { contentHash: made.contentHash, by: input.caller.id, at });
     const next: Report = {
       ...report,
       ...made,

@@ -109,6 +109,7 @@ describe("from draft to publication", () => {
     await reviewer.post(`${path}/review`, { contentHash, decision: "approve" });
     const past = await editor.post(`${path}/publish`, { contentHash, at: "2020-01-01T00:00:00Z" });
     expect(past.status).toBe(422);
+    expect(past.body.errors).toMatchObject([{ pointer: "/at", code: "AT" }]);
     const at = new Date(Date.now() + 3_600_000).toISOString();
     const later = await editor.post(`${path}/publish`, { contentHash, at });
     expect([later.status, later.body.publishAt]).toEqual([202, at]);
@@ -243,5 +244,22 @@ describe("reading", () => {
     const desk = await editor.get("/desk?limit=1");
     expect(desk.body.items).toMatchObject([{ id: body.id, title: "台上最新", status: "draft" }]);
     expect(desk.body.next).toBeDefined();
+  });
+});
+
+describe("who keeps the columns", () => {
+  const policy = { name: "民生", kind: "notice", mayBreakQuietHours: false, approvals: 0 };
+
+  it("does not write over what somebody else changed since", async () => {
+    const made = await world.admin.put("/columns/people", policy);
+    expect([made.status, made.body.version]).toEqual([201, 1]);
+    const changed = await world.admin.put("/columns/people", { ...policy, approvals: 3 });
+    expect([changed.status, changed.body.version]).toEqual([200, 2]);
+    const renamed = { ...policy, name: "生活" };
+    const late = await world.admin.put("/columns/people", renamed, { "if-match": made.etag });
+    expect([late.status, late.body.code]).toEqual([412, "VERSION"]);
+    expect((await world.anyone.get("/columns/people")).body).toMatchObject({ name: "民生", approvals: 3 });
+    const right = await world.admin.put("/columns/people", renamed, { "if-match": changed.etag });
+    expect([right.status, right.body.version]).toEqual([200, 3]);
   });
 });

@@ -30,10 +30,12 @@ export async function listColumns(deps: Reads): Promise<Column[]> {
 
 export type PutColumnResult = { column: Column; created: boolean };
 
+/** Makes a column or replaces its policy; `version` (If-Match) must be the one that stands, when given. */
 export async function putColumn(
   deps: Reads & { commit?: Commit<PutColumnResult> },
   slug: string,
   input: NewColumn,
+  version?: number,
 ): Promise<PutColumnResult> {
   if (slug === DUTY_COLUMN.slug)
     throw new AppError("conflict", "SLUG_RESERVED", {
@@ -41,6 +43,8 @@ export async function putColumn(
       en: "this slug is the system's own",
     });
   const [stored, before] = await Promise.all([deps.table.get(keys.column(slug)), getColumn(deps, slug)]);
+  if (version !== undefined && before?.version !== version)
+    throw new AppError("stale", "VERSION", changedMeanwhile().detail);
   const column: Column = { ...input, slug, version: (before?.version ?? 0) + 1 };
   const item: Item = { ...keys.column(slug), ...column };
   const result = { column, created: before === undefined };

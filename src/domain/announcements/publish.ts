@@ -59,11 +59,7 @@ async function planSchedule(
   at: Date,
 ): Promise<{ writes: Write[]; result: Scheduled }> {
   const wait = at.getTime() - now.getTime();
-  if (!(wait > 0 && wait < YEAR_MS))
-    throw new AppError("invalid", "AT", {
-      zh: "定时发布的时间须在今后一年之内",
-      en: "a time to publish at lies in the coming year",
-    });
+  if (!(wait > 0 && wait < YEAR_MS)) throw wrongTime();
   const { column } = await attributionOf(deps, work.content);
   mayGoOut(work, work.contentHash, column);
   const publishAt = at.toISOString();
@@ -83,4 +79,9 @@ async function planSchedule(
     ],
     result: { id: announcement.id, revision: 0, contentHash: work.contentHash, publishAt },
   };
+}
+
+function wrongTime(): AppError {
+  const detail = { zh: "定时发布的时间须在今后一年之内", en: "a time to publish at lies in the coming year" };
+  return new AppError("invalid", "AT", detail, { errors: [{ pointer: "/at", code: "AT", detail }] });
 }

@@ -23,7 +23,7 @@ export function columnRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const slug = checked(ColumnSlug, call.params.slug, "/slug");
-        const { column, created } = await putColumn(deps, slug, call.body);
+        const { column, created } = await putColumn(deps, slug, call.body, optionalIfMatch(call));
         return { status: created ? 201 : 200, body: column, version: column.version };
       },
     ),

@@ -5,7 +5,7 @@ import { checked } from "#src/web/input.ts";
 import { unknownPlace } from "#src/web/problem.ts";
 import type { ApiDeps } from "./deps.ts";
 import { listed, pageSchema } from "./list.ts";
-import { type Route, route } from "./route.ts";
+import { optionalIfMatch, type Route, route } from "./route.ts";
 
 const KnownColumn = Column.meta({ id: "Column" });
 

@@ -158,6 +158,8 @@ it("suspects yuan typed as 万元 when the amounts differ ten-thousandfold", () 
   expect(codes({ netAssetsClosing: 18_500_000_000 })).toContain("AMOUNT_UNIT_SUSPECT");
   expect(codes({ netAssetsClosing: 200 })).toContain("AMOUNT_UNIT_SUSPECT");
   expect(codes({ netAssetsClosing: 20_000_000 })).toEqual(["CAPITAL_DRIFT"]);
+  expect(codes({ netAssetsOpening: 18_500_000_000 })).toEqual(["AMOUNT_UNIT_SUSPECT"]);
+  expect(codes({ netAssetsOpening: 20_000_000 })).toEqual([]);
 });
 
 it("warns when the year does not open where the last one closed", () => {

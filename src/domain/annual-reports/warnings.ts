@@ -38,16 +38,22 @@ function usccWarnings(fields: Fields, unit: Unit): Warning[] {
   return warnings.map(({ code, detail }) => ({ code, pointer: "/uscc", detail }));
 }
 
+function unitWarnings(fields: Fields): Warning[] {
+  const { registeredCapital: capital } = fields;
+  if (capital === null || capital <= 0) return [];
+  return (["netAssetsOpening", "netAssetsClosing"] as const).flatMap((name) => {
+    const factor = Math.abs(fields[name] ?? 0) / capital;
+    if (!(factor > 2000 && factor < 50_000) && !(factor > 1 / 50_000 && factor < 1 / 2000)) return [];
+    const zh = "开办资金与净资产相差约一万倍，请核对是否误将元填作万元";
+    return [warning("AMOUNT_UNIT_SUSPECT", `/${name}`, zh, "yuan may have been typed as 万元")];
+  });
+}
+
 /** Capital off by more than a fifth asks for a change of registration (实施细则 2005, Art. 45). */
 function amountWarnings(fields: Fields, priorClosing: number | null): Warning[] {
   const { registeredCapital: capital, netAssetsOpening: opening, netAssetsClosing: closing } = fields;
-  const warnings: Warning[] = [];
+  const warnings = unitWarnings(fields);
   if (capital !== null && capital > 0 && closing !== null) {
-    const factor = Math.abs(closing) / capital;
-    if ((factor > 2000 && factor < 50_000) || (factor > 1 / 50_000 && factor < 1 / 2000)) {
-      const zh = "开办资金与净资产相差约一万倍，请核对是否误将元填作万元";
-      warnings.push(warning("AMOUNT_UNIT_SUSPECT", "/netAssetsClosing", zh, "yuan may have been typed as 万元"));
-    }
     const drift = (closing - capital) / capital;
     if (Math.abs(drift) > 0.2) {
       const percent = `${(drift * 100).toFixed(2)}%`;

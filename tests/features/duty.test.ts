@@ -69,6 +69,15 @@ describe("the people on duty", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(titles().slice(before)).toHaveLength(21);
     expect(titles().filter((title) => title.endsWith("超过20件"))).toHaveLength(1);
+    const ofWater = at("/duty-of-water").length;
+    for (let n = 0; n < 3; n++) await send({ unitId: "water" });
+    await sink.until(ofWater + 1, "/duty-of-water");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const told = at("/duty-of-water")
+      .slice(ofWater)
+      .map((push) => eventOf(push).data);
+    expect(told).toMatchObject([{ title: titles().at(-1), matched: ["duty:water"] }]);
+    expect(titles().slice(before)).toHaveLength(21);
     clock += 20 * 60_000;
     const { body } = await send();
     await sink.until(before + 22, "/duty");

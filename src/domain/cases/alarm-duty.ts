@@ -34,7 +34,8 @@ type Deps = Reads & { now: () => Date; baseUrl: string };
 
 /**
  * Alarms the people on duty about a case of the change feed, once: an internal announcement on the topic `duty` and,
- * if the case names a unit, `duty:<unitId>`. From the 21st case of ten minutes on, one alarm stands for all the rest.
+ * if the case names a unit, `duty:<unitId>`. From the 21st case of ten minutes on, one alarm stands for all the rest,
+ * and one for those of a unit.
  */
 export async function alarmDuty(deps: Deps, stored: Case): Promise<void> {
   const startsAt = new Date(Math.floor(Date.parse(stored.receivedAt) / WINDOW_MS) * WINDOW_MS).toISOString();
@@ -46,6 +47,7 @@ export async function alarmDuty(deps: Deps, stored: Case): Promise<void> {
     if (numbers.length < ALARMS_A_WINDOW) {
       await putWindow(deps, startsAt, window, { numbers: [...numbers, stored.number], flooded: false });
     } else {
+      if (stored.unitId !== undefined) await alarmFlood(deps, startsAt, stored.unitId);
       if (window?.flooded) return;
       await alarmFlood(deps, startsAt);
       if (await putWindow(deps, startsAt, window, { numbers, flooded: true })) return;
@@ -82,19 +84,20 @@ async function alarm(deps: Deps, stored: Case): Promise<void> {
   });
 }
 
-async function alarmFlood(deps: Deps, startsAt: string): Promise<void> {
+async function alarmFlood(deps: Deps, startsAt: string, unitId?: string): Promise<void> {
   const from = shanghaiMinute(new Date(startsAt));
-  await announce(deps, ["duty-flood", startsAt], {
+  const ofUnit = unitId === undefined ? [] : [unitId];
+  await announce(deps, ["duty-flood", startsAt, ...ofUnit], {
     title: `${from}起10分钟内新事项超过${ALARMS_A_WINDOW}件`,
     summary: "其余新事项不再逐件提醒,请到控制台查看。",
     link: `${deps.baseUrl}/console`,
-    topics: ["duty"],
+    topics: [["duty", ...ofUnit].join(":")],
   });
 }
 
 async function announce(
   deps: Deps,
-  idSeed: [string, string],
+  idSeed: [string, ...string[]],
   alarm: { title: string; summary: string; link: string; topics: string[] },
 ): Promise<void> {
   await publishInternal(deps, {

@@ -20,6 +20,7 @@ import {
   membersOf,
   type Range,
   rangeItem,
+  resultKey,
   wholeRange,
 } from "./store.ts";
 
@@ -39,14 +40,18 @@ const ENDPOINTS_A_RANGE = 5000;
 // One transaction holds the parent and its children.
 const MOST_CHILDREN = 90;
 
-/** Plans the next windows of a range: chunks first, then the range's progress, then the messages. */
-export async function fanOut(deps: FanOutDeps, message: RangeMessage): Promise<void> {
+/**
+ * Plans the next windows of a range: chunks first, then the range's progress, then the messages. `again`: the message was
+ * delivered before, so the worker who had it may have died between the last two.
+ */
+export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = false): Promise<void> {
   const { table } = deps;
   const { announcementId, revision } = message;
   const fanout = await findFanout(table, announcementId, revision);
   if (!fanout || fanout.closedAt !== undefined) return;
   let range: Range | undefined = await findRange(table, announcementId, revision, message.range);
   if (!range && message.range === "") range = wholeRange(fanout.plannedAt);
+  if (range && again) await queueLastWindow(deps, fanout, range);
   if (!range || range.done) return;
   if (range.version === 0 && (await waitsForEarlier(deps, fanout))) {
     await deps.queue("fanout").send([{ body: message, delaySeconds: 1 }]);
@@ -222,6 +227,24 @@ async function queueChunks(deps: FanOutDeps, fresh: Planned[], existing: { ref: 
   for (const { ref } of existing) add({ kind: "chunk", ref });
   for (const [channel, list] of messages)
     await deps.queue(deps.channels[channel as ChannelName].queue).send(list.map((body) => ({ body })));
+}
+
+/** Chunks of the newest window that nobody has begun; a chunk that is queued twice is sent once. */
+async function queueLastWindow(deps: FanOutDeps, { announcementId, revision }: Fanout, range: Range): Promise<void> {
+  const window = range.windows.at(-1);
+  if (!window) return;
+  const refs = Object.entries(window.chunks).flatMap(([channel, count]) =>
+    Array.from({ length: count }, (_, n) => ({
+      ...{ announcementId, revision, range: range.from, window: window.after, channel, n },
+    })),
+  );
+  const results = await deps.table.getMany(refs.map(resultKey));
+  const unbegun = refs.filter((_, i) => results[i] === undefined);
+  await queueChunks(
+    deps,
+    [],
+    unbegun.map((ref) => ({ ref })),
+  );
 }
 
 const GONE: MessageTarget = { address: "", language: "zh-CN", secrets: [] };

@@ -54,9 +54,9 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
-    fanout: each(deps.log, ({ body }) => {
+    fanout: each(deps.log, ({ body, receives }) => {
       const message = RangeMessage.parse(body);
-      return insist(() => fanOut(deps, message));
+      return insist(() => fanOut(deps, message, receives > 1));
     }),
     deliver: (name) => {
       const sender = senderOf(name);

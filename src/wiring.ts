@@ -3,7 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import { type Config, readConfig } from "#src/config.ts";
-import { CHANNELS } from "#src/domain/deliveries/channel.ts";
+import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
+import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
@@ -14,6 +15,9 @@ import type { App, WebDeps } from "#src/web/app.ts";
 import type { Workers } from "#src/workers.ts";
 
 export const VERSION = "0.1.0";
+
+// A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
+const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 128, wechaty: 1 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
 
@@ -43,14 +47,27 @@ export async function makeWorld(
 ): Promise<World> {
   const { config, log, now = () => new Date() } = options;
   const newId = randomIds(now);
+  let reader: Promise<SettingsReader> | undefined;
+  const settings: SettingsReader = async (name) => {
+    reader ??= import("#src/domain/deliveries/channel-settings.ts").then(({ settingsReader }) =>
+      settingsReader({ table: ports.table, now }),
+    );
+    return (await reader)(name);
+  };
   const channels = makeChannels({
     egress: makeEgress(config.egressAllow),
     baseUrl: config.baseUrl,
+    settings,
     now,
     log,
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
   });
-  const links = { announcement: (id: string) => `${config.baseUrl}/announcements/${id}`, source: config.baseUrl };
+  const links: Links = {
+    announcement: (id) => `${config.baseUrl}/announcements/${id}`,
+    confirm: (subscriptionId, challenge) =>
+      `${config.baseUrl}/confirm?${new URLSearchParams({ s: subscriptionId, c: challenge })}`,
+    source: config.baseUrl,
+  };
   let loading: Promise<Workers> | undefined;
   const workers = () => {
     loading ??= import("#src/workers.ts").then(({ makeWorkers }) =>
@@ -94,6 +111,7 @@ export async function makeWorld(
     handlers: {
       dispatch: async (changes) => (await workers()).handlers.dispatch(changes),
       fanout: async (messages) => (await workers()).handlers.fanout(messages),
+      urgent: async (messages) => (await workers()).handlers.urgent(messages),
       deliver: Object.fromEntries(
         CHANNELS.map((name) => [name, async (messages) => (await workers()).handlers.deliver[name](messages)]),
       ) as Workers["handlers"]["deliver"],
@@ -126,9 +144,11 @@ export async function embedded(
   });
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
-  // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
-  platform.consume("deliver-webhook", world.handlers.deliver.webhook, { concurrency: 128 });
-  platform.consume("deliver-wechaty", world.handlers.deliver.wechaty, { concurrency: 1 });
+  platform.consume("urgent", world.handlers.urgent, { concurrency: 16 });
+  for (const name of CHANNELS) {
+    const concurrency = CONCURRENT_CHUNKS[name] ?? 16;
+    platform.consume(`deliver-${name}`, world.handlers.deliver[name], { concurrency });
+  }
   platform.every(tickSeconds, world.handlers.tick);
   return {
     ...world,

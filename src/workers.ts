@@ -14,6 +14,7 @@ export type Workers = {
   handlers: {
     dispatch: ChangeHandler;
     fanout: MessageHandler;
+    urgent: MessageHandler;
     deliver: Record<ChannelName, MessageHandler>;
     /** Every minute on AWS, every second embedded: what is due, what was left lying. */
     tick: () => Promise<void>;
@@ -60,6 +61,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         return { failed };
       },
       fanout: deliveries.fanout,
+      urgent: deliveries.urgent,
       deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
         ChannelName,
         MessageHandler

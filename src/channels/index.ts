@@ -1,4 +1,5 @@
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
 import { makeWebhook } from "./webhook.ts";
@@ -7,6 +8,7 @@ import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 export type ChannelDeps = {
   egress: Egress;
   baseUrl: string;
+  settings: SettingsReader;
   now: () => Date;
   log: Log;
   /** What a host with a bot gives, and tests and the demo set. */
@@ -18,5 +20,40 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
   return {
     webhook: makeWebhook(deps),
     wechaty: makeWechaty({ now: deps.now, log: deps.log, ...deps.wechaty }),
+    "wecom-robot": notBuilt("wecom-robot"),
+    "wecom-app": notBuilt("wecom-app"),
+    "official-account": notBuilt("official-account"),
+    dingtalk: notBuilt("dingtalk"),
+    feishu: notBuilt("feishu"),
+    "web-push": notBuilt("web-push"),
+    email: notBuilt("email"),
+    websub: notBuilt("websub"),
+  };
+}
+
+// SCAFFOLD: every use of it is replaced before this branch is merged.
+function notBuilt(name: ChannelName): Channel {
+  const refusal = { zh: "该渠道尚未开通", en: "this channel is not set up here" };
+  return {
+    name,
+    guarantee: "at-least-once",
+    limits: {
+      inFlight: 16,
+      inFlightPerOrigin: 16,
+      bytes: 2000,
+      chunk: 20,
+      seconds: { connect: 5, answer: 15, total: 20 },
+    },
+    queue: `deliver-${name}`,
+    retrySeconds: [],
+    retriesUnknown: false,
+    confirms: "link",
+    address: async () => ({ errors: [{ pointer: "/endpoint/channel", code: "CHANNEL_NOT_SET_UP", detail: refusal }] }),
+    confirm: async () => "refused",
+    render: () => "",
+    renderDigest: () => "",
+    preview: () => ({ text: "", bytes: 0, limit: 0, faults: [] }),
+    push: async () => ({ kind: "rejected", detail: "not built" }),
+    close: async () => {},
   };
 }

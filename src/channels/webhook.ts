@@ -1,5 +1,5 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import type { Channel, ConfirmOutcome, Outcome, Push, Target } from "#src/domain/deliveries/channel.ts";
+import type { Channel, ConfirmOutcome, Digest, Links, Outcome, Push, Target } from "#src/domain/deliveries/channel.ts";
 import { sha256 } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
@@ -87,6 +87,7 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     queue: "deliver-webhook",
     retrySeconds: [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
     retriesUnknown: true,
+    confirms: "echo",
     async address(address, options) {
       const checked = await deps.egress.check(address, options);
       if ("url" in checked) return { address: checked.url.href };
@@ -94,6 +95,12 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     },
     confirm,
     render: (revision, _language, links) => render(revision, links.source, links.announcement(revision.announcementId)),
+    renderDigest: (digest, _language, links) => renderDigest(digest, links),
+    preview(revision, _language, links) {
+      const { middle } = render(revision, links.source, links.announcement(revision.announcementId));
+      const bytes = middle.length + ENVELOPE_BYTES;
+      return { text: `{…${middle.toString("utf8").slice(1)}[…]}}`, bytes, limit: BYTES, faults: [] };
+    },
     push,
     close: () => outgoing.close(),
   };
@@ -123,6 +130,37 @@ function render(revision: Revision, source: string, url: string): RenderedEvent 
       contentHash: revision.contentHash,
       ...(revision.reason === undefined ? {} : { reason: revision.reason }),
     },
+  });
+  return { middle: Buffer.from(`,${event.slice(1, -END.length)},"matched":`) };
+}
+
+// Id, version and matched topics, of which a subscription may have twenty.
+const ENVELOPE_BYTES = 2000;
+const DIGEST_ITEMS = 25;
+
+/** The newest of a digest in full; `more` counts those that a body under 20 KB has no room for. */
+function renderDigest({ frequency, at, revisions }: Digest, links: Links): RenderedEvent {
+  const items = revisions.slice(0, DIGEST_ITEMS).map(({ announcementId, revision, kind, content, ...rest }) => ({
+    id: announcementId,
+    revision,
+    kind,
+    title: content.title,
+    summary: summaryOf(content, 120),
+    url: links.announcement(announcementId),
+    column: content.column,
+    unit: content.unitId,
+    unitName: rest.unitName,
+    publishedAt: rest.publishedAt,
+    urgency: content.urgency,
+    contentHash: rest.contentHash,
+  }));
+  const event = JSON.stringify({
+    source: links.source,
+    type: "cn.gaoshi.digest.published",
+    subject: `${frequency}/${at}`,
+    time: at,
+    datacontenttype: "application/json",
+    data: { frequency, items, more: revisions.length - items.length },
   });
   return { middle: Buffer.from(`,${event.slice(1, -END.length)},"matched":`) };
 }

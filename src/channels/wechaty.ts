@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import type { Channel, ConfirmOutcome, Outcome } from "#src/domain/deliveries/channel.ts";
+import type { Channel, ConfirmOutcome, Digest, Links, Outcome } from "#src/domain/deliveries/channel.ts";
 import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
@@ -84,7 +84,8 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     limits: {
       inFlight: 1,
       inFlightPerOrigin: 1,
-      rate: { per: "minute", count: pace.perMinute, burst: 1 },
+      windows: [{ seconds: 60, count: pace.perMinute }],
+      spacing: pace.seconds,
       bytes: BYTES,
       chunk: 20,
       seconds: SECONDS,
@@ -93,6 +94,8 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     // A bot may be logged out over night: somebody has to come and scan.
     retrySeconds: [60, 300, 1800, 7200, 18_000, 36_000, 36_000],
     retriesUnknown: false,
+    confirms: "code",
+    credential: () => "account",
     async address(address) {
       const place = parseChatAddress(address);
       if (place !== undefined) return { address: chatAddress(place) };
@@ -108,6 +111,11 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
       return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
     },
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),
+    renderDigest: (digest, language, links) => renderDigest(digest, language, links),
+    preview: (revision, language, links) => {
+      const { text } = render(revision, language, links.announcement(revision.announcementId)).text as { text: string };
+      return { text, bytes: Buffer.byteLength(text), limit: BYTES, faults: [] };
+    },
     push: (rendered, { target }) =>
       send(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
     async close() {},
@@ -136,6 +144,27 @@ function render(revision: Revision, language: Language, url: string): RenderedCh
   const tail = `\n${url}`;
   const text = cutBytes(`${title}\n${description}`, BYTES - Buffer.byteLength(tail)) + tail;
   return { link: { kind: "link", title, description, url }, text: { kind: "text", text } };
+}
+
+const SHOWN_ITEMS = 10;
+
+/** One text: a heading, then a title and its link for each; what does not fit is counted, and the site has it. */
+function renderDigest({ frequency, revisions }: Digest, language: Language, links: Links): RenderedChat {
+  const product = say(PRODUCT, language);
+  const heading =
+    language === "en"
+      ? `${product}: ${revisions.length} announcements, ${frequency}`
+      : `${product}：${frequency === "daily" ? "每日" : "每周"}汇总，共${revisions.length}条`;
+  const lines = revisions
+    .slice(0, SHOWN_ITEMS)
+    .map(
+      ({ announcementId, kind, content, unitName }, i) =>
+        `${i + 1}. ${cut(MARKS[kind][language] + shown(content.title), 40)}（${shown(unitName)}）\n${links.announcement(announcementId)}`,
+    );
+  const rest = revisions.length - lines.length;
+  if (rest > 0) lines.push(language === "en" ? `and ${rest} more: ${links.source}` : `另有${rest}条：${links.source}`);
+  const text: ChatMessage = { kind: "text", text: cutBytes([heading, ...lines].join("\n"), BYTES) };
+  return { link: text, text };
 }
 
 /** Some puppets make a mention of every `@`: the full-width sign looks the same and calls nobody. */

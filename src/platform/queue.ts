@@ -23,10 +23,28 @@ export type MessageHandler = (messages: Message[]) => Promise<{ failed: string[]
 /** Every queue has a dead-letter queue behind it, reached after `receives` deliveries. */
 export type QueueSpec = { name: QueueName; visibilitySeconds: number; receives: number; batch: number };
 
-export type QueueName = "fanout" | "deliver-webhook" | "deliver-wechaty";
+/** `deliver-<channel>` for each channel of src/domain/deliveries/channel.ts; `urgent` carries both kinds of work of urgent texts. */
+export const QUEUE_NAMES = [
+  "fanout",
+  "urgent",
+  "deliver-webhook",
+  "deliver-wechaty",
+  "deliver-wecom-robot",
+  "deliver-wecom-app",
+  "deliver-official-account",
+  "deliver-dingtalk",
+  "deliver-feishu",
+  "deliver-web-push",
+  "deliver-email",
+  "deliver-websub",
+] as const;
+export type QueueName = (typeof QUEUE_NAMES)[number];
 
-export const QUEUES: Record<QueueName, QueueSpec> = {
-  fanout: { name: "fanout", visibilitySeconds: 180, receives: 10, batch: 1 },
-  "deliver-webhook": { name: "deliver-webhook", visibilitySeconds: 360, receives: 10, batch: 2 },
-  "deliver-wechaty": { name: "deliver-wechaty", visibilitySeconds: 360, receives: 10, batch: 1 },
+const figures: Partial<Record<QueueName, Partial<QueueSpec>>> = {
+  fanout: { visibilitySeconds: 180, batch: 1 },
+  "deliver-webhook": { batch: 2 },
 };
+
+export const QUEUES = Object.fromEntries(
+  QUEUE_NAMES.map((name) => [name, { name, visibilitySeconds: 360, receives: 10, batch: 1, ...figures[name] }]),
+) as Record<QueueName, QueueSpec>;

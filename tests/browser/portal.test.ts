@@ -35,7 +35,13 @@ beforeAll(async () => {
   const world = testApp({
     clock,
     config: { ...readConfig({ GAOSHI_BASE_URL: url }), data: ":memory:" },
-    channels: makeChannels({ egress: makeEgress([]), baseUrl: url, now: clock.now, log: silentLog }),
+    channels: makeChannels({
+      egress: makeEgress([]),
+      baseUrl: url,
+      now: clock.now,
+      log: silentLog,
+      settings: async () => undefined,
+    }),
   });
   const county = await sampleCounty(world.deps);
   enter = async () => (await createSignInLink(world.deps, { memberName: "王编辑", roles: ["admin"] })).secret;

@@ -10,7 +10,13 @@ import { sampleCounty } from "#tests/browser/sample-county.ts";
 
 const BASE = "http://127.0.0.1:8787";
 const clock = testClock("2026-09-10T02:00:00.000Z");
-const channels = makeChannels({ egress: makeEgress([]), baseUrl: BASE, now: clock.now, log: silentLog });
+const channels = makeChannels({
+  egress: makeEgress([]),
+  baseUrl: BASE,
+  now: clock.now,
+  log: silentLog,
+  settings: async () => undefined,
+});
 const { ask, deps, app } = testApp({ clock, channels });
 
 let county: Awaited<ReturnType<typeof sampleCounty>>;

@@ -13,7 +13,11 @@ import { QUEUES } from "#src/platform/queue.ts";
 
 const ROOM = "village@chatroom";
 const OTHER = "other@chatroom";
-const links = { announcement: (id: string) => `https://gs.example/announcements/${id}`, source: "https://gs.example" };
+const links = {
+  confirm: (id: string, challenge: string) => `https://g.example/confirm?s=${id}&c=${challenge}`,
+  announcement: (id: string) => `https://gs.example/announcements/${id}`,
+  source: "https://gs.example",
+};
 const revision: Revision = {
   announcementId: "ann_01",
   revision: 1,

@@ -1,6 +1,13 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { revisionItem } from "#src/domain/announcements/store.ts";
-import type { Channel, ChannelName, Outcome, Push } from "#src/domain/deliveries/channel.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type ChannelName,
+  type Links,
+  type Outcome,
+  type Push,
+} from "#src/domain/deliveries/channel.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { entryItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
@@ -34,12 +41,15 @@ export function scriptedChannel(
       chunk: name === "webhook" ? 100 : 20,
       seconds: { connect: 5, answer: 15, total: 20 },
     },
-    queue: name === "webhook" ? "deliver-webhook" : "deliver-wechaty",
+    queue: `deliver-${name}`,
     retrySeconds: [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
     retriesUnknown: false,
+    confirms: name === "wechaty" ? "code" : "echo",
     address: async (address) => ({ address }),
     confirm: async () => "confirmed",
     render: (revision) => revision,
+    renderDigest: (digest) => digest,
+    preview: ({ content }) => ({ text: content.title, bytes: content.title.length, limit: 20_000, faults: [] }),
     push: async (rendered, push) => {
       const one = { ...push, at: now().getTime(), revision: (rendered as Revision).revision };
       seen.push(one);
@@ -56,6 +66,12 @@ export function scriptedChannel(
   });
 }
 
+export const testLinks: Links = {
+  announcement: (id) => `https://example.org/announcements/${id}`,
+  confirm: (id, challenge) => `https://example.org/confirm?s=${id}&c=${challenge}`,
+  source: "https://example.org",
+};
+
 export type Ports = {
   table: Table;
   queue: (name: QueueName) => Queue;
@@ -69,30 +85,27 @@ export function pushWorld(
   options: {
     /** Called for every process that is started, with the ports it would get. */
     wrap?: (ports: Ports) => Ports;
-    webhook?: Partial<Channel>;
-    wechaty?: Partial<Channel>;
-  } = {},
+  } & Partial<Record<ChannelName, Partial<Channel>>> = {},
 ) {
   let clock = Date.parse("2026-03-02T02:00:00Z"); // a Monday, 10:00 in Shanghai
   const now = () => new Date(clock);
   const platform = embeddedPlatform({ data: ":memory:", now, log: silentLog });
-  const channels = {
-    webhook: scriptedChannel("webhook", now, options.webhook),
-    wechaty: scriptedChannel("wechaty", now, options.wechaty),
-  };
+  const channels = Object.fromEntries(
+    CHANNELS.map((name) => [name, scriptedChannel(name, now, options[name])]),
+  ) as Record<ChannelName, ReturnType<typeof scriptedChannel>>;
   const plain: Ports = { table: platform.table, queue: platform.queue, channels };
   const start = () => ({
     ...(options.wrap?.(plain) ?? plain),
     now,
     newId: randomIds(now),
     log: silentLog,
-    links: { announcement: (id: string) => `https://example.org/announcements/${id}`, source: "https://example.org" },
+    links: testLinks,
   });
   const deps = start();
   let handlers = deliveryHandlers(deps);
   const handlerOf = (name: QueueName) => {
-    if (name === "fanout") return handlers.fanout;
-    return handlers.deliver(name === "deliver-webhook" ? "webhook" : "wechaty");
+    if (name === "fanout" || name === "urgent") return handlers[name];
+    return handlers.deliver(name.slice("deliver-".length) as ChannelName);
   };
   const pass = (seconds: number) => {
     clock += seconds * 1000;

@@ -12,7 +12,11 @@ import { silentLog } from "#src/log.ts";
 import { type Behaviour, startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 
 const secret = randomBytes(32).toString("base64");
-const links = { announcement: (id: string) => `https://gs.example/announcements/${id}`, source: "https://gs.example" };
+const links = {
+  confirm: (id: string, challenge: string) => `https://g.example/confirm?s=${id}&c=${challenge}`,
+  announcement: (id: string) => `https://gs.example/announcements/${id}`,
+  source: "https://gs.example",
+};
 const revision: Revision = {
   announcementId: "ann_01",
   revision: 3,

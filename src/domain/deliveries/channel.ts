@@ -1,10 +1,21 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { InputError } from "#src/errors.ts";
 import type { QueueName } from "#src/platform/queue.ts";
-import type { Language } from "#src/text.ts";
+import type { Language, Text } from "#src/text.ts";
 
 /** Channels that push; feeds are pulled and have no deliveries. A new channel is one word here, then the compiler leads. */
-export const CHANNELS = ["webhook", "wechaty"] as const;
+export const CHANNELS = [
+  "webhook",
+  "wechaty",
+  "wecom-robot",
+  "wecom-app",
+  "official-account",
+  "dingtalk",
+  "feishu",
+  "web-push",
+  "email",
+  "websub",
+] as const;
 export type ChannelName = (typeof CHANNELS)[number];
 
 /** What the channel can promise when a step is cut off in the middle (design: honest guarantees). */
@@ -15,8 +26,12 @@ export type Limits = {
   /** Pushes in flight at once, and of those towards one origin or account. */
   inFlight: number;
   inFlightPerOrigin: number;
-  /** Steady rate and burst per credential (origin, account, robot); absent: no limit of the channel's own. */
-  rate?: { per: "minute" | "second"; count: number; burst: number };
+  /** Per credential: never more than `count` pushes in any stretch of `seconds`. Absent: no limit of the channel's own. */
+  windows?: readonly Window[];
+  /** Per credential: the least and the most seconds between two pushes, drawn at random. */
+  spacing?: readonly [least: number, most: number];
+  /** What the vendor allows in a calendar day or month of Asia/Shanghai, per credential or per endpoint. */
+  quotas?: readonly Quota[];
   /** Largest message in UTF-8 bytes. */
   bytes: number;
   /** Deliveries in one chunk. */
@@ -24,6 +39,9 @@ export type Limits = {
   /** Seconds: to connect, to the answer's head, in all. */
   seconds: { connect: number; answer: number; total: number };
 };
+
+export type Window = { seconds: number; count: number };
+export type Quota = { per: "day" | "month"; of: "credential" | "endpoint"; count: number };
 
 /** An endpoint as a push needs it: everything frozen when the chunk was planned. */
 export type Target = {
@@ -46,15 +64,46 @@ export type Push = { deliveryId: string; attempt: number; target: Target };
  * - gone: the address has ended (410, unfollowed): the subscription ends. rejected: this message will never be taken.
  * - retry: not now. `retryAfterSeconds` when the receiver named a time (at most 86,400).
  * - unknown: the bytes left, no answer came.
- * `detail` is for the operator: short, without secrets.
+ * `detail` is for the operator: short, without secrets. `receipt` is the provider's own id for the message, by which a
+ * later receipt names it.
  */
 export type Outcome =
   | { kind: "delivered" | "accepted"; status?: number; receipt?: string }
   | { kind: "gone" | "rejected"; status?: number; detail: string }
-  | { kind: "retry"; status?: number; detail: string; retryAfterSeconds?: number }
-  | { kind: "unknown"; detail: string };
+  | { kind: "retry"; status?: number; detail: string; retryAfterSeconds?: number; pause?: Pause }
+  | { kind: "unknown"; detail: string; receipt?: string };
+
+/**
+ * The vendor's word against the whole credential: nothing more is pushed with it for so long. `rate`: too fast. `quota`:
+ * the day's or month's allowance is used up. `configuration`: a right or a setting is missing, and an operator has to act.
+ */
+export type Pause = { seconds: number; because: "rate" | "quota" | "configuration" };
 
 export type ConfirmOutcome = "confirmed" | "sent" | "refused";
+
+/**
+ * How an endpoint says yes. `echo`: a machine returns the challenge at once. `code`: people send a short code back from
+ * where it arrived. `link`: people open a page (`Links.confirm`) and press a button there.
+ */
+export type ConfirmWay = "echo" | "code" | "link";
+
+/** Several revisions in one message, the newest first; `at` is the moment of the digest (RFC 3339). */
+export type Digest = { frequency: "daily" | "weekly"; at: string; revisions: Revision[] };
+
+/** What a reader of this channel will see, before anything is sent. */
+export type Preview = {
+  text: string;
+  /** UTF-8 bytes of what goes out, and the channel's limit. */
+  bytes: number;
+  limit: number;
+  /** What is cut away to fit, or would be refused: pointers into the content (`/title`, `/body`), codes as `CHANNEL_TITLE_LONG`. */
+  faults: InputError[];
+};
+
+/** What an operator enters to set a channel up; `secret` is never shown again. */
+export type SettingSpec = { name: string; secret: boolean; required: boolean; label: Text; check?: RegExp };
+/** The operator's values by name. */
+export type Settings = Readonly<Record<string, string>>;
 
 export type Channel<Rendered = unknown> = {
   name: ChannelName;
@@ -70,14 +119,31 @@ export type Channel<Rendered = unknown> = {
    * `textOnly`: without asking anybody about it, for thousands at once.
    */
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
+  /** What must be set up before anybody can subscribe here; absent: nothing. */
+  settings?: readonly SettingSpec[];
+  /** The credential (account, robot, member) that a push to this address counts against; absent: each origin has no common limit. */
+  credential?(address: string): string;
+  /** The address as others may see it, where it holds a key; absent: as it is. */
+  shown?(address: string): string;
+  /** Checks and normalises the secret that somebody names for an address (pointer `/endpoint/secret`); absent: Standard Webhooks secrets. */
+  secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
+  confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;
   /** Once per revision and language: what does not depend on the endpoint. */
   render(revision: Revision, language: Language, links: Links): Rendered;
+  /** The same for a digest. Goes out through `push` like any other. */
+  renderDigest(digest: Digest, language: Language, links: Links): Rendered;
+  preview(revision: Revision, language: Language, links: Links): Preview;
   push(rendered: Rendered, push: Push): Promise<Outcome>;
   /** Ends connections; called once at the stop of a process. */
   close(): Promise<void>;
 };
 
 /** Absolute addresses of what a rendering links to. */
-export type Links = { announcement: (id: string) => string; source: string };
+export type Links = {
+  announcement: (id: string) => string;
+  /** The page where people confirm a subscription; the challenge is the secret of `confirms: "link"`. */
+  confirm: (subscriptionId: string, challenge: string) => string;
+  source: string;
+};

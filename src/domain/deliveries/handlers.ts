@@ -33,6 +33,8 @@ export type DeliveryHandlers = {
   askSubscription(item: Item): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
+  /** Both kinds of work, for texts that nothing routine may keep waiting. */
+  urgent: MessageHandler;
   /** Every minute. */
   sweep(): Promise<void>;
 };
@@ -45,6 +47,16 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     senders.set(name, sender);
     return sender;
   };
+  const plan = ({ body, receives }: Message): Promise<void> => {
+    const message = RangeMessage.parse(body);
+    return insist(() => fanOut(deps, message, receives > 1));
+  };
+  const deliver = async (name: ChannelName, message: ChannelMessage): Promise<void> => {
+    const sender = senderOf(name);
+    if (message.kind === "chunk") await insist(() => sender.chunk(message));
+    else if (message.kind === "retry") await insist(() => sender.retry(message));
+    else await askEndpoint({ ...deps, channel: deps.channels[name] }, message);
+  };
   return {
     planFanout: (revision) => planFanout(deps, revision),
     askSubscription: async (item) => {
@@ -54,19 +66,15 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
-    fanout: each(deps.log, ({ body, receives }) => {
-      const message = RangeMessage.parse(body);
-      return insist(() => fanOut(deps, message, receives > 1));
+    fanout: each(deps.log, plan),
+    deliver: (name) => each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body))),
+    urgent: each(deps.log, (message) => {
+      const range = RangeMessage.safeParse(message.body);
+      if (range.success) return plan(message);
+      const work = ChannelMessage.parse(message.body);
+      if (work.kind === "confirm") throw new Error("a question to an endpoint is never urgent");
+      return deliver(work.ref.channel as ChannelName, work);
     }),
-    deliver: (name) => {
-      const sender = senderOf(name);
-      return each(deps.log, async ({ body }) => {
-        const message = ChannelMessage.parse(body);
-        if (message.kind === "chunk") await insist(() => sender.chunk(message));
-        else if (message.kind === "retry") await insist(() => sender.retry(message));
-        else await askEndpoint({ ...deps, channel: deps.channels[name] }, message);
-      });
-    },
     sweep: () => sweep(deps),
   };
 }

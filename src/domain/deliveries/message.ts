@@ -44,3 +44,4 @@ export const ConfirmMessage = z.strictObject({
 export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
 
 export const ChannelMessage = z.discriminatedUnion("kind", [ChunkMessage, RetryMessage, ConfirmMessage]);
+export type ChannelMessage = z.infer<typeof ChannelMessage>;

@@ -54,10 +54,10 @@ function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUn
   return frequency !== "now" || heldUntil(quietHours ? { quietHours } : {}, text, now, false) !== undefined;
 }
 
+/** Endpoints of one channel share its credential in the worst case; of several windows the slowest counts. */
 export function drainSeconds(limits: Limits, endpoints: number): number {
-  const { rate, inFlight } = limits;
+  const { windows = [], inFlight } = limits;
   const inParallel = (endpoints / inFlight) * ANSWER_SECONDS;
-  if (!rate) return Math.ceil(inParallel);
-  const perSecond = rate.count / (rate.per === "minute" ? 60 : 1);
-  return Math.ceil(Math.max(inParallel, (endpoints - rate.burst) / perSecond));
+  const atTheLimit = windows.map(({ seconds, count }) => ((endpoints - count) / count) * seconds);
+  return Math.ceil(Math.max(inParallel, ...atTheLimit));
 }

@@ -18,8 +18,7 @@ export type AskDeps = {
   channel: AddressedChannel;
 };
 
-// A machine answers the challenge at once; people get a code, and must not be flooded with codes they did not ask for.
-const ECHOES = new Set(["webhook"]);
+// A machine answers the challenge at once; people must not be flooded with questions they did not ask for.
 const CODE_GAP_MS = 600_000;
 const CODES_A_DAY = 3;
 const DAY_MS = 86_400_000;
@@ -42,8 +41,8 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
   const { channel } = deps;
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
-  if (!ECHOES.has(channel.name) && !(await mayAsk(deps, pending))) return;
-  const challenge = ECHOES.has(channel.name) ? randomSecret(192) : newCode();
+  if (channel.confirms !== "echo" && !(await mayAsk(deps, pending))) return;
+  const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
   const { endpoint, address, language, secrets, id } = asked;

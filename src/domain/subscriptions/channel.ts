@@ -6,6 +6,9 @@ import type { Language } from "#src/text.ts";
 export type AddressedChannel = {
   name: string;
   queue: QueueName;
+  confirms: "echo" | "code" | "link";
+  shown?(address: string): string;
+  secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   confirm(
     target: { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] },

@@ -15,6 +15,14 @@ export function channelName(view: View, channel: ChannelName): string {
   const names: Record<ChannelName, string> = {
     webhook: t("系统接口（Webhook）", "Webhook"),
     wechaty: t("微信群或联系人", "WeChat room or contact"),
+    "wecom-robot": t("企业微信群机器人", "WeCom group robot"),
+    "wecom-app": t("企业微信应用消息", "WeCom app message"),
+    "official-account": t("微信公众号", "WeChat Official Account"),
+    dingtalk: t("钉钉群机器人", "DingTalk group robot"),
+    feishu: t("飞书群机器人", "Feishu group robot"),
+    "web-push": t("浏览器通知", "Browser notification"),
+    email: t("电子邮件", "E-mail"),
+    websub: t("WebSub 订阅方", "WebSub subscriber"),
   };
   return names[channel];
 }
@@ -47,11 +55,15 @@ function promise(view: View, guarantee: Guarantee): string {
 
 function rate(view: View, channel: Channel): string {
   const { t } = view;
-  const limit = channel.limits.rate;
-  if (!limit) return t("不限", "none");
-  return limit.per === "minute"
-    ? t(`每分钟${limit.count}条`, `${limit.count} a minute`)
-    : t(`每秒${limit.count}条`, `${limit.count} a second`);
+  const { windows = [] } = channel.limits;
+  if (windows.length === 0) return t("不限", "none");
+  return windows
+    .map(({ seconds, count }) =>
+      seconds === 60
+        ? t(`每分钟${count}条`, `${count} a minute`)
+        : t(`每${seconds}秒${count}条`, `${count} in ${seconds} s`),
+    )
+    .join(t("，", ", "));
 }
 
 /** The same data that the senders obey. */

@@ -1,0 +1,7 @@
+import { queueFunction } from "#src/platform/aws/events.ts";
+import { onAws } from "#src/wiring.ts";
+
+const world = await onAws(process.env, { headless: true });
+
+/** The queue `urgent`: ranges and chunks of texts that nothing routine may keep waiting. */
+export const handler = queueFunction(() => world.handlers.urgent, world.log);

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { AppError, type InputError } from "#src/errors.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Commit, Table } from "#src/platform/table.ts";
+import type { Channel, ChannelName, Settings } from "./channel.ts";
+
+/** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
+export const ChannelSetup = z.object({
+  settings: z.record(z.string(), z.string()),
+  /** Instead of the channel's own windows; from the next push on. */
+  windows: z.array(z.object({ seconds: z.number(), count: z.number() })).exactOptional(),
+  /** An address of the operator's own, which gets every public announcement and shows how fast this channel is. */
+  canary: z.string().exactOptional(),
+  updatedAt: z.string(),
+  version: z.number(),
+});
+export type ChannelSetup = z.infer<typeof ChannelSetup>;
+
+export async function readSetup(table: Table, channel: ChannelName): Promise<ChannelSetup | undefined> {
+  const item = await table.get(keys.setting(`channel:${channel}`));
+  return item && ChannelSetup.parse(item);
+}
+
+/** `null` takes a value away; what is not named stays. */
+export type SetupChange = {
+  settings?: Record<string, string | null> | undefined;
+  windows?: { seconds: number; count: number }[] | null | undefined;
+  canary?: string | null | undefined;
+};
+
+/** AppError "invalid" with pointers for what the channel does not know or cannot use; "stale" when somebody was faster. */
+export async function changeSetup(
+  deps: { table: Table; now: () => Date; commit?: Commit<ChannelSetup> },
+  channel: Channel,
+  change: SetupChange,
+  version: number | undefined,
+): Promise<ChannelSetup> {
+  const known = await readSetup(deps.table, channel.name);
+  if (version !== undefined && version !== (known?.version ?? 0)) throw stale();
+  const settings = { ...known?.settings };
+  const errors: InputError[] = [];
+  for (const [name, value] of Object.entries(change.settings ?? {})) {
+    const spec = channel.settings?.find((one) => one.name === name);
+    const pointer = `/settings/${name}`;
+    if (!spec) errors.push({ pointer, code: "SETTING_UNKNOWN", detail: UNKNOWN });
+    else if (value === null) delete settings[name];
+    else if (spec.check && !spec.check.test(value)) errors.push({ pointer, code: "SETTING", detail: spec.label });
+    else settings[name] = value;
+  }
+  const checked = change.canary ? await channel.address(change.canary) : undefined;
+  if (checked && "errors" in checked) errors.push(...checked.errors.map((one) => ({ ...one, pointer: "/canary" })));
+  if (errors.length > 0)
+    throw new AppError("invalid", "INVALID", { zh: "输入有误", en: "the input is not acceptable" }, { errors });
+  const windows = change.windows === undefined ? known?.windows : (change.windows ?? undefined);
+  const canary =
+    change.canary === undefined ? known?.canary : checked && "address" in checked ? checked.address : undefined;
+  const setup: ChannelSetup = {
+    settings,
+    ...(windows === undefined ? {} : { windows }),
+    ...(canary === undefined ? {} : { canary }),
+    updatedAt: deps.now().toISOString(),
+    version: (known?.version ?? 0) + 1,
+  };
+  const commit = deps.commit ?? ((writes) => deps.table.write(writes));
+  const put = { ...keys.setting(`channel:${channel.name}`), ...setup };
+  const written = await commit([{ put, if: known ? { version: known.version } : { absent: true } }], setup);
+  if (!written.ok) throw stale();
+  return setup;
+}
+
+/** Whether everything that the channel needs is set. */
+export function isSetUp(channel: Channel, settings: Settings | undefined): boolean {
+  return (channel.settings ?? []).every(({ name, required }) => !required || (settings?.[name] ?? "") !== "");
+}
+
+const FRESH_MS = 10_000;
+
+/** Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds. */
+export function settingsReader(deps: { table: Table; now: () => Date }) {
+  const read = new Map<ChannelName, { at: number; setup: Promise<ChannelSetup | undefined> }>();
+  return (channel: ChannelName): Promise<ChannelSetup | undefined> => {
+    const now = deps.now().getTime();
+    const known = read.get(channel);
+    if (known && Math.abs(now - known.at) < FRESH_MS) return known.setup;
+    const setup = readSetup(deps.table, channel);
+    read.set(channel, { at: now, setup });
+    setup.catch(() => read.delete(channel));
+    return setup;
+  };
+}
+export type SettingsReader = ReturnType<typeof settingsReader>;
+
+const UNKNOWN = { zh: "该渠道没有这一项设置", en: "this channel has no such setting" };
+
+function stale(): AppError {
+  return new AppError("stale", "VERSION", {
+    zh: "设置已被他人修改，请重新读取",
+    en: "the settings have changed; read them again",
+  });
+}

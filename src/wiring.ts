@@ -5,6 +5,7 @@ import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import type { ServiceStatus, serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
@@ -41,6 +42,7 @@ export async function makeWorld(
     wechaty?: ChannelDeps["wechaty"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
+    streams?: boolean;
     /** For a worker that nobody calls over HTTP: every request is refused; not the doors are loaded but the workers, at once. */
     headless?: boolean;
   },
@@ -75,6 +77,7 @@ export async function makeWorld(
         ...ports,
         config,
         channels,
+        settings,
         now,
         newId,
         log,
@@ -97,9 +100,12 @@ export async function makeWorld(
       config,
       version: VERSION,
       channels,
+      settings,
+      status: statusReader({ table: ports.table, now, channels, settings }),
       secret,
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
+      ...(options.streams ? { streams: true } : {}),
     });
   }
   return {
@@ -140,6 +146,7 @@ export async function embedded(
     config,
     onlyHost: randomSecret(48),
     objectDoor: platform.objectDoor,
+    streams: true,
     remoteAddress: (c) => (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress,
   });
   platform.feed(world.handlers.dispatch);
@@ -180,6 +187,22 @@ export async function onAws(
     remoteAddress: (c) =>
       (c.env as { requestContext?: { http?: { sourceIp?: string } } } | undefined)?.requestContext?.http?.sourceIp,
   });
+}
+
+const STATUS_MS = 10_000;
+
+function statusReader(deps: Parameters<typeof serviceStatus>[0]): () => Promise<ServiceStatus> {
+  let last: { at: number; status: Promise<ServiceStatus> } | undefined;
+  return () => {
+    const at = deps.now().getTime();
+    if (last && Math.abs(at - last.at) < STATUS_MS) return last.status;
+    const status = import("#src/domain/deliveries/service-status.ts").then((room) => room.serviceStatus(deps));
+    last = { at, status };
+    status.catch(() => {
+      last = undefined;
+    });
+    return status;
+  };
 }
 
 /** The instance's own key (32 bytes), made once and kept in the table: it signs cursors and links. */

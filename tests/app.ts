@@ -58,6 +58,8 @@ export function testApp(options: { clock?: TestClock; routes?: (deps: ApiDeps) =
     config,
     version: "0.0.0",
     channels: {} as WebDeps["channels"],
+    settings: async () => undefined,
+    status: async () => ({ at: clock.now().toISOString(), days: 30, fanouts: 0, open: 0, channels: [] }),
     secret: new Uint8Array(32).fill(7),
     ...own,
   };

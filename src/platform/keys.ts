@@ -115,6 +115,9 @@ export const keys = {
   /** Endpoints that ended or keep failing, in the order of the fan-out: a chunk reads its interval in one query. */
   ended: (endpoint: string): Key => ({ pk: "ENDED", sk: join(endpoint) }),
 
+  /** Endpoints that were switched off after days of failures and wait for their owner. */
+  switchedOff: (endpoint: string, id: string): Key => ({ pk: "SWITCHED-OFF", sk: join(endpoint, id) }),
+
   // the ledger of one revision
   fanout: (id: string, revision: number): Key => ({ pk: join("FANOUT", id, padded(revision)), sk: "FANOUT" }),
   /** Index of fan-outs that are not closed, by the time of their next check. */
@@ -137,6 +140,13 @@ export const keys = {
   delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
     pk: join("CHUNKS", id, padded(revision), range),
     sk: join("DELIVERY", endpoint),
+  }),
+  /** A provider's own id of a message, until its receipt comes; or the receipt, where that was faster than our ledger. */
+  receipt: (channel: string, receipt: string): Key => ({ pk: join("RECEIPT", channel, receipt), sk: "RECEIPT" }),
+  /** Every fan-out of a day of Asia/Shanghai, in the order of publication, with what came of it once it is closed. */
+  fanoutOfDay: (day: string, at: string, id: string, revision: number): Key => ({
+    pk: join("FANOUTS", day),
+    sk: join(at, id, revision),
   }),
   /** Index of deliveries that are due, by time, over eight partitions. */
   due: (at: string, id: string, revision: number, endpoint: string): Key => ({

@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
 import type { Config } from "#src/config.ts";
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import type { ServiceStatus } from "#src/domain/deliveries/service-status.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
@@ -24,11 +26,16 @@ export type WebDeps = {
   config: Config;
   version: string;
   channels: Record<ChannelName, Channel>;
+  settings: SettingsReader;
+  /** How the channels did lately; counted at most every few seconds, however many ask. */
+  status: () => Promise<ServiceStatus>;
   /** 32 bytes, the instance's own key: cursors, kept answers, links. */
   secret: Uint8Array;
   objectDoor?: (request: Request) => Promise<Response | undefined>;
   /** The address the connection itself comes from; never one that a header claims. */
   remoteAddress?: (c: Context) => string | undefined;
+  /** Whether an answer can be written bit by bit; a function behind a gateway answers whole. */
+  streams?: boolean;
   /** Limits other than `POLICIES`. */
   policies?: Partial<Record<PolicyName, Policy>>;
 };

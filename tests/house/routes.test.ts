@@ -14,6 +14,7 @@ const PUBLIC = [
   "get /announcements/{id}",
   "get /columns",
   "get /columns/{slug}",
+  "get /status",
   "get /units",
   "get /units/{id}",
   "post /cases",

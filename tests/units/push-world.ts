@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Push,
 } from "#src/domain/deliveries/channel.ts";
+import { readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { entryItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
@@ -100,6 +101,7 @@ export function pushWorld(
     newId: randomIds(now),
     log: silentLog,
     links: testLinks,
+    settings: (channel: ChannelName) => readSetup(platform.table, channel),
   });
   const deps = start();
   let handlers = deliveryHandlers(deps);
@@ -137,6 +139,7 @@ export function pushWorld(
     drain,
     handlerOf,
     handlers: () => handlers,
+    handlerDeps: start,
     /** A process that was killed starts again: nothing in memory, the same store. */
     restart: () => {
       handlers = deliveryHandlers(start());

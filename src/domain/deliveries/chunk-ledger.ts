@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#src/errors.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { codeOf, packCodes } from "./codes.ts";
+import { linkReceipt } from "./receipts.ts";
 import type { Letter } from "./states.ts";
 import { type ChunkRef, type Delivery, deliveryItem, findResult, type Result, resultItem } from "./store.ts";
 import { packTimings, type Timing, unpackTimings } from "./timing.ts";
@@ -8,12 +10,20 @@ import { packTimings, type Timing, unpackTimings } from "./timing.ts";
 /** The open book of a chunk that one worker claimed: it notes in memory, and stores what it noted in few writes. */
 export type ChunkLedger = {
   letter(member: number): Letter;
-  note(member: number, letter: Letter, more?: { row?: Delivery; lookAt?: Date; timing?: Timing; code?: number }): void;
+  note(
+    member: number,
+    letter: Letter,
+    more?: { row?: Delivery; lookAt?: Date; timing?: Timing; code?: number; receipt?: string },
+  ): void;
   /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
   save(): Promise<void>;
   /** Stores the rest and gives the chunk back. */
   close(): Promise<void>;
   until(): number;
+  /** Milliseconds since 1970: timings count from here. */
+  startedAt(): number;
+  /** Receipts that came before the ledger had heard of their messages. */
+  early(): string[];
 };
 
 const NO_CODE = 0;
@@ -22,9 +32,10 @@ const ROWS_A_WRITE = 90;
 // Outcomes that nobody wrote down are pushes sent twice, so a sick store gets half a minute.
 const PAUSES_MS = [20, 100, 400, 1000, 2000, 5000, 5000, 5000, 5000, 5000];
 
+/** `members`: endpoint keys in the order of the letters. */
 export function openLedger(
   deps: { table: Table; now: () => Date },
-  ref: ChunkRef,
+  { ref, members }: { ref: ChunkRef; members: readonly string[] },
   claimed: Result,
   leaseMs: number,
 ): ChunkLedger {
@@ -33,6 +44,8 @@ export function openLedger(
   const timings = unpackTimings(claimed, letters.length);
   const codes = letters.map((_, member) => codeOf(claimed, member));
   const rows = new Map<number, { row: Delivery; lookAt: Date | undefined }>();
+  const receipts = new Map<number, string>();
+  const early: string[] = [];
   let dirty = false;
   let saving: Promise<void> | undefined;
 
@@ -54,6 +67,7 @@ export function openLedger(
 
   const write = async (closing: boolean): Promise<boolean> => {
     dirty = false;
+    await linkReceipts();
     const part = [...rows].slice(0, ROWS_A_WRITE);
     const rest = new Set([...rows.keys()].slice(ROWS_A_WRITE));
     const result = next(rest, closing && rest.size === 0);
@@ -63,6 +77,18 @@ export function openLedger(
     stored = result;
     for (const [member, entry] of part) if (rows.get(member) === entry) rows.delete(member);
     return rest.size === 0;
+  };
+
+  /** Before the outcome itself: a receipt without a delivery does no harm, a delivery whose receipt finds nothing would. */
+  const linkReceipts = async (): Promise<void> => {
+    const fresh = [...receipts];
+    await Promise.all(
+      fresh.map(async ([member, receipt]) => {
+        const endpoint = members[member] ?? "";
+        if ((await linkReceipt(deps, { ref, endpoint }, receipt)) === "early") early.push(receipt);
+        if (receipts.get(member) === receipt) receipts.delete(member);
+      }),
+    );
   };
 
   /** The store may fail with or without having done it: reading tells. */
@@ -102,7 +128,8 @@ export function openLedger(
     note: (member, letter, more = {}) => {
       letters[member] = letter;
       if (more.row) rows.set(member, { row: more.row, lookAt: more.lookAt });
-      if (more.timing && !timings[member]) timings[member] = more.timing;
+      if (more.timing && (!timings[member] || "da".includes(letter))) timings[member] = more.timing;
+      if (more.receipt !== undefined) receipts.set(member, more.receipt);
       codes[member] = "da".includes(letter) ? (more.code ?? NO_CODE) : undefined;
     },
     save,
@@ -111,26 +138,9 @@ export function openLedger(
       await saveAll(true);
     },
     until: () => stored.until ?? 0,
+    startedAt: () => stored.startedAt,
+    early: () => early,
   };
-}
-
-function packCodes(codes: (number | undefined)[]): Pick<Result, "usual" | "codes"> {
-  const times = new Map<number, number>();
-  for (const code of codes) if (code !== undefined) times.set(code, (times.get(code) ?? 0) + 1);
-  const usual = [...times].reduce((most, one) => (one[1] > most[1] ? one : most), [200, 0])[0];
-  const others = codes.flatMap((code, member) =>
-    code === undefined || code === usual ? [] : [[member.toString(36), code] as const],
-  );
-  return {
-    ...(usual === 200 ? {} : { usual }),
-    ...(others.length > 0 ? { codes: Object.fromEntries(others) } : {}),
-  };
-}
-
-/** The code of a good answer; 0 on a channel that has none. */
-export function codeOf(result: Result, member: number): number | undefined {
-  if (!"da".includes(result.letters.charAt(member))) return undefined;
-  return result.codes?.[member.toString(36)] ?? result.usual ?? 200;
 }
 
 function lostLease(): AppError {

@@ -8,9 +8,11 @@ import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
+import type { SettingsReader } from "./channel-settings.ts";
 import { fanOut } from "./fan-out.ts";
-import { ChannelMessage, RangeMessage } from "./message.ts";
+import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./message.ts";
 import { planFanout } from "./plan-fanout.ts";
+import { applyReceipt, type Receipt } from "./receipts.ts";
 import { makeSender, type Sender } from "./send.ts";
 import { sweep } from "./sweep.ts";
 
@@ -22,6 +24,8 @@ export type DeliveryDeps = {
   /** See `LeaseDeps`. */
   onlyHost?: string;
   newId: NewId;
+  /** How this instance runs its channels. */
+  settings?: SettingsReader;
   log: Log;
   links: Links;
 };
@@ -35,6 +39,8 @@ export type DeliveryHandlers = {
   deliver: (channel: ChannelName) => MessageHandler;
   /** Both kinds of work, for texts that nothing routine may keep waiting. */
   urgent: MessageHandler;
+  /** A provider's later word on a message it took. */
+  receipt(receipt: Receipt): Promise<void>;
   /** Every minute. */
   sweep(): Promise<void>;
 };
@@ -48,8 +54,15 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     return sender;
   };
   const plan = ({ body, receives }: Message): Promise<void> => {
-    const message = RangeMessage.parse(body);
-    return insist(() => fanOut(deps, message, receives > 1));
+    const message = PlanMessage.parse(body);
+    if (!("kind" in message)) return insist(() => fanOut(deps, message, receives > 1));
+    return insist(() => later(message));
+  };
+  // A push should not wait for what seldom happens to be loaded.
+  const later = async (message: LaterMessage): Promise<void> => {
+    if (message.kind === "receipt") return applyReceipt(deps, message);
+    if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
+    return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage): Promise<void> => {
     const sender = senderOf(name);
@@ -75,6 +88,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       if (work.kind === "confirm") throw new Error("a question to an endpoint is never urgent");
       return deliver(work.ref.channel as ChannelName, work);
     }),
+    receipt: (receipt) => applyReceipt(deps, receipt),
     sweep: () => sweep(deps),
   };
 }

@@ -1,11 +1,25 @@
 import type { Table } from "#src/platform/table.ts";
 import { resultsOf } from "./seen.ts";
 import { addCounts, type Counts, countsOf, noCounts } from "./states.ts";
-import { type Fanout, findFanout, type Range, rangesOf } from "./store.ts";
+import { type Fanout, findFanout, type Range, type Result, rangesOf } from "./store.ts";
+import { unpackTimings } from "./timing.ts";
 
 export type Ledger = Counts & { revision: number; closed: boolean; channels: Record<string, Counts> };
 
 export type PerChannel = Record<string, Counts>;
+
+/** How many of a chunk's good answers came within 10 and 60 seconds of publication. */
+function speedOf(fanout: Fanout, result: Result): Pick<Counts, "within10s" | "within60s"> {
+  const since = Date.parse(fanout.publishedAt ?? fanout.plannedAt);
+  const speed = { within10s: 0, within60s: 0 };
+  for (const [member, timing] of unpackTimings(result, result.letters.length).entries()) {
+    if (!timing || !"da".includes(result.letters.charAt(member))) continue;
+    const ms = result.startedAt + timing.start + timing.took - since;
+    if (ms <= 10_000) speed.within10s++;
+    if (ms <= 60_000) speed.within60s++;
+  }
+  return speed;
+}
 
 /** What became of a range's members. Whatever is planned and has no other outcome yet, waits. */
 export async function tally(table: Table, fanout: Fanout, range: Range): Promise<PerChannel> {
@@ -18,7 +32,7 @@ export async function tally(table: Table, fanout: Fanout, range: Range): Promise
       totals[channel] ??= noCounts();
       for (let n = 0; n < chunks; n++) {
         const result = results.get(`${window.after}#${channel}#${n}`);
-        if (result) addCounts(totals[channel], countsOf(result.letters));
+        if (result) addCounts(totals[channel], { ...countsOf(result.letters), ...speedOf(fanout, result) });
       }
     }
   }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
-import { codeOf } from "./chunk-ledger.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
+import { firstAttempt } from "./first-attempt.ts";
 import { deliveryId } from "./run-chunk.ts";
 import { resultsOf } from "./seen.ts";
 import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
@@ -21,7 +21,6 @@ import {
   type Result,
   rangesOf,
 } from "./store.ts";
-import { unpackTimings } from "./timing.ts";
 
 export const DeliveryRow = z.object({
   id: z.string(),
@@ -122,25 +121,13 @@ async function rowsOf(
   members: number[],
 ): Promise<DeliveryRow[]> {
   const endpoints = membersOf(chunk);
-  const timings = result ? unpackTimings(result, endpoints.length) : [];
   return Promise.all(
     members.map(async (member) => {
       const endpoint = endpoints[member] ?? "";
       const item = await deps.table.get(deliveryKey(ref, endpoint));
       const own = item && Delivery.parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
-      const timing = timings[member];
       const address = await addressOf(deps, endpoint);
-      const first =
-        result && timing
-          ? {
-              at: new Date(result.startedAt + timing.start).toISOString(),
-              outcome: letter === "a" ? ("accepted" as const) : ("delivered" as const),
-              ...status(codeOf(result, member)),
-              ms: timing.took,
-              trigger: "plan" as const,
-            }
-          : undefined;
       return {
         id: deliveryId(ref, endpoint),
         announcement: ref.announcementId,
@@ -152,15 +139,11 @@ async function rowsOf(
         ...(letter === "x" ? { reason: "superseded" as const } : {}),
         ...(letter === "e" ? { reason: "ended" as const } : {}),
         matched: matchedOf(chunk, member),
-        attempts: own?.attempts ?? (first && "da".includes(letter) ? [first] : []),
+        attempts: own?.attempts ?? (result ? firstAttempt(result, member) : []),
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
       };
     }),
   );
-}
-
-function status(code: number | undefined): { status?: number } {
-  return code ? { status: code } : {};
 }
 
 async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {

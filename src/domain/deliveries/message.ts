@@ -16,6 +16,44 @@ export const MessageTarget = z.strictObject({
 });
 export type MessageTarget = z.infer<typeof MessageTarget>;
 
+/** On the queue `fanout`: a receipt whose chunk was being sent when it came. */
+export const ReceiptMessage = z.strictObject({
+  kind: z.literal("receipt"),
+  channel: z.string(),
+  receipt: z.string(),
+  outcome: z.enum(["delivered", "failed"]),
+  detail: z.string().exactOptional(),
+});
+export type ReceiptMessage = z.infer<typeof ReceiptMessage>;
+
+/** On the queue `fanout`: try again whatever is in this state from window `after` of range `range` on. */
+export const RetryAllMessage = z.strictObject({
+  kind: z.literal("retry-all"),
+  announcementId: z.string(),
+  revision: z.number(),
+  state: z.enum(["failed", "unknown"]),
+  range: z.string(),
+  after: z.string(),
+});
+export type RetryAllMessage = z.infer<typeof RetryAllMessage>;
+
+/** On the queue `fanout`: give an endpoint what it missed, from this day and place on. */
+export const ReplayMessage = z.strictObject({
+  kind: z.literal("replay"),
+  endpoint: z.string(),
+  since: z.string(),
+  day: z.string(),
+  after: z.string().exactOptional(),
+});
+export type ReplayMessage = z.infer<typeof ReplayMessage>;
+
+/** Work on what was planned long ago. */
+export const LaterMessage = z.discriminatedUnion("kind", [ReceiptMessage, RetryAllMessage, ReplayMessage]);
+export type LaterMessage = z.infer<typeof LaterMessage>;
+
+/** Everything that the queue `fanout` carries; a range is told by having no kind. */
+export const PlanMessage = z.union([RangeMessage, LaterMessage]);
+
 /** On a channel's queue: send a chunk. `targets` in the order of `members`; without them both are read again. */
 export const ChunkMessage = z.strictObject({
   kind: z.literal("chunk"),

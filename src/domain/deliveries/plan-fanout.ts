@@ -1,6 +1,7 @@
 import { type Revision, topicsOf } from "#src/domain/announcements/announcement.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import { dayItem } from "./day.ts";
 import { type Fanout, fanoutItem, findFanout } from "./store.ts";
 
 export type PlanDeps = { table: Table; queue: (name: QueueName) => Queue; now: () => Date };
@@ -18,6 +19,8 @@ export async function planFanout(deps: PlanDeps, revision: Revision): Promise<vo
     await supersede(deps, fanoutOf(revision, earlier, now), revision.revision);
   const fanout = fanoutOf(revision, revision.revision, now);
   const nextCheckAt = new Date(now.getTime() + FIRST_CHECK_SECONDS * 1000);
+  // Apart from the fan-out itself, because a transaction costs twice: a line too many in the list of a day does no harm.
+  await deps.table.write([{ put: dayItem(fanout), if: { absent: true } }]);
   const put = await deps.table.write([{ put: fanoutItem(fanout, nextCheckAt), if: { absent: true } }]);
   if (!put.ok) {
     const known = await findFanout(deps.table, announcementId, revision.revision);
@@ -34,6 +37,7 @@ function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
     topics: topicsOf(revision),
     endpoints: revision.audience.kind === "internal" ? revision.audience.endpoints : [],
     plannedAt: now.toISOString(),
+    publishedAt: revision.publishedAt,
     sweeps: 0,
     version: 1,
   };

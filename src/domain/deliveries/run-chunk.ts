@@ -14,6 +14,7 @@ import { makeGate, originOf } from "./gate.ts";
 import { heldUntil } from "./hold.ts";
 import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
+import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
 import { type Attempt, type Chunk, type ChunkRef, type Delivery, findFanout, matchedOf } from "./store.ts";
@@ -119,6 +120,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     await saving.stop();
     await ledger.close();
     await queueDue(work);
+    for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     for (const step of work.after) await step();
     if (work.broken !== undefined) throw work.broken;
   }
@@ -233,7 +235,12 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     work.ledger.note(member, settled.letter, {
       ...(settled.row ? { row: settled.row } : {}),
       ...(dueAt === undefined ? {} : { lookAt: new Date(dueAt + (soon ? SWEEP_GRACE_MS : 0)) }),
-      ...(row ? {} : { timing: { start: startedAt.getTime() - work.openUntil + OPEN_MS, took: ms } }),
+      ...(row && !"da".includes(settled.letter)
+        ? {}
+        : { timing: { start: startedAt.getTime() - work.ledger.startedAt(), took: ms } }),
+      ...("receipt" in outcome && outcome.receipt !== undefined && outcome.kind !== "delivered"
+        ? { receipt: outcome.receipt }
+        : {}),
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
     if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);

@@ -29,12 +29,14 @@ export function stateOf(letter: string): DeliveryState {
 /** Letters of members who need a row of their own. */
 export const ROW_LETTERS = "rhfu";
 
-/** `matched` is always the sum of the others. */
-export type Counts = { matched: number } & Record<DeliveryState, number>;
+/** `matched` is always the sum of the states. Of the delivered: how many were handed over 10 and 60 s after publication. */
+export type Counts = { matched: number } & Record<DeliveryState, number> & { within10s: number; within60s: number };
 
 export function noCounts(): Counts {
-  return { matched: 0, delivered: 0, suppressed: 0, failed: 0, unknown: 0, held: 0, waiting: 0 };
+  return { matched: 0, delivered: 0, suppressed: 0, failed: 0, unknown: 0, held: 0, waiting: 0, ...NO_SPEED };
 }
+
+const NO_SPEED = { within10s: 0, within60s: 0 };
 
 /** Counts of a chunk; without a result everything waits. */
 export function countsOf(letters: string): Counts {
@@ -47,4 +49,6 @@ export function countsOf(letters: string): Counts {
 export function addCounts(sum: Counts, counts: Counts): void {
   sum.matched += counts.matched;
   for (const state of DELIVERY_STATES) sum[state] += counts[state];
+  sum.within10s += counts.within10s;
+  sum.within60s += counts.within60s;
 }

@@ -13,6 +13,8 @@ export const Fanout = z.object({
   /** Endpoint keys that are meant whatever they subscribe to. */
   endpoints: z.array(z.string()),
   plannedAt: z.string(),
+  /** When its revision was published: from here on it is counted how fast the pushes were. */
+  publishedAt: z.string().exactOptional(),
   /** The newer revision that took over: what is still waiting here is suppressed. */
   supersededBy: z.number().exactOptional(),
   closedAt: z.string().exactOptional(),
@@ -182,7 +184,10 @@ export const Attempt = z.object({
   status: z.number().exactOptional(),
   ms: z.number(),
   error: z.string().exactOptional(),
-  trigger: z.enum(["plan", "schedule", "release", "person"]),
+  trigger: z.enum(["plan", "schedule", "release", "person", "receipt"]),
+  /** What a person gave as the reason, and who that was. */
+  note: z.string().exactOptional(),
+  by: z.string().exactOptional(),
 });
 export type Attempt = z.infer<typeof Attempt>;
 

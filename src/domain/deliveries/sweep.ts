@@ -1,8 +1,11 @@
 import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import { canaryTimes } from "./canary.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import type { SettingsReader } from "./channel-settings.ts";
 import { leaseLeft } from "./claim.ts";
+import { dayItem } from "./day.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { resultsOf } from "./seen.ts";
@@ -14,6 +17,7 @@ export type SweepDeps = {
   channels: Record<ChannelName, Channel>;
   now: () => Date;
   onlyHost?: string;
+  settings?: SettingsReader;
   log: Log;
 };
 
@@ -58,10 +62,15 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   const closed = ranges.every(({ range }) => range.done) && isSettled(channels);
   const seconds = CHECKS_SECONDS[Math.min(fanout.sweeps, CHECKS_SECONDS.length - 1)] ?? 60;
   const next: Fanout = { ...fanout, sweeps: fanout.sweeps + 1, version: fanout.version + 1 };
-  const item = closed
-    ? fanoutItem({ ...next, closedAt: now.toISOString(), totals: channels }, undefined)
-    : fanoutItem(next, new Date(now.getTime() + seconds * 1000));
+  if (closed) return closeFanout(deps, { ...next, closedAt: now.toISOString(), totals: channels });
+  const item = fanoutItem(next, new Date(now.getTime() + seconds * 1000));
   await table.write([{ put: item, if: { version: fanout.version } }]);
+}
+
+/** The list of its day learns first what came of it: a crash in between is made good by the next look. */
+async function closeFanout(deps: SweepDeps, closed: Fanout): Promise<void> {
+  await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
+  await deps.table.write([{ put: fanoutItem(closed, undefined), if: { version: closed.version - 1 } }]);
 }
 
 /** Many ranges keep their totals, so that a later look need not count their chunks again; a single one needs no second copy. */

@@ -35,6 +35,7 @@ export function confirmedRows(confirmed: Subscription): Write[] {
   return [
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
+    { remove: keys.switchedOff(confirmed.endpoint, confirmed.id) },
     ...entryItems(confirmed).map((item): Write => ({ put: item })),
   ];
 }

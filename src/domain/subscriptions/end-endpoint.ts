@@ -25,6 +25,12 @@ export function endedWrite(endpoint: string, now: Date): Write {
   };
 }
 
+/** The list of those who wait to be switched on again, for whoever runs the service. */
+export function switchedOffWrite({ status, channel, endpoint, id, endedAt }: Subscription): Write {
+  const key = keys.switchedOff(endpoint, id);
+  return status === "switched-off" ? { put: { ...key, channel, at: endedAt } } : { remove: key };
+}
+
 /** Takes a subscription out of the topic index and says why. */
 export function stopWrites(
   subscription: Subscription,
@@ -48,6 +54,7 @@ export function stopWrites(
     },
     // An ended one stays findable for a while: an editor asks whom a push did not reach.
     { put: pointerItem(stopped, status === "ended" ? seconds(now) + REMEMBERED_SECONDS : undefined) },
+    switchedOffWrite(stopped),
     ...entryKeys(subscription).map((key): Write => ({ remove: key })),
   ];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { moveCanary } from "#src/domain/deliveries/canary.ts";
 import { CHANNELS, type Channel, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type ChannelSetup, changeSetup, isSetUp, readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { AppError } from "#src/errors.ts";
@@ -117,7 +118,9 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const channel = named(call.params.name);
+        const from = (await readSetup(deps.table, channel.name))?.canary;
         const setup = await changeSetup(deps, channel, call.body, optionalIfMatch(call));
+        await moveCanary(deps, channel.name, { from, to: setup.canary, by: call.caller.id });
         deps.log.info("channel-set-up", { by: call.caller.id, channel: channel.name, version: setup.version });
         return { status: 200, body: shown(call, channel, setup), version: setup.version };
       },

@@ -2,21 +2,19 @@ import { z } from "zod";
 import { topicsOf } from "#src/domain/announcements/announcement.ts";
 import { readManuscript } from "#src/domain/announcements/desk.ts";
 import { summaryOf } from "#src/domain/announcements/render.ts";
-import { readAnnouncement, readForLedger } from "#src/domain/announcements/store.ts";
+import { readForLedger } from "#src/domain/announcements/store.ts";
 import { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
 import { rehearse } from "#src/domain/deliveries/rehearse.ts";
-import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { DELIVERY_STATES, noCounts } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
-import { type Caller, sees } from "#src/domain/members/member.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { ApiDeps } from "./deps.ts";
+import { ledgerStream } from "./ledger-stream.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
-import { once } from "./once.ts";
 import { type Route, route } from "./route.ts";
 
 const number = z.number();
@@ -28,6 +26,8 @@ const CountsBody = z.object({
   unknown: number,
   held: number,
   waiting: number,
+  within10s: number,
+  within60s: number,
 });
 const LedgerBody = CountsBody.extend({
   revision: number,
@@ -64,19 +64,21 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         who: ["editor"],
         tag,
         summary: {
-          zh: "推送台账：一个版本的全部推送及其平衡",
-          en: "The ledger of a revision's pushes and its balance",
+          zh: "推送台账：一个版本的全部推送及其平衡；可用 SSE 持续接收",
+          en: "The ledger of a revision's pushes and its balance; as server-sent events while it runs",
         },
         query: z.strictObject({ revision: revisionNumber.optional() }),
         answers: { 200: LedgerBody },
       },
-      async ({ caller, params, query }) => {
+      async ({ c, caller, params, query }) => {
         const announcement = await readForLedger(deps, caller, params.id);
         const revision = query.revision ?? announcement.revision;
         if (revision < 1 || revision > announcement.revision) throw noLedger();
         // The change feed has not told of it yet: everything is still to come.
         const empty = { revision, closed: false, ...noCounts(), channels: {} };
-        return { status: 200, body: (await ledger(deps, params.id, revision)) ?? empty };
+        const read = async () => (await ledger(deps, params.id, revision)) ?? empty;
+        if (!c.req.raw.headers.get("accept")?.includes("text/event-stream")) return { status: 200, body: await read() };
+        return ledgerStream(read, { streams: deps.streams === true, signal: c.req.raw.signal });
       },
     ),
     route(
@@ -135,26 +137,6 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         );
       },
     ),
-    route(
-      {
-        method: "post",
-        path: "/deliveries/{id}/retry",
-        who: ["editor"],
-        tag,
-        summary: { zh: "人工重试一条推送", en: "Try a delivery again now" },
-        creates: true,
-        answers: { 202: Row },
-      },
-      async (call) => {
-        await mayRetry(deps, call.caller, call.params.id);
-        return once(
-          deps,
-          call,
-          (commit) => retryDelivery({ ...deps, commit }, call.params.id),
-          (body) => ({ status: 202, body }),
-        );
-      },
-    ),
   ];
 }
 
@@ -166,11 +148,6 @@ async function endpointKeys(deps: ApiDeps, endpoint: string): Promise<string[]> 
   }
   if (/^[A-Za-z0-9_-]{16}$/.test(endpoint)) return [endpoint];
   return CHANNELS.map((channel) => endpointKey(channel, endpoint));
-}
-
-async function mayRetry(deps: ApiDeps, caller: Caller, deliveryId: string): Promise<void> {
-  const announcement = await readAnnouncement(deps, deliveryId.split(".")[0] ?? "");
-  if (!announcement || !sees(caller, announcement.unitId)) throw noLedger();
 }
 
 function noLedger(): AppError {

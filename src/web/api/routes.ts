@@ -16,6 +16,11 @@ const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => 
   { nouns: ["cases"], load: async () => (await import("./cases.ts")).caseRoutes },
   { nouns: ["events"], load: async () => (await import("./events.ts")).eventRoutes },
   { nouns: ["subscriptions"], load: async () => (await import("./subscriptions.ts")).subscriptionRoutes },
+  {
+    nouns: ["announcements", "deliveries", "subscriptions"],
+    load: async () => (await import("./redelivery.ts")).redeliveryRoutes,
+  },
+  { nouns: ["status"], load: async () => (await import("./status.ts")).statusRoutes },
   { nouns: ["channels"], load: async () => (await import("./channels.ts")).channelRoutes },
   { nouns: ["announcements", "deliveries"], load: async () => (await import("./deliveries.ts")).deliveryRoutes },
 ];

@@ -96,6 +96,7 @@ ${
 <li><a href="${view.to("/")}">${view.say(site.name)}</a></li>
 <li><a href="/feed.atom">Atom</a></li><li><a href="/feed.rss">RSS</a></li><li><a href="/feed.json">JSON Feed</a></li>
 <li><a href="/docs">${t("开放接口", "API")}</a></li>
+<li><a href="${view.to("/status")}">${t("运行状态", "Status")}</a></li>
 <li><a href="${view.to("/console")}">${t("工作台", "Console")}</a></li>
 <li><a href="/sitemap.xml">${t("网站地图", "Site map")}</a></li>
 ${site.mark ? html`<li><a href="${site.mark.url}">${t("党政机关网站标识", "Government site mark")}</a></li>` : NOTHING}

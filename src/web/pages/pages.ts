@@ -17,6 +17,7 @@ import { sendIn, sendInPage } from "./send-in.ts";
 import { signInPage, useSignInLink } from "./sign-in.ts";
 import { SITE, type Site } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
+import { statusPage } from "./status-page.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
 import { subscribePage } from "./subscribe-page.ts";
 import { subscribeByForm } from "./subscribed.ts";
@@ -106,6 +107,10 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post(
       "/receipt",
       posted("guesses", (view, form) => receiptStatus(deps, view, form)),
+    )
+    .get(
+      "/status",
+      page((view) => statusPage(deps, view)),
     )
     .get(
       "/sign-in/:secret",

@@ -1,0 +1,64 @@
+import type { Table, Write } from "#src/platform/table.ts";
+import type { FoundMember } from "./find-member.ts";
+import type { Letter } from "./states.ts";
+import {
+  Delivery,
+  deliveryItem,
+  deliveryKey,
+  type Fanout,
+  fanoutItem,
+  type Range,
+  type Result,
+  rangeItem,
+  resultItem,
+} from "./store.ts";
+
+/** What becomes of a member otherwise than by a worker that has its chunk. */
+export type Amendment = { member: number; letter: Letter; row: Delivery; lookAt?: Date };
+
+const LOOK_MS = 60_000;
+
+/** The delivery's row, or a blank one. */
+export async function rowOf(table: Table, { ref }: Pick<FoundMember, "ref">, endpoint: string): Promise<Delivery> {
+  const item = await table.get(deliveryKey(ref, endpoint));
+  return item ? Delivery.parse(item) : { ref, endpoint, state: "waiting", attempts: [], version: 0 };
+}
+
+/** Whether a worker has the chunk now; nobody else writes to it then. */
+export function isTaken(result: Result, now: Date): boolean {
+  return result.until !== undefined && result.until > now.getTime();
+}
+
+/**
+ * Amends up to 90 members of one chunk in one transaction, under the version of its result. The sums of its range and
+ * fan-out no longer hold then: both are opened again, and the sweep closes them when they balance.
+ */
+export function amendWrites(
+  deps: { now: () => Date },
+  at: { fanout: Fanout; range: Range; ref: FoundMember["ref"]; result: Result },
+  amendments: Amendment[],
+): Write[] {
+  const { fanout, range, ref, result } = at;
+  const letters = [...result.letters];
+  for (const { member, letter } of amendments) letters[member] = letter;
+  const next = { ...result, letters: letters.join(""), version: result.version + 1 };
+  const writes: Write[] = [{ put: resultItem(ref, next), if: { version: result.version } }];
+  for (const { row, lookAt } of amendments) writes.push({ put: deliveryItem(row, lookAt) });
+  return [...writes, ...openedWrites(deps, fanout, range)];
+}
+
+export function openedWrites(deps: { now: () => Date }, fanout: Fanout, range: Range): Write[] {
+  const writes: Write[] = [];
+  const { closedAt, totals: _t, ...open } = fanout;
+  if (closedAt !== undefined) {
+    const next = { ...open, sweeps: 0, version: fanout.version + 1 };
+    const lookAt = new Date(deps.now().getTime() + LOOK_MS);
+    writes.push({ put: fanoutItem(next, lookAt), if: { version: fanout.version } });
+  }
+  const { settled, ...unsettled } = range;
+  if (settled !== undefined) {
+    const next = { ...unsettled, version: range.version + 1 };
+    writes.push({ put: rangeItem(fanout.announcementId, fanout.revision, next), if: { version: range.version } });
+  }
+  return writes;
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { addDays, shanghaiDate } from "#src/domain/calendar/dates.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Item, Table } from "#src/platform/table.ts";
+import type { Fanout } from "./store.ts";
+
+/** One fan-out in the list of its day; `totals` and `canaries` once it is closed. */
+export const FanoutOfDay = z.object({
+  announcementId: z.string(),
+  revision: z.number(),
+  /** When it was published. */
+  at: z.string(),
+  totals: z.record(z.string(), z.record(z.string(), z.number())).exactOptional(),
+  /** Per channel: milliseconds from publication until its canary had it; null when it never got it. */
+  canaries: z.record(z.string(), z.number().nullable()).exactOptional(),
+});
+export type FanoutOfDay = z.infer<typeof FanoutOfDay>;
+
+export function dayItem(fanout: Fanout, canaries?: Record<string, number | null>): Item {
+  const { announcementId, revision, totals } = fanout;
+  const at = fanout.publishedAt ?? fanout.plannedAt;
+  return {
+    ...keys.fanoutOfDay(shanghaiDate(new Date(at)), at, announcementId, revision),
+    announcementId,
+    revision,
+    at,
+    ...(totals ? { totals } : {}),
+    ...(canaries ? { canaries } : {}),
+  };
+}
+
+/** The fan-outs of a day of Asia/Shanghai, in the order of publication; a page, and where to go on. */
+export async function fanoutsOfDay(
+  table: Table,
+  day: string,
+  options: { after?: string; limit?: number } = {},
+): Promise<{ items: FanoutOfDay[]; next?: string }> {
+  const page = await table.query({ pk: keys.fanoutOfDay(day, "", "", 0).pk, fresh: true, ...options });
+  return {
+    items: page.items.map((item) => FanoutOfDay.parse(item)),
+    ...(page.next === undefined ? {} : { next: page.next }),
+  };
+}
+
+/** So many days up to today, the oldest first. */
+export function lastDays(now: Date, days: number): string[] {
+  const today = shanghaiDate(now);
+  return Array.from({ length: days }, (_, i) => addDays(today, i - days + 1));
+}

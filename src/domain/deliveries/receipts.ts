@@ -1,0 +1,113 @@
+import { z } from "zod";
+import type { Log } from "#src/log.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import { amendWrites, isTaken, rowOf } from "./amend.ts";
+import { findMember } from "./find-member.ts";
+import { firstAttempt } from "./first-attempt.ts";
+import type { ReceiptMessage } from "./message.ts";
+import { type Attempt, ChunkRef, findFanout, findResult } from "./store.ts";
+
+/** A provider's later word on a message it took: `receipt` is the id it gave it then. */
+export type Receipt = { channel: string; receipt: string; outcome: "delivered" | "failed"; detail?: string };
+
+const Place = z.union([
+  z.object({ ref: ChunkRef, endpoint: z.string() }),
+  z.object({ early: z.object({ outcome: z.enum(["delivered", "failed"]), detail: z.string().exactOptional() }) }),
+]);
+
+const KEPT_SECONDS = 30 * 86_400;
+// The message's own ledger is written within seconds; what nobody asks for by then was not ours.
+const EARLY_SECONDS = 2 * 86_400;
+const BUSY_SECONDS = 5;
+
+type LinkDeps = { table: Table; now: () => Date };
+
+const expiry = (deps: LinkDeps, seconds: number) => Math.floor(deps.now().getTime() / 1000) + seconds;
+
+/** Notes which delivery a provider's id stands for. `early`: its receipt is here already, and is to be applied. */
+export async function linkReceipt(
+  deps: LinkDeps,
+  { ref, endpoint }: { ref: ChunkRef; endpoint: string },
+  receipt: string,
+): Promise<"linked" | "early"> {
+  const key = keys.receipt(ref.channel, receipt);
+  const put = { ...key, ref, endpoint, expiresAt: expiry(deps, KEPT_SECONDS) };
+  const { ok } = await deps.table.write([{ put, if: { absent: true } }]);
+  if (ok) return "linked";
+  const known = await deps.table.get(key);
+  if (!known || !("early" in known)) return "linked";
+  await deps.table.write([{ put: { ...put, early: known["early"] } }]);
+  return "early";
+}
+
+export type ReceiptDeps = LinkDeps & { queue: (name: QueueName) => Queue; log: Log };
+
+/**
+ * Settles the delivery that a receipt speaks of: `accepted` and `unknown` become delivered or failed, and a push that
+ * waits for another attempt is not sent again once it has arrived. Any other state stands. A receipt may come twice,
+ * before its message is in the ledger, or for a message that is not ours: each is harmless.
+ */
+export async function applyReceipt(deps: ReceiptDeps, receipt: Receipt): Promise<void> {
+  const key = keys.receipt(receipt.channel, receipt.receipt);
+  const item = await deps.table.get(key);
+  if (!item) {
+    const { outcome, detail } = receipt;
+    const early = { outcome, ...(detail === undefined ? {} : { detail }) };
+    const put = { ...key, early, expiresAt: expiry(deps, EARLY_SECONDS) };
+    if ((await deps.table.write([{ put, if: { absent: true } }])).ok) return;
+    return applyReceipt(deps, receipt);
+  }
+  const place = Place.parse(item);
+  if ("ref" in place) await settleBy(deps, place, receipt);
+}
+
+/** The receipt that was faster than the ledger. */
+export async function applyEarly(deps: ReceiptDeps, channel: string, receipt: string): Promise<void> {
+  const item = await deps.table.get(keys.receipt(channel, receipt));
+  const early = item?.["early"] as Pick<Receipt, "outcome" | "detail"> | undefined;
+  if (early) await applyReceipt(deps, { channel, receipt, ...early });
+}
+
+async function settleBy(
+  deps: ReceiptDeps,
+  { ref, endpoint }: { ref: ChunkRef; endpoint: string },
+  receipt: Receipt,
+): Promise<void> {
+  for (;;) {
+    const fanout = await findFanout(deps.table, ref.announcementId, ref.revision);
+    const found = fanout && (await findMember(deps.table, fanout, endpoint));
+    const result = found && (await findResult(deps.table, found.ref));
+    if (!found || !result) return;
+    const now = deps.now();
+    const letter = result.letters.charAt(found.member);
+    if (isTaken(result, now) || "wi".includes(letter)) {
+      const body: ReceiptMessage = { kind: "receipt", ...receipt };
+      return deps.queue("fanout").send([{ body, delaySeconds: BUSY_SECONDS }]);
+    }
+    const settles = receipt.outcome === "delivered" ? "aur" : "au";
+    if (!settles.includes(letter)) return;
+    const { dueAt: _, ...known } = await rowOf(deps.table, found, endpoint);
+    const attempt: Attempt = {
+      at: now.toISOString(),
+      outcome: receipt.outcome === "delivered" ? "delivered" : "rejected",
+      ms: 0,
+      trigger: "receipt",
+      ...(receipt.detail === undefined ? {} : { error: receipt.detail.slice(0, 300) }),
+    };
+    const before = known.version > 0 ? known.attempts : firstAttempt(result, found.member);
+    const attempts = [...before, attempt];
+    const row = { ...known, state: receipt.outcome, attempts, version: known.version + 1 };
+    const amendment = { member: found.member, letter: receipt.outcome === "delivered" ? "d" : "f", row } as const;
+    const at = { fanout, range: found.range, ref: found.ref, result };
+    if ((await deps.table.write(amendWrites(deps, at, [amendment]))).ok) {
+      deps.log.info("receipt", {
+        channel: receipt.channel,
+        announcement: ref.announcementId,
+        outcome: receipt.outcome,
+      });
+      return;
+    }
+  }
+}

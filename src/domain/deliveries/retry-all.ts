@@ -1,0 +1,99 @@
+import { AppError } from "#src/errors.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import { type Amendment, amendWrites, isTaken, rowOf } from "./amend.ts";
+import type { Channel, ChannelName } from "./channel.ts";
+import { ledger } from "./ledger.ts";
+import type { RetryAllMessage, RetryMessage } from "./message.ts";
+import { resultsOf } from "./seen.ts";
+import { chunksOf, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
+
+export type RetryAllDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  channels: Record<ChannelName, Channel>;
+  now: () => Date;
+};
+
+export type RetryAllAsked = { announcement: string; revision: number; state: "failed" | "unknown"; deliveries: number };
+
+const LETTER = { failed: "f", unknown: "u" } as const;
+const WINDOWS_A_RUN = 20;
+// One transaction holds 100 writes: the result, the range, the fan-out, and the rows.
+const ROWS_A_WRITE = 90;
+const SWEEP_GRACE_MS = 60_000;
+const BUSY_SECONDS = 5;
+
+/**
+ * Everything of one revision that failed (or whose outcome is unknown) is tried again, in the background. Answers how
+ * many there are now. Refused ("conflict") when a newer revision has taken over. Asked twice, each is tried once more.
+ */
+export async function retryAll(
+  deps: RetryAllDeps,
+  announcementId: string,
+  revision: number,
+  state: "failed" | "unknown",
+): Promise<RetryAllAsked> {
+  const fanout = await findFanout(deps.table, announcementId, revision);
+  if (fanout?.supersededBy !== undefined)
+    throw new AppError("conflict", "SUPERSEDED", { zh: "已有更新的版本", en: "a newer revision has taken over" });
+  const counts = await ledger(deps, announcementId, revision);
+  const asked = { announcement: announcementId, revision, state, deliveries: counts?.[state] ?? 0 };
+  const body: RetryAllMessage = { kind: "retry-all", announcementId, revision, state, range: "", after: "" };
+  if (asked.deliveries > 0) await deps.queue("fanout").send([{ body }]);
+  return asked;
+}
+
+/** One step of it: some windows, then a message for the rest. May run twice: what waits already is left alone. */
+export async function retryWindows(deps: RetryAllDeps, message: RetryAllMessage): Promise<void> {
+  const { announcementId, revision } = message;
+  const fanout = await findFanout(deps.table, announcementId, revision);
+  if (!fanout || fanout.supersededBy !== undefined) return;
+  let windows = 0;
+  for (const range of await rangesOf(deps.table, fanout)) {
+    if (range.from < message.range) continue;
+    for (const window of range.windows) {
+      if (range.from === message.range && window.after < message.after) continue;
+      const at = { ...message, range: range.from, after: window.after };
+      if (windows++ === WINDOWS_A_RUN) return deps.queue("fanout").send([{ body: at }]);
+      const busy = await retryWindow(deps, at);
+      if (busy) return deps.queue("fanout").send([{ body: at, delaySeconds: BUSY_SECONDS }]);
+    }
+  }
+}
+
+/** Answers whether a chunk was being sent, so that the window has to be looked at again. */
+async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boolean> {
+  const { announcementId, revision, range, after } = at;
+  const letter = LETTER[at.state];
+  const results = await resultsOf(deps.table, announcementId, revision, range, { window: after, fresh: true });
+  if (![...results.values()].some(({ letters }) => letters.includes(letter))) return false;
+  let busy = false;
+  for (const { ref, chunk } of await chunksOf(deps.table, announcementId, revision, range, after)) {
+    const endpoints = membersOf(chunk);
+    while (results.get(`${ref.channel}#${ref.n}`)?.letters.includes(letter)) {
+      const result = await findResult(deps.table, ref);
+      if (!result?.letters.includes(letter)) break;
+      const [now, current] = [deps.now(), await findRange(deps.table, announcementId, revision, range)];
+      const open = await findFanout(deps.table, announcementId, revision);
+      if (!current || !open || isTaken(result, now)) {
+        busy = true;
+        break;
+      }
+      const failed = [...result.letters].flatMap((one, member) => (one === letter ? [member] : []));
+      const amendments = await Promise.all(
+        failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment> => {
+          const known = await rowOf(deps.table, { ref }, endpoints[member] ?? "");
+          const due = { state: "waiting", dueAt: now.toISOString(), byHand: true } as const;
+          const row = { ...known, ...due, version: known.version + 1 };
+          return { member, letter: "r", row, lookAt: new Date(now.getTime() + SWEEP_GRACE_MS) };
+        }),
+      );
+      const writes = amendWrites(deps, { fanout: open, range: current, ref, result }, amendments);
+      if (!(await deps.table.write(writes)).ok) continue;
+      const body: RetryMessage = { kind: "retry", ref, endpoints: amendments.map(({ row }) => row.endpoint) };
+      await deps.queue(deps.channels[ref.channel as ChannelName].queue).send([{ body }]);
+    }
+  }
+  return busy;
+}

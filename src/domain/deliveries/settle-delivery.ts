@@ -1,0 +1,46 @@
+import { AppError } from "#src/errors.ts";
+import type { Commit, Table } from "#src/platform/table.ts";
+import { amendWrites, isTaken, rowOf } from "./amend.ts";
+import { findDelivery } from "./find-delivery.ts";
+import { type DeliveryRow, memberRow } from "./list.ts";
+import { inFlight } from "./retry-delivery.ts";
+import { type Attempt, findResult } from "./store.ts";
+
+/** What a person found out about a push of unknown outcome, by asking its receiver. */
+export type Finding = { state: "delivered" | "failed"; reason: string; by: string };
+
+/** Settles an `unknown` by hand; the reason and the person stay with the delivery. Refused ("conflict") in any other state. */
+export async function settleDelivery(
+  deps: { table: Table; now: () => Date; commit?: Commit<DeliveryRow> },
+  id: string,
+  finding: Finding,
+): Promise<DeliveryRow> {
+  const { fanout, found, endpoint } = await findDelivery(deps.table, id);
+  const { ref, member, range } = found;
+  const result = await findResult(deps.table, ref);
+  const now = deps.now();
+  if (result && isTaken(result, now)) throw inFlight();
+  if (result?.letters.charAt(member) !== "u") throw new AppError("conflict", "STATE", NOT_UNKNOWN);
+  const { dueAt: _, ...known } = await rowOf(deps.table, found, endpoint);
+  const attempt: Attempt = {
+    at: now.toISOString(),
+    outcome: finding.state === "delivered" ? "delivered" : "rejected",
+    ms: 0,
+    trigger: "person",
+    note: finding.reason,
+    by: finding.by,
+  };
+  const attempts = [...known.attempts, attempt];
+  const row = { ...known, state: finding.state, attempts, version: known.version + 1 };
+  const letter = finding.state === "delivered" ? "d" : "f";
+  const shown: DeliveryRow = { ...(await memberRow(deps, found)), state: finding.state, attempts };
+  const commit = deps.commit ?? ((writes) => deps.table.write(writes));
+  const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter, row }]);
+  if (!(await commit(writes, shown)).ok) throw inFlight();
+  return shown;
+}
+
+const NOT_UNKNOWN = {
+  zh: "只有结果未知的推送可以人工认定",
+  en: "only a push of unknown outcome can be settled by hand",
+};

@@ -1,0 +1,70 @@
+import type { ChannelStatus } from "#src/domain/deliveries/service-status.ts";
+import type { WebDeps } from "#src/web/app.ts";
+import { time } from "./dates.ts";
+import { type Html, html, NOTHING } from "./html.ts";
+import type { Page } from "./page.ts";
+import { channelName } from "./subscribe-page.ts";
+import type { View } from "./view.ts";
+
+/** How the service is: the ledgers of the last days, summed, for everybody. */
+export async function statusPage(deps: Pick<WebDeps, "status">, view: View): Promise<Page> {
+  const { t } = view;
+  const status = await deps.status();
+  const title = t("运行状态", "Service status");
+  const used = status.channels.filter(({ ready, matched }) => ready || matched > 0);
+  const late = used.filter(({ oldestWaitingAt }) => oldestWaitingAt !== undefined);
+  return {
+    head: { title, crumbs: [{ name: title }] },
+    main: html`<section class="card article"><div class="head"><h1>${title}</h1></div>
+<p class="lead">${
+      late.length > 0
+        ? t("部分推送正在进行或排队。", "Some pushes are under way or wait their turn.")
+        : t("没有积压，全部推送均已处理。", "Nothing waits; every push has been dealt with.")
+    }</p>
+<p>${t(`最近${status.days}天共推送${status.fanouts}个版本，其中${status.open}个尚未结清。`, `${status.fanouts} revisions in the last ${status.days} days, ${status.open} of them still open.`)}
+${t("数字由推送台账逐条汇总，不估算。", "The figures are summed from the ledgers, not estimated.")}</p>
+${used.length > 0 ? table(view, used) : html`<p class="muted">${t("还没有推送过。", "Nothing has been pushed yet.")}</p>`}
+<p class="hint">${t("“10秒内”指公告发布后10秒内交到对方手中的比例。测试接收端由本单位自设，接收每一条公告，用来验证渠道畅通。", "“Within 10 s” is the share handed over within 10 seconds of publication. The test endpoint is our own; it gets every announcement and shows that the channel works.")}</p>
+<p class="muted">${t("更新于", "As of ")}${time(status.at, view.language)}</p></section>`,
+  };
+}
+
+function table(view: View, channels: ChannelStatus[]): Html {
+  const { t } = view;
+  const label = t("各渠道", "By channel");
+  const heads = [
+    t("渠道", "Channel"),
+    t("应推", "Matched"),
+    t("已送达", "Delivered"),
+    t("10秒内", "Within 10 s"),
+    t("60秒内", "Within 60 s"),
+    t("失败", "Failed"),
+    t("未知", "Unknown"),
+    t("待推", "Waiting"),
+    t("最早待推", "Oldest waiting"),
+    t("停用接收端", "Switched off"),
+    t("测试接收端", "Test endpoint"),
+  ];
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table nowrap"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${channels.map(
+    (one) =>
+      html`<tr><th scope="row">${channelName(view, one.name)}</th><td class="num">${one.matched}</td><td class="num">${one.delivered}</td><td class="num">${percent(one.shareWithin10s)}</td><td class="num">${percent(one.shareWithin60s)}</td><td class="num">${one.failed}</td><td class="num">${one.unknown}</td><td class="num">${one.waiting + one.held}</td><td>${one.oldestWaitingAt ? time(one.oldestWaitingAt, view.language) : html`<span class="muted">${t("无", "none")}</span>`}</td><td class="num">${one.switchedOff}</td><td>${canary(view, one)}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+function canary(view: View, { canary }: ChannelStatus): Html {
+  const { t } = view;
+  if (!canary) return html`<span class="muted">${t("未设", "none set")}</span>`;
+  const last =
+    canary.lastMs === null
+      ? t("最近一条未收到", "the last one did not arrive")
+      : t(
+          `最近一条${(canary.lastMs / 1000).toFixed(1)}秒`,
+          `the last one after ${(canary.lastMs / 1000).toFixed(1)} s`,
+        );
+  return html`${t(`${canary.announcements}条中${canary.within10s}条在10秒内`, `${canary.within10s} of ${canary.announcements} within 10 s`)}${canary.announcements > 0 ? html`<br><small class="muted">${last}</small>` : NOTHING}`;
+}
+
+function percent(share: number | null): string {
+  // Never "100 %" while one is missing.
+  return share === null ? "—" : `${Math.floor(share * 1000) / 10} %`;
+}

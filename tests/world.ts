@@ -3,6 +3,8 @@ import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
 import { readConfig } from "#src/config.ts";
+import type { Role } from "#src/domain/members/member.ts";
+import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { type Log, silentLog } from "#src/log.ts";
 import { embedded } from "#src/wiring.ts";
 
@@ -35,6 +37,8 @@ export type TestWorld = {
   room(topic: string): ChatPlace;
   contact(name: string): ChatPlace;
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** The path of a link by which somebody with these roles signs in to the console. */
+  signInPath(roles: Role[], unitId?: string): Promise<string>;
   until(holds: () => Promise<boolean>, seconds?: number): Promise<void>;
   close(): Promise<void>;
 };
@@ -155,6 +159,10 @@ export async function openWorld(options: { bot?: boolean; log?: Log; now?: () =>
       const id = `c${++places}`;
       wechat?.contact(id, name);
       return place("contact", id);
+    },
+    signInPath: async (roles, unitId) => {
+      const link = await createSignInLink(world, { memberName: "王编辑", roles, ...(unitId ? { unitId } : {}) });
+      return `/sign-in/${link.secret}`;
     },
     fetch: (path, init) => fetch(`${url}${path}`, { redirect: "manual", ...init }),
     until,

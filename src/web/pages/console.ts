@@ -85,7 +85,7 @@ function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]
     const counts = ledgers[i];
     return html`<tr><td>${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small></td>${
       counts
-        ? html`<td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}<td><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span></td>`
+        ? html`<td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}<td><a href="${view.to(`/console/announcements/${one.id}`)}"><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>${t("逐条查看", "one by one")}</a></td>`
         : html`<td colspan="${DELIVERY_STATES.length + 2}" class="muted">${t("尚未开始推送", "not fanned out yet")}</td>`
     }</tr>`;
   })}</tbody></table></div>`;

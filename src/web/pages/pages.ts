@@ -7,6 +7,7 @@ import { announcementPage } from "./announcement.ts";
 import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
+import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import type { Page } from "./page.ts";
 import { receiptForm, receiptStatus } from "./receipt.ts";
@@ -132,6 +133,17 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post(
       "/console/access/end",
       page(async (view, c) => endAccess(deps, view, await readForm(c.req.raw), c.req.raw)),
+    )
+    .get(
+      "/console/announcements/:id",
+      page((view, c, query) => ledgerPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
+    )
+    .post(
+      "/console/announcements/:id",
+      page(async (view, c) => {
+        const form = await readForm(c.req.raw);
+        return actOnLedger(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
+      }),
     )
     .post("/console/sign-out", (c) => leave(deps, see(c.req.raw), c.req.raw))
     .get(

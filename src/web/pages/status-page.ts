@@ -11,7 +11,7 @@ export async function statusPage(deps: Pick<WebDeps, "status">, view: View): Pro
   const { t } = view;
   const status = await deps.status();
   const title = t("运行状态", "Service status");
-  const used = status.channels.filter(({ ready, matched }) => ready || matched > 0);
+  const used = status.channels.filter(({ matched, canary }) => matched > 0 || canary !== undefined);
   const late = used.filter(({ oldestWaitingAt }) => oldestWaitingAt !== undefined);
   return {
     head: { title, crumbs: [{ name: title }] },
@@ -23,32 +23,36 @@ export async function statusPage(deps: Pick<WebDeps, "status">, view: View): Pro
     }</p>
 <p>${t(`最近${status.days}天共推送${status.fanouts}个版本，其中${status.open}个尚未结清。`, `${status.fanouts} revisions in the last ${status.days} days, ${status.open} of them still open.`)}
 ${t("数字由推送台账逐条汇总，不估算。", "The figures are summed from the ledgers, not estimated.")}</p>
-${used.length > 0 ? table(view, used) : html`<p class="muted">${t("还没有推送过。", "Nothing has been pushed yet.")}</p>`}
+${used.length > 0 ? NOTHING : html`<p class="muted">${t("还没有推送过。", "Nothing has been pushed yet.")}</p>`}
 <p class="hint">${t("“10秒内”指公告发布后10秒内交到对方手中的比例。测试接收端由本单位自设，接收每一条公告，用来验证渠道畅通。", "“Within 10 s” is the share handed over within 10 seconds of publication. The test endpoint is our own; it gets every announcement and shows that the channel works.")}</p>
-<p class="muted">${t("更新于", "As of ")}${time(status.at, view.language)}</p></section>`,
+<p class="muted">${t("更新于", "As of ")}${time(status.at, view.language)}</p></section>
+${used.map((one) => figures(view, one))}`,
   };
 }
 
-function table(view: View, channels: ChannelStatus[]): Html {
+function figures(view: View, one: ChannelStatus): Html {
   const { t } = view;
-  const label = t("各渠道", "By channel");
-  const heads = [
-    t("渠道", "Channel"),
-    t("应推", "Matched"),
-    t("已送达", "Delivered"),
-    t("10秒内", "Within 10 s"),
-    t("60秒内", "Within 60 s"),
-    t("失败", "Failed"),
-    t("未知", "Unknown"),
-    t("待推", "Waiting"),
-    t("最早待推", "Oldest waiting"),
-    t("停用接收端", "Switched off"),
-    t("测试接收端", "Test endpoint"),
+  const pairs: [string, Html | string | number][] = [
+    [t("10秒内送达", "Within 10 s"), percent(one.shareWithin10s)],
+    [t("60秒内送达", "Within 60 s"), percent(one.shareWithin60s)],
+    [t("应推", "Matched"), one.matched],
+    [t("已送达", "Delivered"), one.delivered],
+    [t("失败", "Failed"), one.failed],
+    [t("未知", "Unknown"), one.unknown],
+    [t("待推", "Waiting"), waiting(view, one)],
+    [t("停用接收端", "Switched off"), one.switchedOff],
+    [t("测试接收端", "Test endpoint"), canary(view, one)],
   ];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table nowrap"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${channels.map(
-    (one) =>
-      html`<tr><th scope="row">${channelName(view, one.name)}</th><td class="num">${one.matched}</td><td class="num">${one.delivered}</td><td class="num">${percent(one.shareWithin10s)}</td><td class="num">${percent(one.shareWithin60s)}</td><td class="num">${one.failed}</td><td class="num">${one.unknown}</td><td class="num">${one.waiting + one.held}</td><td>${one.oldestWaitingAt ? time(one.oldestWaitingAt, view.language) : html`<span class="muted">${t("无", "none")}</span>`}</td><td class="num">${one.switchedOff}</td><td>${canary(view, one)}</td></tr>`,
-  )}</tbody></table></div>`;
+  const name = channelName(view, one.name);
+  return html`<section class="card" aria-labelledby="${one.name}"><h2 id="${one.name}">${name}${one.ready ? NOTHING : html` <span class="badge late">${t("尚未设置", "not set up")}</span>`}</h2>
+<dl class="pairs">${pairs.map(([term, value]) => html`<dt>${term}</dt><dd class="num">${value}</dd>`)}</dl></section>`;
+}
+
+function waiting(view: View, { waiting, held, oldestWaitingAt }: ChannelStatus): Html {
+  const since = oldestWaitingAt
+    ? html` <small class="muted">${view.t("最早自", "since ")}${time(oldestWaitingAt, view.language)}</small>`
+    : NOTHING;
+  return html`${waiting + held}${since}`;
 }
 
 function canary(view: View, { canary }: ChannelStatus): Html {

@@ -150,6 +150,7 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
   .table.stack th { padding-bottom: 0.35rem; }
   .table.stack td { padding-top: 0.5rem; }
 }
+progress { width: min(100%, 24rem); height: 0.9rem; accent-color: var(--green); vertical-align: middle; margin-inline-end: 0.6rem; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.35rem 1.2rem; }
 .pairs dt { color: var(--muted); }
 .pairs dd { margin: 0; }

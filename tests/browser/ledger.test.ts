@@ -1,0 +1,107 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
+import { openWorld, type TestWorld } from "#tests/world.ts";
+import { launchBrowser } from "./chromium.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SHOTS = process.env["GAOSHI_SHOTS"];
+
+let world: TestWorld;
+let sink: WebhookSink;
+let browser: Browser;
+let id: string;
+
+beforeAll(async () => {
+  sink = await startWebhookSink();
+  world = await openWorld({ bot: true });
+  await world.admin.put("/units/center", { name: "某县互联网信息中心" });
+  await world.admin.put("/columns/now", { name: "即时通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+  const room = world.room("网信员工作群");
+  const places = [sink.url("/good"), sink.url("/gone"), sink.url("/busy")];
+  sink.answer("/gone", { status: 410 });
+  sink.answer("/busy", { status: [503, 200] });
+  const lines = [...places, room.address].map((address) =>
+    JSON.stringify({
+      endpoint: { channel: address.startsWith("room:") ? "wechaty" : "webhook", address },
+      topics: ["column:now"],
+      confirmed: true,
+      basis: "登记表",
+    }),
+  );
+  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+  world.wechat.next("no-id");
+  const editor = await world.member("editor", "center");
+  const content = { title: "明日停水", body: "三月二日八时至十二时停水。", column: "now", unitId: "center" };
+  const draft = await editor.post("/announcements", content);
+  id = draft.body.id;
+  await editor.post(`/announcements/${id}/publish`, { contentHash: draft.body.contentHash });
+  await world.until(async () => {
+    const { body } = await editor.get(`/announcements/${id}/ledger`);
+    return body.unknown === 1 && body.failed === 1;
+  });
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await world?.close();
+  await sink?.close();
+});
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe, document } = globalThis as unknown as {
+      axe: { run(where: unknown): Promise<{ violations: { id: string }[] }> };
+      document: unknown;
+    };
+    return (await axe.run(document)).violations.map((one) => one.id);
+  });
+}
+
+it("the editor sees who did not get it and why, settles what nobody knows, and sends again", async () => {
+  const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(world.url + (await world.signInPath(["editor"], "center")));
+  await page.getByRole("button", { name: "登录" }).click();
+  await page.getByRole("link", { name: "逐条查看" }).first().click();
+  expect(await page.locator("tbody").first().textContent()).toContain("合计");
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 900 });
+    if (SHOTS) await page.screenshot({ path: `${SHOTS}/ledger-${width}.png`, fullPage: true });
+    const sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+    expect(sideways).toBeLessThanOrEqual(0);
+    expect(await violations(page)).toEqual([]);
+  }
+  await page.getByRole("link", { name: "未知" }).click();
+  await page.getByLabel("依据").fill("群主截图为证");
+  await page.getByRole("button", { name: "认定已送达" }).click();
+  expect(await page.getByRole("status").textContent()).toContain("已认定");
+  await page.getByLabel("地址、订阅编号或接收端编号").fill(sink.url("/gone"));
+  await page.getByRole("button", { name: "查找" }).click();
+  expect(await page.getByText("地址已失效").count()).toBe(1);
+  await page.getByRole("button", { name: /^重新推送给/ }).click();
+  expect(await page.getByRole("status").textContent()).toContain("已重新推送");
+  await page.getByLabel("地址、订阅编号或接收端编号").fill("https://nobody.example.org/");
+  await page.getByRole("button", { name: "查找" }).click();
+  expect(await page.getByText("不在本公告的推送范围内").count()).toBe(1);
+  await context.close();
+}, 60_000);
+
+it("anybody sees the status of the service", async () => {
+  const context = await browser.newContext({ locale: "zh-CN" });
+  const page = await context.newPage();
+  for (const [width, query] of [
+    [360, ""],
+    [1280, "?lang=en"],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(`${world.url}/status${query}`);
+    if (SHOTS) await page.screenshot({ path: `${SHOTS}/status-${width}.png`, fullPage: true });
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+  }
+  await context.close();
+}, 60_000);

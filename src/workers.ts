@@ -1,5 +1,5 @@
 import type { Config } from "#src/config.ts";
-import { REVISION_FEED } from "#src/domain/announcements/announcement.ts";
+import { REVISION_FEED, type Revision } from "#src/domain/announcements/announcement.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
@@ -32,9 +32,16 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   const deliveries = deliveryHandlers(deps);
 
   async function follow({ item }: Change): Promise<void> {
-    if (item.feed === REVISION_FEED) await deliveries.planFanout(parseRevision(item));
+    if (item.feed === REVISION_FEED) await followRevision(parseRevision(item));
     else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
     else if (!(await followCase(item))) log.error("feed-unknown", { feed: item.feed });
+  }
+
+  async function followRevision(revision: Revision): Promise<void> {
+    await deliveries.planFanout(revision);
+    if (revision.kind !== "corrected") return;
+    const { indexCorrection } = await import("#src/domain/announcements/index-words.ts");
+    await indexCorrection({ table }, revision);
   }
 
   async function followCase(item: Item): Promise<boolean> {
@@ -69,10 +76,12 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       tick: async () => {
         const { publishDue } = await import("#src/domain/announcements/publish-due.ts");
         const { admitUploads } = await import("#src/domain/cases/attachments.ts");
-        const steps = [
+        const { indexNewWords } = await import("#src/domain/announcements/index-words.ts");
+        const steps: (() => Promise<unknown>)[] = [
           () => publishDue({ table, now, log }),
           () => deliveries.sweep(),
           () => admitUploads({ table, bucket, log }),
+          () => indexNewWords({ table, now }),
         ];
         for (const step of steps) await step().catch((error) => log.error("tick", { detail: String(error) }));
       },

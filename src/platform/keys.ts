@@ -62,6 +62,8 @@ export const keys = {
     pk: join("LIST", list),
     sk: join(publishedAt, id),
   }),
+  /** One word that a published announcement shows in lists; sorts as its listing does. */
+  word: (word: string, publishedAt: string, id: string): Key => ({ pk: join("WORD", word), sk: join(publishedAt, id) }),
   /** Drafts and everything else an editor works on, per unit, newest last. */
   desk: (unitId: string, id: string): Key => ({ pk: join("DESK", unitId), sk: join(id) }),
   scheduled: (at: string, id: string): Key => ({ pk: "SCHEDULED", sk: join(at, id) }),

@@ -1,8 +1,9 @@
 import { keys } from "#src/platform/keys.ts";
-import type { Item } from "#src/platform/table.ts";
 import type { Revision } from "./announcement.ts";
+import { searchPublished } from "./search.ts";
 import { HistoryEntry, type Reads, readAnnouncement, readRevision } from "./store.ts";
 import { type ListName, Teaser } from "./teaser.ts";
+import { wordsIn } from "./words.ts";
 
 export type { HistoryEntry, ListName, Teaser };
 
@@ -22,45 +23,20 @@ export type ListRequest = {
   within?: string[];
 };
 
-/** A search reads at most so many rows at a time; `next` then continues the search, even if nothing was found yet. */
-const SEARCH_ROWS = 1000;
-
 /** Published announcements of one public list, the newest first publication first. Internal ones stand in no list. */
 export async function listPublished(deps: Reads, request: ListRequest): Promise<{ items: Teaser[]; next?: string }> {
-  const words = folded(request.q ?? "")
-    .split(/\s+/)
-    .filter((word) => word !== "");
-  const { within = [] } = request;
-  const searches = words.length > 0 || within.length > 0;
+  if (wordsIn(request.q ?? "").length > 0 || (request.within ?? []).length > 0) return searchPublished(deps, request);
+  const { list, limit, after, from, to } = request;
   const page = await deps.table.query({
-    pk: keys.listing(request.list, "", "").pk,
+    pk: keys.listing(list, "", "").pk,
     reverse: true,
-    limit: searches ? SEARCH_ROWS : request.limit,
-    ...(request.after === undefined ? {} : { after: request.after }),
-    ...(request.from === undefined ? {} : { from: request.from }),
-    ...(request.to === undefined ? {} : { to: request.to }),
+    limit,
+    ...(after === undefined ? {} : { after }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
   });
-  const found = searches ? page.items.filter((item) => standsIn(item, within) && matches(item, words)) : page.items;
-  const kept = found.slice(0, request.limit);
-  const cut = kept.length < found.length ? kept.at(-1)?.sk : page.next;
-  const items = kept.map((item) => Teaser.parse(item));
-  return cut === undefined ? { items } : { items, next: cut };
-}
-
-function folded(text: string): string {
-  return text.normalize("NFKC").toLowerCase();
-}
-
-function standsIn(item: Item, lists: string[]): boolean {
-  const { column, unitId, tags } = item as Item & Pick<Teaser, "column" | "unitId" | "tags">;
-  return lists.every((list) =>
-    ["all", `column:${column}`, `unit:${unitId}`, ...tags.map((tag) => `tag:${tag}`)].includes(list),
-  );
-}
-
-function matches(item: Item, words: string[]): boolean {
-  const text = folded(`${item["title"]}\n${item["summary"]}\n${String(item["tags"])}`);
-  return words.every((word) => text.includes(word));
+  const items = page.items.map((item) => Teaser.parse(item));
+  return page.next === undefined ? { items } : { items, next: page.next };
 }
 
 /** A published announcement as everybody may see it: its current revision and how it came to it, oldest first. */

@@ -9,9 +9,9 @@ import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import {
   ImportedSubscription,
   NewSubscription,
-  plainSecret,
   SubscriptionChange,
 } from "#src/domain/subscriptions/new-subscription.ts";
+import { standardSecret } from "#src/domain/subscriptions/secret.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { canonicalTopics, indexRows, PublicTopics, Topics } from "#src/domain/subscriptions/topic.ts";
@@ -78,10 +78,10 @@ describe("topics", () => {
 
 it("takes secrets of 24 to 64 bytes, with or without their prefix", () => {
   const bytes = (count: number) => Buffer.alloc(count, 7).toString("base64");
-  expect(plainSecret(bytes(24))).toBe(bytes(24));
-  expect(plainSecret(`whsec_${bytes(64)}`)).toBe(bytes(64));
+  expect(standardSecret(bytes(24))).toEqual({ secrets: [bytes(24)] });
+  expect(standardSecret(`whsec_${bytes(64)}`)).toEqual({ secrets: [bytes(64)] });
   for (const bad of [bytes(23), bytes(65), "whsec_", "not base64 at all, not base64 at all"])
-    expect(plainSecret(bad)).toBeUndefined();
+    expect(standardSecret(bad)).toMatchObject({ errors: [{ pointer: "/endpoint/secret", code: "SECRET" }] });
 });
 
 it("knows when quiet hours end and when the next digest goes out, in Shanghai", () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AddressedChannels, shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
 import { codeOf } from "./chunk-ledger.ts";
@@ -38,7 +39,7 @@ export const DeliveryRow = z.object({
 });
 export type DeliveryRow = z.infer<typeof DeliveryRow>;
 
-type Reads = { table: Table };
+type Reads = { table: Table; channels: AddressedChannels };
 
 /** What became of one endpoint, for every revision of the announcement that it was a member of; the newest first. */
 export async function deliveriesTo(
@@ -130,7 +131,7 @@ async function rowsOf(
       const own = item && Delivery.parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
       const timing = timings[member];
-      const address = await addressOf(deps, endpoint);
+      const address = await addressOf(deps, ref.channel, endpoint);
       const first =
         result && timing
           ? {
@@ -163,6 +164,7 @@ function status(code: number | undefined): { status?: number } {
   return code ? { status: code } : {};
 }
 
-async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {
-  return (await everSubscribed(deps.table, endpoint))[0]?.address;
+async function addressOf(deps: Reads, channel: string, endpoint: string): Promise<string | undefined> {
+  const address = (await everSubscribed(deps.table, endpoint))[0]?.address;
+  return address && shownAddress(deps.channels, channel, address);
 }

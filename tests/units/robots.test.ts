@@ -13,7 +13,7 @@ import {
   type RobotVendorName,
   type RobotVendors,
   startRobotVendors,
-} from "../receivers/robot-vendors.ts";
+} from "#tests/receivers/robot-vendors.ts";
 import { type MoreRevision, revisionOf, testLinks } from "./push-world.ts";
 
 const NOW = new Date("2026-03-02T02:00:20Z");

@@ -398,6 +398,16 @@ describe("a message", () => {
     }
   });
 
+  it("that cannot be made to fit is refused before it leaves, and never cut in its link", async () => {
+    const links = { ...testLinks, announcement: () => `https://example.org/${"x".repeat(20_000)}` };
+    for (const vendor of VENDORS) {
+      const { key, address } = newRobot(vendor);
+      const message = robots[vendor].render(revisionOf(NOW, {}), "zh-CN", links);
+      expect(await robots[vendor].push(message, pushTo(address))).toMatchObject({ kind: "rejected" });
+      expect(vendors.requests.some(({ url }) => url.includes(key))).toBe(false);
+    }
+  });
+
   it("tells beforehand how it reads, how large it is, and what of an approved summary is cut away", () => {
     const plain = robots["wecom-robot"].preview(
       revisionOf(NOW, { content: { summary: "周三停水。" } }),

@@ -171,6 +171,33 @@ describe("a code in a chat", () => {
     expect(sent).toEqual([true, false, true, true, false, false, true]);
     expect((await asked(world, "room:2")).code).toBeDefined();
   });
+
+  it("is sent anew soon when it surely did not arrive, and given up after three tries", async () => {
+    const world = pushWorld();
+    let tries = 0;
+    world.channels.wechaty.confirm = async () => (++tries < 3 ? "refused" : "sent");
+    const ask = (address: string) =>
+      subscribe(world.deps, NewSubscription.parse({ endpoint: { channel: "wechaty", address }, topics: ["all"] }));
+    const { subscription } = await ask("room:1");
+    await askEndpoint(
+      { ...world.deps, channel: world.channels.wechaty },
+      { subscriptionId: subscription.id, tries: 0 },
+    );
+    await world.live(120);
+    expect(tries).toBe(3);
+    const again = await ask("room:1");
+    const message = { subscriptionId: again.subscription.id, tries: 0 };
+    await askEndpoint({ ...world.deps, channel: world.channels.wechaty }, message);
+    expect(tries).toBe(3); // the one that arrived counts
+    world.channels.wechaty.confirm = async () => (++tries > 0 ? "refused" : "sent");
+    const refused = await ask("room:3");
+    await askEndpoint(
+      { ...world.deps, channel: world.channels.wechaty },
+      { subscriptionId: refused.subscription.id, tries: 0 },
+    );
+    await world.live(3600, 10);
+    expect(tries).toBe(6);
+  });
 });
 
 describe("a webhook that agrees", () => {

@@ -40,6 +40,8 @@ export async function makeWorld(
     now?: () => Date;
     onlyHost?: string;
     wechaty?: ChannelDeps["wechaty"];
+    /** Set by tests only. */
+    origins?: ChannelDeps["origins"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
     streams?: boolean;
@@ -56,20 +58,22 @@ export async function makeWorld(
     );
     return (await reader)(name);
   };
-  const channels = makeChannels({
-    egress: makeEgress(config.egressAllow),
-    baseUrl: config.baseUrl,
-    settings,
-    now,
-    log,
-    ...(options.wechaty ? { wechaty: options.wechaty } : {}),
-  });
   const links: Links = {
     announcement: (id) => `${config.baseUrl}/announcements/${id}`,
     confirm: (subscriptionId, challenge) =>
       `${config.baseUrl}/confirm?${new URLSearchParams({ s: subscriptionId, c: challenge })}`,
     source: config.baseUrl,
   };
+  const channels = makeChannels({
+    egress: makeEgress(config.egressAllow),
+    baseUrl: config.baseUrl,
+    links,
+    settings,
+    now,
+    log,
+    ...(options.wechaty ? { wechaty: options.wechaty } : {}),
+    ...(options.origins ? { origins: options.origins } : {}),
+  });
   let loading: Promise<Workers> | undefined;
   const workers = () => {
     loading ??= import("#src/workers.ts").then(({ makeWorkers }) =>
@@ -136,7 +140,13 @@ export async function makeWorld(
 /** One process on one folder: the ports on SQLite and files, every worker started. `stop` hands back what is in flight. */
 export async function embedded(
   config: Config,
-  options: { log: Log; now?: () => Date; wechaty?: ChannelDeps["wechaty"]; tickSeconds?: number },
+  options: {
+    log: Log;
+    now?: () => Date;
+    wechaty?: ChannelDeps["wechaty"];
+    origins?: ChannelDeps["origins"];
+    tickSeconds?: number;
+  },
 ): Promise<World & { stop(): Promise<void> }> {
   const { embeddedPlatform } = await import("#src/platform/embedded/platform.ts");
   const { log, now = () => new Date(), tickSeconds = 1 } = options;

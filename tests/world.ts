@@ -3,6 +3,7 @@ import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
 import { readConfig } from "#src/config.ts";
+import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { Role } from "#src/domain/members/member.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { type Log, silentLog } from "#src/log.ts";
@@ -44,7 +45,9 @@ export type TestWorld = {
 };
 
 /** The whole house in this process over real HTTP, on a store that keeps nothing, with a bot on the mock puppet if wanted. */
-export async function openWorld(options: { bot?: boolean; log?: Log; now?: () => Date } = {}): Promise<TestWorld> {
+export async function openWorld(
+  options: { bot?: boolean; log?: Log; now?: () => Date; origins?: Partial<Record<ChannelName, string>> } = {},
+): Promise<TestWorld> {
   const log = options.log ?? silentLog;
   const config = readConfig({
     PORT: "0",
@@ -65,6 +68,7 @@ export async function openWorld(options: { bot?: boolean; log?: Log; now?: () =>
   const world = await embedded(config, {
     log,
     ...(options.now ? { now: options.now } : {}),
+    ...(options.origins ? { origins: options.origins } : {}),
     wechaty: { messenger: () => bot?.messenger(), pace: { perMinute: 60_000, seconds: [0, 0] } },
   });
   if (wechat) {

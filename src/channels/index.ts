@@ -1,18 +1,24 @@
-import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import type { Channel, ChannelName, Links } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { Log } from "#src/log.ts";
+import { makeDingtalk } from "./dingtalk.ts";
 import type { Egress } from "./egress.ts";
+import { makeFeishu } from "./feishu.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
+import { makeWecomRobot } from "./wecom-robot.ts";
 
 export type ChannelDeps = {
   egress: Egress;
   baseUrl: string;
+  links: Pick<Links, "confirm">;
   settings: SettingsReader;
   now: () => Date;
   log: Log;
   /** What a host with a bot gives, and tests and the demo set. */
   wechaty?: WechatyOptions;
+  /** Where a vendor is, for tests: its addresses stay the vendor's own, the requests go there. */
+  origins?: Partial<Record<ChannelName, string>>;
 };
 
 /** Every channel, kept complete by the compiler. */
@@ -20,11 +26,11 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
   return {
     webhook: makeWebhook(deps),
     wechaty: makeWechaty({ now: deps.now, log: deps.log, ...deps.wechaty }),
-    "wecom-robot": notBuilt("wecom-robot"),
+    "wecom-robot": makeWecomRobot({ ...deps, origin: deps.origins?.["wecom-robot"] }),
     "wecom-app": notBuilt("wecom-app"),
     "official-account": notBuilt("official-account"),
-    dingtalk: notBuilt("dingtalk"),
-    feishu: notBuilt("feishu"),
+    dingtalk: makeDingtalk({ ...deps, origin: deps.origins?.dingtalk }),
+    feishu: makeFeishu({ ...deps, origin: deps.origins?.feishu }),
     "web-push": notBuilt("web-push"),
     email: notBuilt("email"),
     websub: notBuilt("websub"),

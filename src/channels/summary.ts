@@ -1,4 +1,12 @@
-import type { Content } from "#src/domain/announcements/announcement.ts";
+import type { Content, Revision } from "#src/domain/announcements/announcement.ts";
+import type { Language } from "#src/text.ts";
+
+/** Stands before the title of what takes an earlier text back. */
+export const MARKS: Record<Revision["kind"], Record<Language, string>> = {
+  published: { "zh-CN": "", en: "" },
+  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
+  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
+};
 
 /** The author's summary, else the beginning of the body as plain text; one line, at most so many characters. */
 export function summaryOf(content: Content, characters: number): string {

@@ -5,7 +5,7 @@ import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from 
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import { makePace, type Pace } from "./pace.ts";
-import { cut, cutBytes, oneLine, summaryOf } from "./summary.ts";
+import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
@@ -27,11 +27,6 @@ const SECONDS = { connect: 5, answer: 30, total: 30 };
 const COOL_DOWN_SECONDS = 1800;
 const LATE = Symbol("late");
 const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
-const MARKS: Record<Revision["kind"], Record<Language, string>> = {
-  published: { "zh-CN": "", en: "" },
-  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
-  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
-};
 
 /**
  * WeChat rooms and contacts through a wechaty bot. At most once: a personal account is no place for doubles. What was

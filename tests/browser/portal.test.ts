@@ -38,6 +38,7 @@ beforeAll(async () => {
     channels: makeChannels({
       egress: makeEgress([]),
       baseUrl: url,
+      links: { confirm: (id) => `${url}/confirm?s=${id}` },
       now: clock.now,
       log: silentLog,
       settings: async () => undefined,

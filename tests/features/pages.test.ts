@@ -13,6 +13,7 @@ const clock = testClock("2026-09-10T02:00:00.000Z");
 const channels = makeChannels({
   egress: makeEgress([]),
   baseUrl: BASE,
+  links: { confirm: (id) => `${BASE}/confirm?s=${id}` },
   now: clock.now,
   log: silentLog,
   settings: async () => undefined,

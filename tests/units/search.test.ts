@@ -19,7 +19,11 @@ function county() {
     clock += 1000;
     const id = `ann_${String(++count).padStart(26, "0")}`;
     const at = now().toISOString();
-    const revision = revisionOf(now(), { announcementId: id, content: { body: "正文", ...content }, firstPublishedAt: at });
+    const revision = revisionOf(now(), {
+      announcementId: id,
+      content: { body: "正文", ...content },
+      firstPublishedAt: at,
+    });
     const teaser = teaserOf(revision);
     await table.putAll(listsOf(revision.content).map((list) => listingItem(list, teaser)));
     return teaser;

@@ -9,9 +9,9 @@ import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import {
   ImportedSubscription,
   NewSubscription,
-  plainSecret,
   SubscriptionChange,
 } from "#src/domain/subscriptions/new-subscription.ts";
+import { standardSecret } from "#src/domain/subscriptions/secret.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { canonicalTopics, indexRows, PublicTopics, Topics } from "#src/domain/subscriptions/topic.ts";
@@ -78,10 +78,10 @@ describe("topics", () => {
 
 it("takes secrets of 24 to 64 bytes, with or without their prefix", () => {
   const bytes = (count: number) => Buffer.alloc(count, 7).toString("base64");
-  expect(plainSecret(bytes(24))).toBe(bytes(24));
-  expect(plainSecret(`whsec_${bytes(64)}`)).toBe(bytes(64));
+  expect(standardSecret(bytes(24))).toEqual({ secrets: [bytes(24)] });
+  expect(standardSecret(`whsec_${bytes(64)}`)).toEqual({ secrets: [bytes(64)] });
   for (const bad of [bytes(23), bytes(65), "whsec_", "not base64 at all, not base64 at all"])
-    expect(plainSecret(bad)).toBeUndefined();
+    expect(standardSecret(bad)).toMatchObject({ errors: [{ pointer: "/endpoint/secret", code: "SECRET" }] });
 });
 
 it("knows when quiet hours end and when the next digest goes out, in Shanghai", () => {
@@ -170,6 +170,33 @@ describe("a code in a chat", () => {
     }
     expect(sent).toEqual([true, false, true, true, false, false, true]);
     expect((await asked(world, "room:2")).code).toBeDefined();
+  });
+
+  it("is sent anew soon when it surely did not arrive, and given up after three tries", async () => {
+    const world = pushWorld();
+    let tries = 0;
+    world.channels.wechaty.confirm = async () => (++tries < 3 ? "refused" : "sent");
+    const ask = (address: string) =>
+      subscribe(world.deps, NewSubscription.parse({ endpoint: { channel: "wechaty", address }, topics: ["all"] }));
+    const { subscription } = await ask("room:1");
+    await askEndpoint(
+      { ...world.deps, channel: world.channels.wechaty },
+      { subscriptionId: subscription.id, tries: 0 },
+    );
+    await world.live(120);
+    expect(tries).toBe(3);
+    const again = await ask("room:1");
+    const message = { subscriptionId: again.subscription.id, tries: 0 };
+    await askEndpoint({ ...world.deps, channel: world.channels.wechaty }, message);
+    expect(tries).toBe(3); // the one that arrived counts
+    world.channels.wechaty.confirm = async () => (++tries > 0 ? "refused" : "sent");
+    const refused = await ask("room:3");
+    await askEndpoint(
+      { ...world.deps, channel: world.channels.wechaty },
+      { subscriptionId: refused.subscription.id, tries: 0 },
+    );
+    await world.live(3600, 10);
+    expect(tries).toBe(6);
   });
 });
 

@@ -1,7 +1,7 @@
 import { confirmedRows } from "#src/domain/subscriptions/confirm.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { presenceItems } from "#src/domain/subscriptions/entry.ts";
-import { newSecret } from "#src/domain/subscriptions/new-subscription.ts";
+import { newSecret } from "#src/domain/subscriptions/secret.ts";
 import { findSubscription, subscriptionItem } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";

@@ -49,7 +49,10 @@ export type Target = {
   endpoint: string;
   address: string;
   language: Language;
-  /** Signing secrets, newest first; two during a rotation. Base64 without prefix, 24 to 64 bytes. */
+  /**
+   * Secrets in the form that the channel's `secret` gave them, newest first. Without `secret`: Standard Webhooks' own,
+   * base64 without prefix, 24 to 64 bytes, two during a rotation.
+   */
   secrets: string[];
   /** Topics that matched, every one of them. */
   matched: string[];
@@ -125,7 +128,10 @@ export type Channel<Rendered = unknown> = {
   credential?(address: string): string;
   /** The address as others may see it, where it holds a key; absent: as it is. */
   shown?(address: string): string;
-  /** Checks and normalises the secret that somebody names for an address (pointer `/endpoint/secret`); absent: Standard Webhooks secrets. */
+  /**
+   * Checks and normalises the secret that somebody names for an address (pointer `/endpoint/secret`); absent: Standard Webhooks secrets,
+   * made when none is named. With it: a new secret replaces the old one, and a new address comes without the old one's.
+   */
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AddressedChannels, shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
@@ -37,7 +38,7 @@ export const DeliveryRow = z.object({
 });
 export type DeliveryRow = z.infer<typeof DeliveryRow>;
 
-type Reads = { table: Table };
+type Reads = { table: Table; channels: AddressedChannels };
 
 /** What became of one endpoint, for every revision of the announcement that it was a member of; the newest first. */
 export async function deliveriesTo(
@@ -127,7 +128,7 @@ async function rowsOf(
       const item = await deps.table.get(deliveryKey(ref, endpoint));
       const own = item && Delivery.parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
-      const address = await addressOf(deps, endpoint);
+      const address = await addressOf(deps, ref.channel, endpoint);
       return {
         id: deliveryId(ref, endpoint),
         announcement: ref.announcementId,
@@ -146,6 +147,7 @@ async function rowsOf(
   );
 }
 
-async function addressOf(deps: Reads, endpoint: string): Promise<string | undefined> {
-  return (await everSubscribed(deps.table, endpoint))[0]?.address;
+async function addressOf(deps: Reads, channel: string, endpoint: string): Promise<string | undefined> {
+  const address = (await everSubscribed(deps.table, endpoint))[0]?.address;
+  return address && shownAddress(deps.channels, channel, address);
 }

@@ -1,3 +1,4 @@
+import type { AddressedChannels } from "#src/domain/subscriptions/channel.ts";
 import { AppError } from "#src/errors.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
@@ -11,7 +12,7 @@ export type Finding = { state: "delivered" | "failed"; reason: string; by: strin
 
 /** Settles an `unknown` by hand; the reason and the person stay with the delivery. Refused ("conflict") in any other state. */
 export async function settleDelivery(
-  deps: { table: Table; now: () => Date; commit?: Commit<DeliveryRow> },
+  deps: { table: Table; channels: AddressedChannels; now: () => Date; commit?: Commit<DeliveryRow> },
   id: string,
   finding: Finding,
 ): Promise<DeliveryRow> {

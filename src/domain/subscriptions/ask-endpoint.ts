@@ -41,7 +41,8 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
   const { channel } = deps;
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
-  if (channel.confirms !== "echo" && !(await mayAsk(deps, pending))) return;
+  const counted = channel.confirms === "echo" ? undefined : await countQuestion(deps, pending);
+  if (channel.confirms !== "echo" && counted === undefined) return;
   const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
@@ -53,8 +54,10 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
       return "refused" as const;
     });
   if (outcome === "confirmed") await confirmAsked(deps, asked);
+  if (outcome !== "refused") return;
+  if (counted !== undefined) await uncountQuestion(deps, asked, counted);
   const again = AGAIN_SECONDS[message.tries];
-  if (outcome !== "refused" || again === undefined) return;
+  if (again === undefined) return;
   const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
   await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
 }
@@ -67,23 +70,38 @@ async function confirmAsked(deps: AskDeps, asked: Subscription): Promise<void> {
   }
 }
 
-/** At most one code in ten minutes and three a day to one address; counted before it is sent. */
-async function mayAsk(deps: AskDeps, { endpoint, channel, address }: Subscription): Promise<boolean> {
+/**
+ * At most one code or link in ten minutes and three a day to one address; counted before it is sent. Answers under which
+ * time it was counted; undefined: not now.
+ */
+async function countQuestion(deps: AskDeps, { endpoint, channel, address }: Subscription): Promise<string | undefined> {
   for (;;) {
     const now = deps.now().getTime();
     const known = await findEndpoint(deps.table, endpoint);
     const asked = (known?.asked ?? []).filter((at) => now - Date.parse(at) < DAY_MS);
     const last = asked.at(-1);
-    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < CODE_GAP_MS)) return false;
+    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < CODE_GAP_MS)) return undefined;
+    const at = new Date(now).toISOString();
     const value = {
       channel,
       address,
-      asked: [...asked, new Date(now).toISOString()],
+      asked: [...asked, at],
       version: (known?.version ?? 0) + 1,
     };
     const put = endpointItem(endpoint, value, Math.floor(now / 1000) + PENDING_SECONDS);
     const written = await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
-    if (written.ok) return true;
+    if (written.ok) return at;
+  }
+}
+
+/** Nobody was bothered by a question that surely did not arrive: it may be asked again soon. */
+async function uncountQuestion(deps: AskDeps, { endpoint }: Subscription, at: string): Promise<void> {
+  for (;;) {
+    const known = await findEndpoint(deps.table, endpoint);
+    if (!known?.asked.includes(at)) return;
+    const value = { ...known, asked: known.asked.filter((one) => one !== at), version: known.version + 1 };
+    const put = endpointItem(endpoint, value, Math.floor(deps.now().getTime() / 1000) + PENDING_SECONDS);
+    if ((await deps.table.write([{ put, if: { version: known.version } }])).ok) return;
   }
 }
 

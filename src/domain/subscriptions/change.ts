@@ -1,11 +1,11 @@
 import { AppError } from "#src/errors.ts";
 import type { Commit, Key, Table, Write } from "#src/platform/table.ts";
-import { type AddressedChannels, checkedAddress } from "./channel.ts";
+import { type AddressedChannels, channelOf, checkedEndpoint, checkedSecrets, invalid } from "./channel.ts";
 import { confirmedRows } from "./confirm.ts";
 import { endedWrite } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
-import { plainSecret, type SubscriptionChange } from "./new-subscription.ts";
+import type { SubscriptionChange } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS, removedPointer, SUBSCRIPTION_FEED } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -55,11 +55,7 @@ async function changedSubscription(
 ): Promise<Subscription> {
   const { endpoint = {}, quietHours, ...wishes } = change;
   const channel = endpoint.channel ?? known.channel;
-  const same = endpoint.channel === undefined && endpoint.address === undefined;
-  const address = same
-    ? known.address
-    : await checkedAddress(deps.channels, channel, endpoint.address ?? known.address);
-  const secret = endpoint.secret === undefined ? undefined : plainSecret(endpoint.secret);
+  const { address, secrets } = await changedEndpoint(deps, known, endpoint);
   const { quietHours: before, ...kept } = known;
   const quiet = quietHours === undefined ? before : quietHours;
   return {
@@ -69,14 +65,38 @@ async function changedSubscription(
     channel,
     address,
     endpoint: endpointKey(channel, address),
-    secrets: secret === undefined ? known.secrets : rotated(known.secrets, secret),
+    secrets,
     version: known.version + 1,
   };
 }
 
+/**
+ * Where a channel has secrets of its own they belong to the address: another one comes with its own or with none. Signing
+ * secrets are the subscriber's and move along; who moves here without one would get pushes that nobody can check.
+ */
+async function changedEndpoint(
+  deps: ChangeDeps,
+  known: Subscription,
+  { channel: name = known.channel, ...change }: NonNullable<SubscriptionChange["endpoint"]>,
+): Promise<{ address: string; secrets: string[] }> {
+  const { secret } = change;
+  const channel = channelOf(deps.channels, name);
+  const moves = name !== known.channel || change.address !== undefined;
+  if (!moves && secret === undefined) return known;
+  const { address, secrets } = moves
+    ? await checkedEndpoint(deps.channels, { channel: name, address: change.address ?? known.address, secret })
+    : { address: known.address, secrets: checkedSecrets(channel, secret) };
+  if (channel.secret) return { address, secrets };
+  const before = channelOf(deps.channels, known.channel).secret ? [] : known.secrets;
+  if (secret !== undefined) return { address, secrets: rotated(before, secrets[0] ?? "") };
+  if (before.length > 0) return { address, secrets: before };
+  const detail = { zh: "改用该渠道须同时给出密钥", en: "name a secret when you move to this channel" };
+  throw invalid([{ pointer: "/endpoint/secret", code: "SECRET_REQUIRED", detail }]);
+}
+
 /** Both secrets sign from a new one on, until that one is named again. */
-function rotated([newest = "", ..._older]: string[], secret: string): string[] {
-  return secret === newest ? [secret] : [secret, newest];
+function rotated([newest]: string[], secret: string): string[] {
+  return newest === undefined || secret === newest ? [secret] : [secret, newest];
 }
 
 function expiry(now: Date): number {

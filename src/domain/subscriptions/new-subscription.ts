@@ -1,36 +1,13 @@
 import { z } from "zod";
 import { fault } from "#src/errors.ts";
-import { randomSecret } from "#src/ids.ts";
 import { Frequency, QuietHours } from "./subscription.ts";
 import { PublicTopics, Topics } from "./topic.ts";
-
-const SECRET_RULE = fault(
-  "SECRET",
-  "密钥应为24至64字节的 base64（可带 whsec_ 前缀）",
-  "a secret is base64 of 24 to 64 bytes, with or without whsec_ before it",
-);
-
-/** The bytes of a Standard Webhooks secret as base64 without prefix; undefined when it is not one. */
-export function plainSecret(text: string): string | undefined {
-  const base64 = text.startsWith("whsec_") ? text.slice(6) : text;
-  if (!/^[A-Za-z0-9+/]{32,88}={0,2}$/.test(base64)) return undefined;
-  const bytes = Buffer.from(base64, "base64");
-  return bytes.length >= 24 && bytes.length <= 64 ? bytes.toString("base64") : undefined;
-}
-
-export function newSecret(): string {
-  return Buffer.from(randomSecret(256), "base64url").toString("base64");
-}
-
-const Secret = z
-  .string()
-  .max(100)
-  .refine((text) => plainSecret(text) !== undefined, SECRET_RULE);
 
 export const NewEndpoint = z.strictObject({
   channel: z.string().min(1).max(32),
   address: z.string().trim().min(1).max(2048),
-  secret: Secret.exactOptional(),
+  /** In the form of its channel. */
+  secret: z.string().trim().min(1).max(200).exactOptional(),
 });
 export type NewEndpoint = z.infer<typeof NewEndpoint>;
 

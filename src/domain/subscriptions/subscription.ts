@@ -23,7 +23,7 @@ export type QuietHours = z.infer<typeof QuietHours>;
 export const SubscriptionStatus = z.enum(["pending", "confirmed", "ended", "switched-off"]);
 export type SubscriptionStatus = z.infer<typeof SubscriptionStatus>;
 
-/** What an endpoint wants. Secrets are base64, newest first; token and challenge are kept as SHA-256 only. */
+/** What an endpoint wants. Secrets in the form of its channel, newest first; token and challenge are kept as SHA-256 only. */
 export const Subscription = z.object({
   id: z.string(),
   channel: z.string(),
@@ -35,7 +35,7 @@ export const Subscription = z.object({
   quietHours: QuietHours.exactOptional(),
   language: z.enum(["zh-CN", "en"]),
   status: SubscriptionStatus,
-  secrets: z.array(z.string()).min(1),
+  secrets: z.array(z.string()),
   manageTokenHash: z.string().exactOptional(),
   challengeHash: z.string().exactOptional(),
   /** Wrong codes since the challenge was made; too many void it. */

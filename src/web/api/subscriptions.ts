@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { hasRole } from "#src/domain/members/member.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
@@ -59,14 +60,17 @@ const Imported = z
   })
   .meta({ id: "SubscriptionImport" });
 
-function subscriptionBody(subscription: Subscription): z.infer<typeof SubscriptionBody> {
+function subscriptionBody(
+  { channels }: Pick<ApiDeps, "channels">,
+  subscription: Subscription,
+): z.infer<typeof SubscriptionBody> {
   const { id, version, status, channel, address, topics, frequency, quietHours, language } = subscription;
   const { requestedAt, confirmedAt, endedAt, endedBecause, basis } = subscription;
   return {
     id,
     version,
     status,
-    endpoint: { channel, address },
+    endpoint: { channel, address: shownAddress(channels, channel, address) },
     topics,
     frequency,
     ...(quietHours ? { quietHours } : {}),
@@ -79,9 +83,9 @@ function subscriptionBody(subscription: Subscription): z.infer<typeof Subscripti
   };
 }
 
-function subscribedBody({ subscription, manageToken, secret }: Subscribed) {
+function subscribedBody(deps: Pick<ApiDeps, "channels">, { subscription, manageToken, secret }: Subscribed) {
   return {
-    ...subscriptionBody(subscription),
+    ...subscriptionBody(deps, subscription),
     manageToken,
     ...(secret === undefined ? {} : { secret: `whsec_${secret}` }),
   };
@@ -122,7 +126,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
           (commit) => subscribe({ ...deps, commit }, call.body),
           (subscribed) => ({
             status: 202,
-            body: subscribedBody(subscribed),
+            body: subscribedBody(deps, subscribed),
             version: subscribed.subscription.version,
             headers: { location: `/api/v1/subscriptions/${subscribed.subscription.id}` },
           }),
@@ -139,7 +143,8 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
         query: z.strictObject(PAGE),
         answers: { 200: pageSchema(SubscriptionBody) },
       },
-      async (call) => listed(deps, call, await listSubscriptions(deps, nextOf(call)), subscriptionBody),
+      async (call) =>
+        listed(deps, call, await listSubscriptions(deps, nextOf(call)), (one) => subscriptionBody(deps, one)),
     ),
     route(
       {
@@ -152,7 +157,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const subscription = await managed(call);
-        return { status: 200, body: subscriptionBody(subscription), version: subscription.version };
+        return { status: 200, body: subscriptionBody(deps, subscription), version: subscription.version };
       },
     ),
     route(
@@ -171,7 +176,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const changed = await changeSubscription(deps, await managed(call), ifMatch(call), call.body);
-        return { status: 200, body: subscriptionBody(changed), version: changed.version };
+        return { status: 200, body: subscriptionBody(deps, changed), version: changed.version };
       },
     ),
     route(

@@ -122,8 +122,16 @@ ${textField(view, filled, "address", t("接收地址", "Address"), {
   max: 2048,
   autocomplete: "off",
   hint: t(
-    "Webhook 填 https 网址；微信填 room:群编号 或 contact:联系人编号。",
-    "A webhook: an https address. WeChat: room:… or contact:…",
+    "Webhook 填 https 网址；微信填 room:群编号 或 contact:联系人编号；企业微信、钉钉、飞书群机器人填其设置页上的 Webhook 地址。",
+    "A webhook: an https address. WeChat: room:… or contact:… A WeCom, DingTalk or Feishu robot: the webhook address on its settings page.",
+  ),
+})}
+${textField(view, filled, "secret", t("密钥（选填）", "Secret (optional)"), {
+  max: 200,
+  autocomplete: "off",
+  hint: t(
+    "钉钉、飞书机器人开启了加签（签名校验）时填写；Webhook 不填则由系统生成。",
+    "For a DingTalk or Feishu robot that demands signatures. A webhook without one gets one made.",
   ),
 })}
 ${choices(view, filled, "topics", t("订阅内容", "What you want"), {

@@ -1,3 +1,4 @@
+import { shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { NewSubscription } from "#src/domain/subscriptions/new-subscription.ts";
 import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { AppError } from "#src/errors.ts";
@@ -12,8 +13,13 @@ import type { View } from "./view.ts";
 type Deps = SubscribeDeps & Pick<WebDeps, "now" | "newId">;
 
 function subscriptionOf(view: View, form: URLSearchParams): unknown {
+  const secret = form.get("secret")?.trim() ?? "";
   return {
-    endpoint: { channel: form.get("channel") ?? "", address: form.get("address") ?? "" },
+    endpoint: {
+      channel: form.get("channel") ?? "",
+      address: form.get("address") ?? "",
+      ...(secret === "" ? {} : { secret }),
+    },
     topics: form.getAll("topics"),
     frequency: form.get("frequency") ?? "now",
     language: view.language,
@@ -27,16 +33,20 @@ function fieldOf(path: string): string {
 /** Takes the form in; the page that follows shows token and secret once. */
 export async function subscribeByForm(deps: Deps, view: View, form: URLSearchParams): Promise<Page> {
   try {
-    return donePage(view, await subscribe(deps, checked(NewSubscription, subscriptionOf(view, form))));
+    return donePage(deps, view, await subscribe(deps, checked(NewSubscription, subscriptionOf(view, form))));
   } catch (error) {
     if (!(error instanceof AppError) || error.kind !== "invalid") throw error;
     return subscribePage(deps, view, form, faultsOf(error.errors, fieldOf));
   }
 }
 
-function donePage(view: View, { subscription, manageToken, secret }: Subscribed): Page {
+function donePage(deps: Deps, view: View, { subscription, manageToken, secret }: Subscribed): Page {
   const { t } = view;
   const title = t("等待确认", "Waiting for the confirmation");
+  const inGroup = t(
+    "机器人正在向群里发送一个确认链接，请打开它并按下按钮。",
+    "The robot is sending a link to its group; please open it and press the button.",
+  );
   const next: Record<string, string> = {
     webhook: t(
       "系统正在向该网址发送确认请求，对方原样返回其中的 challenge 即确认。",
@@ -46,6 +56,9 @@ function donePage(view: View, { subscription, manageToken, secret }: Subscribed)
       "系统正在向该群或联系人发送一个确认码，请在同一会话中回复它。",
       "The room or contact is being sent a code; please reply with it there.",
     ),
+    "wecom-robot": inGroup,
+    dingtalk: inGroup,
+    feishu: inGroup,
   };
   return {
     head: { title, hidden: true },
@@ -56,7 +69,7 @@ function donePage(view: View, { subscription, manageToken, secret }: Subscribed)
 <p class="lead">${t("请现在保存下面的内容：令牌和密钥只显示这一次。", "Please keep this now: token and secret are shown only once.")}</p>
 <dl class="pairs">
 <dt>${t("渠道", "Channel")}</dt><dd>${channelName(view, subscription.channel as Parameters<typeof channelName>[1])}</dd>
-<dt>${t("接收地址", "Address")}</dt><dd class="code">${subscription.address}</dd>
+<dt>${t("接收地址", "Address")}</dt><dd class="code">${shownAddress(deps.channels, subscription.channel, subscription.address)}</dd>
 <dt>${t("订阅编号", "Subscription")}</dt><dd class="code">${subscription.id}</dd>
 <dt>${t("管理令牌", "Manage token")}</dt><dd class="code">${manageToken}</dd>
 ${secret && subscription.channel === "webhook" ? html`<dt>${t("签名密钥", "Signing secret")}</dt><dd class="code">whsec_${secret}</dd>` : NOTHING}

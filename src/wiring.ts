@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
+import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
@@ -54,12 +55,26 @@ export async function makeWorld(
     );
     return (await reader)(name);
   };
+  let key: Promise<Uint8Array> | undefined;
+  const secret = () => {
+    key ??= instanceSecret(ports.table).catch((error) => {
+      key = undefined;
+      throw error;
+    });
+    return key;
+  };
+  let ses: Promise<SendBySes> | undefined;
   const channels = makeChannels({
     egress: makeEgress(config.egressAllow),
     baseUrl: config.baseUrl,
     settings,
     now,
     log,
+    secret,
+    ses: async (...mail) => {
+      ses ??= import("#src/platform/aws/mail.ts").then(({ sesSender }) => sesSender());
+      return (await ses)(...mail);
+    },
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
   });
   const links: Links = {
@@ -88,7 +103,7 @@ export async function makeWorld(
 
   async function door(): Promise<App> {
     if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
-    const [{ createApp }, secret] = await Promise.all([import("#src/web/app.ts"), instanceSecret(ports.table)]);
+    const [{ createApp }, instanceKey] = await Promise.all([import("#src/web/app.ts"), secret()]);
     return createApp({
       ...ports,
       now,
@@ -97,7 +112,7 @@ export async function makeWorld(
       config,
       version: VERSION,
       channels,
-      secret,
+      secret: instanceKey,
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
     });

@@ -2,6 +2,8 @@ import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
+import { makeEmail } from "./email.ts";
+import type { SendBySes } from "./ses.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 
@@ -11,6 +13,10 @@ export type ChannelDeps = {
   settings: SettingsReader;
   now: () => Date;
   log: Log;
+  /** The instance's own key (32 bytes). */
+  secret: () => Promise<Uint8Array>;
+  /** Absent where mails cannot go by Amazon SES. */
+  ses?: SendBySes;
   /** What a host with a bot gives, and tests and the demo set. */
   wechaty?: WechatyOptions;
 };
@@ -26,7 +32,7 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
     dingtalk: notBuilt("dingtalk"),
     feishu: notBuilt("feishu"),
     "web-push": notBuilt("web-push"),
-    email: notBuilt("email"),
+    email: makeEmail(deps),
     websub: notBuilt("websub"),
   };
 }

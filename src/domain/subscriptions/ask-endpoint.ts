@@ -22,7 +22,10 @@ export type AskDeps = {
 const CODE_GAP_MS = 600_000;
 const CODES_A_DAY = 3;
 const DAY_MS = 86_400_000;
-const AGAIN_SECONDS = [10, 60];
+// After a bounce or a complaint strangers must not be able to go on writing to somebody who does not want it.
+const SUPPRESSED_GAP_MS = 7 * DAY_MS;
+// A mail server may ask a stranger to come again in five minutes (greylisting).
+const AGAIN_SECONDS = { echo: [10, 60], code: [10, 60], link: [60, 300, 900] };
 const CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Queues the question whether the endpoint of a subscription wants it; told by the change feed. */
@@ -36,12 +39,13 @@ export async function queueQuestion(
   await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0 } }]);
 }
 
-/** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about twice more. */
+/** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about a few times more. */
 export async function askEndpoint(deps: AskDeps, message: { subscriptionId: string; tries: number }): Promise<void> {
   const { channel } = deps;
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
-  if (channel.confirms !== "echo" && !(await mayAsk(deps, pending))) return;
+  // What was refused did not arrive: trying again is still the same question.
+  if (channel.confirms !== "echo" && message.tries === 0 && !(await mayAsk(deps, pending))) return;
   const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
@@ -53,7 +57,7 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
       return "refused" as const;
     });
   if (outcome === "confirmed") await confirmAsked(deps, asked);
-  const again = AGAIN_SECONDS[message.tries];
+  const again = AGAIN_SECONDS[channel.confirms][message.tries];
   if (outcome !== "refused" || again === undefined) return;
   const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
   await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
@@ -73,15 +77,18 @@ async function mayAsk(deps: AskDeps, { endpoint, channel, address }: Subscriptio
     const now = deps.now().getTime();
     const known = await findEndpoint(deps.table, endpoint);
     const asked = (known?.asked ?? []).filter((at) => now - Date.parse(at) < DAY_MS);
-    const last = asked.at(-1);
-    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < CODE_GAP_MS)) return false;
+    const last = known?.asked.at(-1);
+    const suppressed = known?.suppressed;
+    const gap = suppressed && suppressed.because !== "unsubscribed" ? SUPPRESSED_GAP_MS : CODE_GAP_MS;
+    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < gap)) return false;
     const value = {
       channel,
-      address,
+      address: suppressed ? "" : address,
       asked: [...asked, new Date(now).toISOString()],
+      ...(suppressed ? { suppressed } : {}),
       version: (known?.version ?? 0) + 1,
     };
-    const put = endpointItem(endpoint, value, Math.floor(now / 1000) + PENDING_SECONDS);
+    const put = endpointItem(endpoint, value, suppressed ? undefined : Math.floor(now / 1000) + PENDING_SECONDS);
     const written = await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
     if (written.ok) return true;
   }

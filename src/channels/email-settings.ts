@@ -37,7 +37,7 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
       zh: "SMTP 服务器：smtps://用户:密码@主机:465，或 smtp://…:587（STARTTLS）",
       en: "SMTP server: smtps://user:password@host:465, or smtp://…:587 (STARTTLS)",
     },
-    check: /^smtps?:\/\/[^\s/]{1,500}\/?(?:\?tls=none)?$/,
+    check: /^smtps?:\/\/[^\s/?#]{1,500}\/?(?:\?tls=none)?$/,
   },
   {
     name: "smtpCa",
@@ -106,9 +106,8 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
 export type Server = {
   host: string;
   port: number;
-  /** TLS from the first byte; else STARTTLS, unless the operator or a loopback address does without. */
-  secure: boolean;
-  plain: boolean;
+  /** From the first byte; by STARTTLS or not at all; by STARTTLS where it is offered, to this machine itself; none, as the operator says. */
+  tls: "implicit" | "required" | "offered" | "none";
   user?: string;
   password?: string;
   ca?: string;
@@ -162,8 +161,7 @@ function serverOf(text: string, ca: string | undefined): Server | undefined {
   return {
     host,
     port: url.port === "" ? (secure ? 465 : 587) : Number(url.port),
-    secure,
-    plain: !secure && (isLoopback(host) || url.searchParams.get("tls") === "none"),
+    tls: secure ? "implicit" : url.search === "?tls=none" ? "none" : isLoopback(host) ? "offered" : "required",
     ...(user ? { user, password } : {}),
     ...(ca ? { ca } : {}),
   };

@@ -77,7 +77,7 @@ function isNobody(status: number, about: string, enhanced: boolean, response: st
 
 function later({ command = "", response = "" }: SmtpFailure, status: number, detail: string): Outcome {
   const everybody = status === 421 || status === 454 || !command.startsWith("RCPT");
-  if (QUOTA.test(response) && everybody && !FULL.test(response))
+  if (everybody && QUOTA.test(response) && !response.includes("4.2.2"))
     return { kind: "retry", status, detail, pause: { seconds: 3600, because: "quota" } };
   if (everybody && (status === 421 || TOO_FAST.test(response)))
     return { kind: "retry", status, detail, pause: { seconds: RATE_SECONDS, because: "rate" } };

@@ -25,10 +25,9 @@ export async function openSmtp(server: Server, seconds: SmtpSeconds): Promise<Po
     pool: true,
     host: server.host,
     port: server.port,
-    secure: server.secure,
-    requireTLS: !server.secure && !server.plain,
-    // A relay on the same machine often offers a certificate that nobody can check, on a wire that nobody can tap.
-    ignoreTLS: server.plain,
+    secure: server.tls === "implicit",
+    requireTLS: server.tls === "required",
+    ignoreTLS: server.tls === "none",
     maxConnections: CONNECTIONS,
     maxMessages: MAILS_PER_CONNECTION,
     maxRequeues: 1,
@@ -39,7 +38,12 @@ export async function openSmtp(server: Server, seconds: SmtpSeconds): Promise<Po
     disableFileAccess: true,
     disableUrlAccess: true,
     ...(server.user === undefined ? {} : { auth: { user: server.user, pass: server.password } }),
-    tls: { minVersion: "TLSv1.2", ...(server.ca ? { ca: server.ca } : {}) },
+    tls: {
+      minVersion: "TLSv1.2",
+      ...(server.ca ? { ca: server.ca } : {}),
+      // A relay on this very machine usually shows a certificate that nobody can check, on a wire that nobody can tap.
+      rejectUnauthorized: server.tls !== "offered" || server.ca !== undefined,
+    },
   });
   const finished = new WeakMap<Buffer, () => void>();
   // The last byte has left when the connection has read the stream to its end, on whichever connection that was.

@@ -8,7 +8,8 @@ export type ReceivedMail = { from: string; to: string; raw: Buffer; connection: 
 
 /**
  * How the server treats a recipient: a reply (`550 5.1.1 no such user`) where the command `at` is answered, taken one after
- * another, the last one for ever; `undefined` takes the mail. hang: never answers. reset: cuts the connection.
+ * another, the last one for ever; `undefined` takes the mail. hang: never answers. reset: cuts the connection
+ * before the text, or behind its last byte.
  */
 export type SmtpBehaviour = {
   at?: "mail" | "rcpt" | "data";
@@ -59,6 +60,8 @@ export async function startSmtpSink(
     return Object.assign(new Error(reply.slice(4)), { responseCode: Number(reply.slice(0, 3)) });
   }
 
+  const socketOf = (port: number) => [...sockets].find(({ remotePort }) => remotePort === port);
+
   const server = new SMTPServer({
     secure: options.secure ?? false,
     key,
@@ -86,7 +89,8 @@ export async function startSmtpSink(
     onMailFrom(_address, _session, done) {
       done(refusal("*", "mail") ?? null);
     },
-    onRcptTo({ address }, _session, done) {
+    onRcptTo({ address }, session, done) {
+      if (behaviours.get(address)?.fault === "reset") return void socketOf(session.remotePort)?.resetAndDestroy();
       done(refusal(address, "rcpt") ?? null);
     },
     onData(stream, session, done) {
@@ -94,11 +98,7 @@ export async function startSmtpSink(
       const from = session.envelope.mailFrom === false ? "" : session.envelope.mailFrom.address;
       const to = session.envelope.rcptTo[0]?.address ?? "";
       const behaviour = behaviours.get(to) ?? behaviours.get("*") ?? {};
-      const socket = [...sockets].find((one) => one.remotePort === session.remotePort);
-      if (behaviour.fault === "reset") {
-        stream.once("data", () => socket?.resetAndDestroy());
-        return;
-      }
+      const socket = socketOf(session.remotePort);
       stream.on("data", (chunk: Buffer) => chunks.push(chunk));
       stream.on("end", () => {
         if (behaviour.fault === "hang") return;

@@ -122,8 +122,8 @@ ${textField(view, filled, "address", t("接收地址", "Address"), {
   max: 2048,
   autocomplete: "off",
   hint: t(
-    "Webhook 填 https 网址；微信填 room:群编号 或 contact:联系人编号。",
-    "A webhook: an https address. WeChat: room:… or contact:…",
+    "Webhook 填 https 网址；电子邮件填邮箱地址；微信填 room:群编号 或 contact:联系人编号。",
+    "A webhook: an https address. E-mail: a mail address. WeChat: room:… or contact:…",
   ),
 })}
 ${choices(view, filled, "topics", t("订阅内容", "What you want"), {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { makeEgress } from "#src/channels/egress.ts";
+import { type Egress, makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
@@ -64,8 +64,9 @@ export async function makeWorld(
     return key;
   };
   let ses: Promise<SendBySes> | undefined;
+  const egress = makeEgress(config.egressAllow);
   const channels = makeChannels({
-    egress: makeEgress(config.egressAllow),
+    egress,
     baseUrl: config.baseUrl,
     settings,
     now,
@@ -113,6 +114,7 @@ export async function makeWorld(
       version: VERSION,
       channels,
       secret: instanceKey,
+      visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
     });
@@ -195,6 +197,15 @@ export async function onAws(
     remoteAddress: (c) =>
       (c.env as { requestContext?: { http?: { sourceIp?: string } } } | undefined)?.requestContext?.http?.sourceIp,
   });
+}
+
+/** One GET under the guard; nothing of the answer but whether it was a good one. */
+async function visit(egress: Egress, url: string): Promise<boolean> {
+  const { makeOutgoing } = await import("#src/channels/outgoing.ts");
+  const outgoing = makeOutgoing(egress);
+  const answer = await outgoing.send({ method: "GET", url, headers: [], reads: true });
+  await outgoing.close();
+  return answer.kind === "answer" && answer.status >= 200 && answer.status < 300;
 }
 
 /** The instance's own key (32 bytes), made once and kept in the table: it signs cursors and links. */

@@ -14,10 +14,10 @@ export type ReceiptNote = (receipt: {
 
 /**
  * What came back about a mail. bounced: the mailbox does not exist. complained: its holder called it spam. refused: it was not
- * taken, which says nothing of the mailbox (full, too large, policy). delayed: somebody still tries. left: its holder wrote that.
+ * taken, which says nothing of the mailbox (full, too large, policy). delayed: somebody still tries.
  */
 export type MailNotice = {
-  kind: "bounced" | "complained" | "refused" | "delayed" | "delivered" | "left";
+  kind: "bounced" | "complained" | "refused" | "delayed" | "delivered";
   /** One of both: the endpoint, proven by the id of the mail, or the address, on a provider's own word. */
   endpoint?: string;
   address?: string;
@@ -27,26 +27,21 @@ export type MailNotice = {
   detail?: string;
 };
 
-const ENDS: Partial<Record<MailNotice["kind"], "bounced" | "complained" | "unsubscribed">> = {
-  bounced: "bounced",
-  complained: "complained",
-  left: "unsubscribed",
-};
 const OUTCOMES: Partial<Record<MailNotice["kind"], "delivered" | "failed">> = {
   bounced: "failed",
   refused: "failed",
   delivered: "delivered",
 };
 
-/** Ends the endpoint that bounced, complained or left, and hands the receipt on. Twice the same changes nothing more. */
+/** Ends the endpoint that bounced or complained, and hands the receipt on. Twice the same changes nothing more. */
 export async function takeMailNotice(
   deps: { table: Table; now: () => Date; log: Log; receipt?: ReceiptNote },
   notice: MailNotice,
 ): Promise<void> {
   const { kind, address, receipt, detail } = notice;
   const endpoint = notice.endpoint ?? (address === undefined ? undefined : endpointKey("email", address));
-  const because = ENDS[kind];
-  if (because && endpoint !== undefined) await suppressEndpoint(deps, { endpoint, channel: "email" }, because);
+  if (endpoint !== undefined && (kind === "bounced" || kind === "complained"))
+    await suppressEndpoint(deps, { endpoint, channel: "email" }, kind);
   if (kind !== "delivered") deps.log.info("mail-notice", { kind, endpoint, detail });
   const outcome = OUTCOMES[kind];
   if (outcome && receipt !== undefined)

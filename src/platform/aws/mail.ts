@@ -48,12 +48,15 @@ export function sesSender(config: SESv2ClientConfig = {}) {
   };
 }
 
-const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 
 function answered(thrown: unknown): SesAnswer {
-  const error = thrown as Error & { code?: string; $metadata?: { httpStatusCode?: number } };
+  const error = thrown as Error & { code?: string; syscall?: string; $metadata?: { httpStatusCode?: number } };
   const status = error.$metadata?.httpStatusCode;
-  const unreached = NEVER_CONNECTED.test(error.code ?? "") || /connection timed out|establish/i.test(error.message);
+  const unreached =
+    NEVER_CONNECTED.test(error.code ?? "") ||
+    error.syscall === "connect" ||
+    /establish a connection/i.test(error.message);
   const credentials = /credential/i.test(`${error.name} ${error.message}`) && status === undefined;
   return {
     error: credentials ? "CredentialsProviderError" : error.name,

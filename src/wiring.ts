@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { makeEgress } from "#src/channels/egress.ts";
+import { type Egress, makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
+import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
@@ -58,6 +59,16 @@ export async function makeWorld(
     );
     return (await reader)(name);
   };
+  let key: Promise<Uint8Array> | undefined;
+  const secret = () => {
+    key ??= instanceSecret(ports.table).catch((error) => {
+      key = undefined;
+      throw error;
+    });
+    return key;
+  };
+  let ses: Promise<SendBySes> | undefined;
+  const egress = makeEgress(config.egressAllow);
   const links: Links = {
     announcement: (id) => `${config.baseUrl}/announcements/${id}`,
     confirm: (subscriptionId, challenge) =>
@@ -65,12 +76,17 @@ export async function makeWorld(
     source: config.baseUrl,
   };
   const channels = makeChannels({
-    egress: makeEgress(config.egressAllow),
+    egress,
     baseUrl: config.baseUrl,
     links,
     settings,
     now,
     log,
+    secret,
+    ses: async (...mail) => {
+      ses ??= import("#src/platform/aws/mail.ts").then(({ sesSender }) => sesSender());
+      return (await ses)(...mail);
+    },
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
     ...(options.origins ? { origins: options.origins } : {}),
   });
@@ -95,7 +111,7 @@ export async function makeWorld(
 
   async function door(): Promise<App> {
     if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
-    const [{ createApp }, secret] = await Promise.all([import("#src/web/app.ts"), instanceSecret(ports.table)]);
+    const [{ createApp }, instanceKey] = await Promise.all([import("#src/web/app.ts"), secret()]);
     return createApp({
       ...ports,
       now,
@@ -106,7 +122,12 @@ export async function makeWorld(
       channels,
       settings,
       status: statusReader({ table: ports.table, now, channels, settings }),
-      secret,
+      secret: instanceKey,
+      receipt: async (receipt) => {
+        const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
+        await applyReceipt({ ...ports, now, log }, receipt);
+      },
+      visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
       ...(options.streams ? { streams: true } : {}),
@@ -213,6 +234,15 @@ function statusReader(deps: Parameters<typeof serviceStatus>[0]): () => Promise<
     });
     return status;
   };
+}
+
+/** One GET under the guard; nothing of the answer but whether it was a good one. */
+async function visit(egress: Egress, url: string): Promise<boolean> {
+  const { makeOutgoing } = await import("#src/channels/outgoing.ts");
+  const outgoing = makeOutgoing(egress);
+  const answer = await outgoing.send({ method: "GET", url, headers: [], reads: true });
+  await outgoing.close();
+  return answer.kind === "answer" && answer.status >= 200 && answer.status < 300;
 }
 
 /** The instance's own key (32 bytes), made once and kept in the table: it signs cursors and links. */

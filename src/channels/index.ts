@@ -3,7 +3,9 @@ import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts"
 import type { Log } from "#src/log.ts";
 import { makeDingtalk } from "./dingtalk.ts";
 import type { Egress } from "./egress.ts";
+import { makeEmail } from "./email.ts";
 import { makeFeishu } from "./feishu.ts";
+import type { SendBySes } from "./ses.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 import { makeWecomRobot } from "./wecom-robot.ts";
@@ -15,6 +17,10 @@ export type ChannelDeps = {
   settings: SettingsReader;
   now: () => Date;
   log: Log;
+  /** The instance's own key (32 bytes). */
+  secret: () => Promise<Uint8Array>;
+  /** Absent where mails cannot go by Amazon SES. */
+  ses?: SendBySes;
   /** What a host with a bot gives, and tests and the demo set. */
   wechaty?: WechatyOptions;
   /** Where a vendor is, for tests: its addresses stay the vendor's own, the requests go there. */
@@ -32,7 +38,7 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
     dingtalk: makeDingtalk({ ...deps, origin: deps.origins?.dingtalk }),
     feishu: makeFeishu({ ...deps, origin: deps.origins?.feishu }),
     "web-push": notBuilt("web-push"),
-    email: notBuilt("email"),
+    email: makeEmail(deps),
     websub: notBuilt("websub"),
   };
 }

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import type { Config } from "#src/config.ts";
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import type { ReceiptNote } from "#src/domain/deliveries/mail-notice.ts";
 import type { ServiceStatus } from "#src/domain/deliveries/service-status.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
@@ -36,6 +37,10 @@ export type WebDeps = {
   remoteAddress?: (c: Context) => string | undefined;
   /** Whether an answer can be written bit by bit; a function behind a gateway answers whole. */
   streams?: boolean;
+  /** Takes the word of a provider about a message that it had accepted. */
+  receipt?: ReceiptNote;
+  /** Opens an address once, under the guard of all outgoing requests; whether it answered 2xx. */
+  visit?: (url: string) => Promise<boolean>;
   /** Limits other than `POLICIES`. */
   policies?: Partial<Record<PolicyName, Policy>>;
 };
@@ -88,15 +93,20 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
 
 async function siteOf(deps: WebDeps, routesOf: RoutesOf): Promise<Hono> {
   const { version, config } = deps;
-  const [{ apiDocs }, { documentOf }, { feeds }, { pages }] = await Promise.all([
+  const [{ apiDocs }, { documentOf }, { feeds }, { mailDoor }, { pages }] = await Promise.all([
     import("./api/docs.ts"),
     import("./api/document.ts"),
     import("./feeds/feeds.ts"),
+    import("./mail/door.ts"),
     import("./pages/pages.ts"),
   ]);
   const routes = { ...deps, forgetToken: () => {} }; // only described here, never called
   const document = async () => documentOf(await routesOf(routes), { version, server: config.baseUrl });
-  return new Hono().route("/", apiDocs(document)).route("/", feeds(deps)).route("/", pages(deps));
+  return new Hono()
+    .route("/", apiDocs(document))
+    .route("/", feeds(deps))
+    .route("/", mailDoor(deps))
+    .route("/", pages(deps));
 }
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -36,17 +36,19 @@ function mediaType(contentType: string | null): string {
 /** The body as text: at most `limit` bytes of valid UTF-8. */
 export async function readText(request: Request, limit: number): Promise<string> {
   const bytes = await readBytes(request, limit);
-  if (bytes.length > limit) throw tooLarge(limit);
   if (!isUtf8(bytes))
     throw new AppError("malformed", "UTF8", { zh: "请求内容不是UTF-8编码", en: "the body is not valid UTF-8" });
   const text = bytes.toString("utf8");
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
-async function readBytes(request: Request, limit: number): Promise<Buffer> {
+/** The body as it came: at most `limit` bytes. */
+export async function readBytes(request: Request, limit: number): Promise<Buffer> {
   try {
     const announced = request.headers.get("content-length") !== null;
-    return announced ? Buffer.from(await request.arrayBuffer()) : await drain(request, limit);
+    const bytes = announced ? Buffer.from(await request.arrayBuffer()) : await drain(request, limit);
+    if (bytes.length > limit) throw tooLarge(limit);
+    return bytes;
   } catch (error) {
     if (error instanceof AppError) throw error;
     const detail = { zh: "请求内容没有传完", en: "the body did not arrive in full" };

@@ -42,6 +42,7 @@ beforeAll(async () => {
       now: clock.now,
       log: silentLog,
       settings: async () => undefined,
+      secret: async () => new Uint8Array(32),
     }),
   });
   const county = await sampleCounty(world.deps);

@@ -17,6 +17,7 @@ const channels = makeChannels({
   now: clock.now,
   log: silentLog,
   settings: async () => undefined,
+  secret: async () => new Uint8Array(32),
 });
 const { ask, deps, app } = testApp({ clock, channels });
 

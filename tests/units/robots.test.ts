@@ -408,8 +408,8 @@ describe("a message", () => {
     }
   });
 
-  it("tells beforehand how it reads, how large it is, and what of an approved summary is cut away", () => {
-    const plain = robots["wecom-robot"].preview(
+  it("tells beforehand how it reads, how large it is, and what of an approved summary is cut away", async () => {
+    const plain = await robots["wecom-robot"].preview(
       revisionOf(NOW, { content: { summary: "周三停水。" } }),
       "zh-CN",
       testLinks,
@@ -426,11 +426,11 @@ describe("a message", () => {
       unitName: "汉".repeat(200),
       content: { title: "汉".repeat(200), summary: "汉".repeat(500) },
     };
-    const cut = robots["wecom-robot"].preview(revisionOf(NOW, long), "zh-CN", testLinks);
+    const cut = await robots["wecom-robot"].preview(revisionOf(NOW, long), "zh-CN", testLinks);
     expect(cut.bytes).toBeLessThanOrEqual(4096);
     expect(cut.faults).toMatchObject([{ pointer: "/summary", code: "CHANNEL_SUMMARY_LONG" }]);
     for (const vendor of ["dingtalk", "feishu"] as const)
-      expect(robots[vendor].preview(revisionOf(NOW, long), "zh-CN", testLinks)).toMatchObject({
+      expect(await robots[vendor].preview(revisionOf(NOW, long), "zh-CN", testLinks)).toMatchObject({
         limit: 20_000,
         faults: [],
       });

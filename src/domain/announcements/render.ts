@@ -22,7 +22,7 @@ function decoded(url: string): string {
   }
 }
 
-const markdown = new MarkdownIt({ html: false, linkify: true });
+export const markdown = new MarkdownIt({ html: false, linkify: true });
 markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 markdown.validateLink = isSafeLink;
 

@@ -140,7 +140,8 @@ export type Channel<Rendered = unknown> = {
   render(revision: Revision, language: Language, links: Links): Rendered;
   /** The same for a digest. Goes out through `push` like any other. */
   renderDigest(digest: Digest, language: Language, links: Links): Rendered;
-  preview(revision: Revision, language: Language, links: Links): Preview;
+  /** A promise where what renders is loaded only when it is needed. */
+  preview(revision: Revision, language: Language, links: Links): Preview | Promise<Preview>;
   push(rendered: Rendered, push: Push): Promise<Outcome>;
   /** Ends connections; called once at the stop of a process. */
   close(): Promise<void>;

@@ -22,7 +22,10 @@ export type AskDeps = {
 const CODE_GAP_MS = 600_000;
 const CODES_A_DAY = 3;
 const DAY_MS = 86_400_000;
-const AGAIN_SECONDS = [10, 60];
+// After a bounce or a complaint strangers must not be able to go on writing to somebody who does not want it.
+const SUPPRESSED_GAP_MS = 7 * DAY_MS;
+// A mail server may ask a stranger to come again in five minutes (greylisting).
+const AGAIN_SECONDS = { echo: [10, 60], code: [10, 60], link: [60, 300, 900] };
 const CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Queues the question whether the endpoint of a subscription wants it; told by the change feed. */
@@ -36,7 +39,7 @@ export async function queueQuestion(
   await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0 } }]);
 }
 
-/** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about twice more. */
+/** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about a few times more. */
 export async function askEndpoint(deps: AskDeps, message: { subscriptionId: string; tries: number }): Promise<void> {
   const { channel } = deps;
   const pending = await findSubscription(deps.table, message.subscriptionId);
@@ -56,7 +59,7 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
   if (outcome === "confirmed") await confirmAsked(deps, asked);
   if (outcome !== "refused") return;
   if (counted !== undefined) await uncountQuestion(deps, asked, counted);
-  const again = AGAIN_SECONDS[message.tries];
+  const again = AGAIN_SECONDS[channel.confirms][message.tries];
   if (again === undefined) return;
   const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
   await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
@@ -79,16 +82,19 @@ async function countQuestion(deps: AskDeps, { endpoint, channel, address }: Subs
     const now = deps.now().getTime();
     const known = await findEndpoint(deps.table, endpoint);
     const asked = (known?.asked ?? []).filter((at) => now - Date.parse(at) < DAY_MS);
-    const last = asked.at(-1);
-    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < CODE_GAP_MS)) return undefined;
+    const last = known?.asked.at(-1);
+    const suppressed = known?.suppressed;
+    const gap = suppressed && suppressed.because !== "unsubscribed" ? SUPPRESSED_GAP_MS : CODE_GAP_MS;
+    if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < gap)) return undefined;
     const at = new Date(now).toISOString();
     const value = {
       channel,
-      address,
+      address: suppressed ? "" : address,
       asked: [...asked, at],
+      ...(suppressed ? { suppressed } : {}),
       version: (known?.version ?? 0) + 1,
     };
-    const put = endpointItem(endpoint, value, Math.floor(now / 1000) + PENDING_SECONDS);
+    const put = endpointItem(endpoint, value, suppressed ? undefined : Math.floor(now / 1000) + PENDING_SECONDS);
     const written = await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
     if (written.ok) return at;
   }
@@ -100,7 +106,8 @@ async function uncountQuestion(deps: AskDeps, { endpoint }: Subscription, at: st
     const known = await findEndpoint(deps.table, endpoint);
     if (!known?.asked.includes(at)) return;
     const value = { ...known, asked: known.asked.filter((one) => one !== at), version: known.version + 1 };
-    const put = endpointItem(endpoint, value, Math.floor(deps.now().getTime() / 1000) + PENDING_SECONDS);
+    const ends = known.suppressed ? undefined : Math.floor(deps.now().getTime() / 1000) + PENDING_SECONDS;
+    const put = endpointItem(endpoint, value, ends);
     if ((await deps.table.write([{ put, if: { version: known.version } }])).ok) return;
   }
 }

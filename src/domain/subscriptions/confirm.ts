@@ -4,8 +4,9 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, presenceItems } from "./entry.ts";
-import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
+import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
+import { liftSuppression } from "./suppress.ts";
 
 export type ConfirmDeps = { table: Table; now: () => Date };
 
@@ -27,6 +28,7 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
     { put: subscriptionItem(confirmed), if: { version: pending.version } },
     ...confirmedRows(confirmed),
   ]);
+  if (written.ok) await liftSuppression(deps, confirmed.endpoint);
   return written.ok;
 }
 
@@ -59,14 +61,19 @@ export async function confirmByCode(
   return confirmed;
 }
 
-async function countWrongCode(deps: ConfirmDeps, pending: Subscription): Promise<void> {
-  const item = await deps.table.get(keys.subscription(pending.id));
-  if (!item) return;
-  const wrongCodes = (pending.wrongCodes ?? 0) + 1;
-  const { challengeHash: _, feed: _f, ...kept } = item;
-  const put =
-    wrongCodes < MOST_WRONG_CODES
-      ? { ...kept, challengeHash: pending.challengeHash, wrongCodes }
-      : { ...kept, wrongCodes };
-  await deps.table.write([{ put: { ...put, version: pending.version + 1 }, if: { version: pending.version } }]);
+/** Counts a guess against the challenge that it was made at; too many void it. Guesses made at once are all counted. */
+export async function countWrongCode(deps: ConfirmDeps, pending: Subscription): Promise<void> {
+  for (let tries = 0; tries < 10; tries++) {
+    const item = await deps.table.get(keys.subscription(pending.id));
+    const current = item && parseSubscription(item);
+    if (!item || current?.status !== "pending" || current.challengeHash !== pending.challengeHash) return;
+    const wrongCodes = (current.wrongCodes ?? 0) + 1;
+    const { challengeHash, feed: _f, ...kept } = item;
+    const put =
+      wrongCodes < MOST_WRONG_CODES && challengeHash !== undefined
+        ? { ...kept, challengeHash, wrongCodes }
+        : { ...kept, wrongCodes };
+    const version = current.version + 1;
+    if ((await deps.table.write([{ put: { ...put, version }, if: { version: current.version } }])).ok) return;
+  }
 }

@@ -11,6 +11,7 @@ import type { ImportedSubscription } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
+import { type Suppression, suppressions } from "./suppress.ts";
 import { canonicalTopics } from "./topic.ts";
 
 export type LineError = { line: number; code: string; detail: Text };
@@ -57,11 +58,16 @@ async function importBatch(
       refuse(result, { line, ...reasonOf(error) });
     }
   }
-  const known = await deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id)));
+  const [known, suppressed] = await Promise.all([
+    deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id))),
+    suppressions(deps.table, [...new Set(batch.map(({ subscription }) => subscription.endpoint))]),
+  ]);
   const fresh = new Map<string, Subscription>();
   for (const [i, { line, subscription }] of batch.entries()) {
     const before = known[i] && parseSubscription(known[i]);
-    if (before?.status === "ended" && before.endedBecause !== "gone") refuse(result, { line, ...UNSUBSCRIBED });
+    const because = subscription.status === "confirmed" ? suppressed.get(subscription.endpoint) : undefined;
+    if (because) refuse(result, { line, ...SUPPRESSED[because] });
+    else if (before?.status === "ended" && before.endedBecause !== "gone") refuse(result, { line, ...UNSUBSCRIBED });
     else {
       result.accepted++;
       if (replaces(subscription, before))
@@ -131,6 +137,18 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
 const UNSUBSCRIBED = {
   code: "UNSUBSCRIBED",
   detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
+};
+
+const SUPPRESSED: Record<Suppression, { code: string; detail: Text }> = {
+  unsubscribed: UNSUBSCRIBED,
+  bounced: {
+    code: "BOUNCED",
+    detail: { zh: "发往该接收端的消息曾被退回", en: "what was sent to this endpoint came back" },
+  },
+  complained: {
+    code: "COMPLAINED",
+    detail: { zh: "该接收端曾投诉收到的消息", en: "this endpoint complained of what it was sent" },
+  },
 };
 
 function reasonOf(error: unknown): { code: string; detail: Text } {

@@ -17,11 +17,15 @@ export async function findSubscription(table: Table, id: string): Promise<Subscr
   return item && parseSubscription(item);
 }
 
-/** What belongs to the address itself. `asked`: when confirmations were sent to it lately (RFC 3339). */
+/**
+ * What belongs to the address itself. `asked`: when confirmations were sent to it lately (RFC 3339). `suppressed`: why nothing
+ * goes there until its holder confirms again; for that the key is enough, so the address is no longer kept.
+ */
 export const Endpoint = z.object({
   channel: z.string(),
   address: z.string(),
   asked: z.array(z.string()).default([]),
+  suppressed: z.object({ because: z.enum(["bounced", "complained", "unsubscribed"]), at: z.string() }).exactOptional(),
   version: z.number(),
 });
 export type Endpoint = z.infer<typeof Endpoint>;

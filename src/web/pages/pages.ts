@@ -4,11 +4,13 @@ import { conditional } from "#src/web/conditional.ts";
 import { addressGroup, limiter, type PolicyName, tooMany } from "#src/web/limits.ts";
 import { accessPage, endAccess, grantAccess } from "./access.ts";
 import { announcementPage } from "./announcement.ts";
+import { confirmByForm, confirmPage } from "./confirm.ts";
 import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
 import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
+import { manageByForm, managePage } from "./manage.ts";
 import type { Page } from "./page.ts";
 import { receiptForm, receiptStatus } from "./receipt.ts";
 import { answer } from "./refusal.ts";
@@ -22,6 +24,7 @@ import { statusPage } from "./status-page.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
 import { subscribePage } from "./subscribe-page.ts";
 import { subscribeByForm } from "./subscribed.ts";
+import { isLeaveLink, readLeaving, unsubscribeByForm, unsubscribePage } from "./unsubscribe.ts";
 import { type View, viewOf } from "./view.ts";
 
 const FOREVER = "public, max-age=31536000, immutable";
@@ -92,6 +95,35 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post(
       "/subscribe",
       posted("strangers", (view, form) => subscribeByForm(deps, view, form)),
+    )
+    .get(
+      "/confirm",
+      page((view, _, query) => confirmPage(deps, view, query)),
+    )
+    .post(
+      "/confirm",
+      posted("guesses", (view, form) => confirmByForm(deps, view, form)),
+    )
+    .get(
+      "/unsubscribe",
+      page((view, _, query) => unsubscribePage(deps, view, query)),
+    )
+    .post(
+      "/unsubscribe",
+      page(async (view, c, query) => {
+        const wish = await readLeaving(c.req.raw, query);
+        // Mail providers send the requests of thousands of readers from few addresses: only guesses are counted.
+        if (!isLeaveLink(deps, wish.token)) await count(c, "guesses");
+        return unsubscribeByForm(deps, view, wish);
+      }),
+    )
+    .get(
+      "/manage",
+      page((view, _, query) => managePage(deps, view, query)),
+    )
+    .post(
+      "/manage",
+      posted("guesses", (view, form) => manageByForm(deps, view, form)),
     )
     .get(
       "/report",

@@ -163,7 +163,7 @@ form.stacked { max-width: 42rem; }
 .hint { color: var(--muted); font-size: 0.88rem; margin: 0 0 0.35rem; }
 .wrong { color: var(--red); font-weight: 600; margin: 0.3rem 0 0; }
 .need { color: var(--red); font-weight: 400; font-size: 0.85rem; margin-inline-start: 0.3rem; }
-input[type="text"], input[type="url"], input[type="date"], input[type="datetime-local"], input[type="password"], input[type="search"], select, textarea {
+input[type="text"], input[type="url"], input[type="date"], input[type="time"], input[type="datetime-local"], input[type="password"], input[type="search"], select, textarea {
   width: 100%; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--edge); border-radius: 6px; padding: 0.5rem 0.75rem; min-height: 2.7rem; max-width: 100%;
 }
 textarea { min-height: 5rem; resize: vertical; line-height: 1.6; }

@@ -122,8 +122,8 @@ ${textField(view, filled, "address", t("接收地址", "Address"), {
   max: 2048,
   autocomplete: "off",
   hint: t(
-    "Webhook 填 https 网址；微信填 room:群编号 或 contact:联系人编号；企业微信、钉钉、飞书群机器人填其设置页上的 Webhook 地址。",
-    "A webhook: an https address. WeChat: room:… or contact:… A WeCom, DingTalk or Feishu robot: the webhook address on its settings page.",
+    "Webhook 填 https 网址；电子邮件填邮箱地址；微信填 room:群编号 或 contact:联系人编号；企业微信、钉钉、飞书群机器人填其设置页上的 Webhook 地址。",
+    "A webhook: an https address. E-mail: a mail address. WeChat: room:… or contact:… A WeCom, DingTalk or Feishu robot: the webhook address on its settings page.",
   ),
 })}
 ${textField(view, filled, "secret", t("密钥（选填）", "Secret (optional)"), {

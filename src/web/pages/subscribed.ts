@@ -52,6 +52,10 @@ function donePage(deps: Deps, view: View, { subscription, manageToken, secret }:
       "系统正在向该网址发送确认请求，对方原样返回其中的 challenge 即确认。",
       "The address is being sent a challenge; it confirms by sending it back.",
     ),
+    email: t(
+      "系统正在向该邮箱发送确认邮件，请打开其中的链接并按下按钮。",
+      "The mailbox is being sent a link; please open it and press the button there.",
+    ),
     wechaty: t(
       "系统正在向该群或联系人发送一个确认码，请在同一会话中回复它。",
       "The room or contact is being sent a code; please reply with it there.",
@@ -74,7 +78,7 @@ function donePage(deps: Deps, view: View, { subscription, manageToken, secret }:
 <dt>${t("管理令牌", "Manage token")}</dt><dd class="code">${manageToken}</dd>
 ${secret && subscription.channel === "webhook" ? html`<dt>${t("签名密钥", "Signing secret")}</dt><dd class="code">whsec_${secret}</dd>` : NOTHING}
 </dl>
-<p>${t("凭管理令牌可随时修改或退订。", "The manage token changes or ends the subscription at any time.")}</p>
+<p><a href="${view.to("/manage")}">${t("凭编号和管理令牌可随时修改或退订。", "Id and manage token change or end the subscription at any time.")}</a></p>
 </section>`,
   };
 }

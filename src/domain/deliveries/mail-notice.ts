@@ -1,0 +1,44 @@
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { suppressEndpoint } from "#src/domain/subscriptions/suppress.ts";
+import type { Log } from "#src/log.ts";
+import type { Table } from "#src/platform/table.ts";
+import type { Receipt } from "./receipts.ts";
+
+/** Takes a provider's later word on a message that it had taken. */
+export type ReceiptNote = (receipt: Receipt) => Promise<void>;
+
+/**
+ * What came back about a mail. bounced: the mailbox does not exist. complained: its holder called it spam. refused: it was not
+ * taken, which says nothing of the mailbox (full, too large, policy). delayed: somebody still tries.
+ */
+export type MailNotice = {
+  kind: "bounced" | "complained" | "refused" | "delayed" | "delivered";
+  /** One of both: the endpoint, proven by the id of the mail, or the address, on a provider's own word. */
+  endpoint?: string;
+  address?: string;
+  /** The provider's id of the mail, or its Message-ID without brackets. */
+  receipt?: string;
+  /** A status as 5.1.1; never an address. */
+  detail?: string;
+};
+
+const OUTCOMES: Partial<Record<MailNotice["kind"], "delivered" | "failed">> = {
+  bounced: "failed",
+  refused: "failed",
+  delivered: "delivered",
+};
+
+/** Ends the endpoint that bounced or complained, and hands the receipt on. Twice the same changes nothing more. */
+export async function takeMailNotice(
+  deps: { table: Table; now: () => Date; log: Log; receipt?: ReceiptNote },
+  notice: MailNotice,
+): Promise<void> {
+  const { kind, address, receipt, detail } = notice;
+  const endpoint = notice.endpoint ?? (address === undefined ? undefined : endpointKey("email", address));
+  if (endpoint !== undefined && (kind === "bounced" || kind === "complained"))
+    await suppressEndpoint(deps, { endpoint, channel: "email" }, kind);
+  if (kind !== "delivered") deps.log.info("mail-notice", { kind, endpoint, detail });
+  const outcome = OUTCOMES[kind];
+  if (outcome && receipt !== undefined)
+    await deps.receipt?.({ channel: "email", receipt, outcome, ...(detail === undefined ? {} : { detail }) });
+}

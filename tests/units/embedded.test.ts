@@ -37,6 +37,7 @@ afterEach(async () => {
   clock = 0;
 });
 
+const deaf = { remember: () => {}, wake: () => {} };
 const soon = { timeout: 5_000, interval: 5 };
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const kindOf = (error: unknown): string => (error instanceof AppError ? error.kind : String(error));
@@ -47,7 +48,7 @@ describe("the group commit", () => {
     const database = openDatabase(data);
     const group = groupCommit(database.sql);
     let id = 0;
-    const table = sqliteTable({ sql: database.sql, group, now, nextChangeId: () => ++id, onFeed: () => {} });
+    const table = sqliteTable({ sql: database.sql, group, now, nextChangeId: () => ++id, feed: deaf });
     return { ...database, group, table };
   };
 
@@ -128,7 +129,7 @@ describe("the change feed", () => {
     const letters = deadLetters({ sql, now, log });
     const feed = changeFeed({ sql, group, letters, log, pauses: { firstMs: 1, longestMs: 4 } });
     let id = 0;
-    const table = sqliteTable({ sql, group, now, nextChangeId: () => ++id, onFeed: feed.wake });
+    const table = sqliteTable({ sql, group, now, nextChangeId: () => ++id, feed });
     const put = (sk: string, number: number) => table.write([{ put: { pk: "A", sk, n: number, feed: "test" } }]);
     const left = () => sql.prepare("SELECT count(*) AS n FROM changes").get()?.["n"];
     feed.start(handler);

@@ -1,6 +1,7 @@
 import type { Config } from "#src/config.ts";
 import { REVISION_FEED, type Revision } from "#src/domain/announcements/announcement.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
+import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
@@ -30,11 +31,15 @@ export type Workers = {
 export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Config }): Workers {
   const { table, bucket, now, log, config } = deps;
   const deliveries = deliveryHandlers(deps);
+  let alarming: ReturnType<typeof loadDuty> | undefined;
 
   async function follow({ item }: Change): Promise<void> {
     if (item.feed === REVISION_FEED) await followRevision(parseRevision(item));
     else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
-    else if (!(await followCase(item))) log.error("feed-unknown", { feed: item.feed });
+    else if (item.feed === CASE_FEED) {
+      alarming ??= loadDuty(); // once: an import of what is loaded already still costs more than an alarm
+      await (await alarming)(item);
+    } else log.error("feed-unknown", { feed: item.feed });
   }
 
   async function followRevision(revision: Revision): Promise<void> {
@@ -44,13 +49,10 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     await indexCorrection({ table }, revision);
   }
 
-  async function followCase(item: Item): Promise<boolean> {
-    const { CASE_FEED } = await import("#src/domain/cases/case.ts");
-    if (item.feed !== CASE_FEED) return false;
-    const { parseCase } = await import("#src/domain/cases/store.ts");
-    const { alarmDuty } = await import("#src/domain/cases/alarm-duty.ts");
-    await alarmDuty({ table, now, baseUrl: config.baseUrl }, parseCase(item));
-    return true;
+  async function loadDuty(): Promise<(item: Item) => Promise<void>> {
+    const { alarmDuty, parseAlarmingCase } = await import("#src/domain/cases/alarm-duty.ts");
+    const duty = { table, now, baseUrl: config.baseUrl, flooded: new Map() };
+    return (item) => alarmDuty(duty, parseAlarmingCase(item));
   }
 
   return {

@@ -1,4 +1,5 @@
 import { AppError } from "#src/errors.ts";
+import type { Outgoing } from "#src/platform/queue.ts";
 import type { Item, Key, Write } from "#src/platform/table.ts";
 
 /** What both platforms refuse in the same words: DynamoDB's and SQS's limits, with a little room for their own overhead. */
@@ -83,8 +84,10 @@ export function checkTogether(texts: string[]): void {
   }
 }
 
-/** The message's body as JSON; throws AppError when the body or the delay is over the limit. */
-export function messageText(body: unknown, delaySeconds = 0): string {
+const GROUP = /^[\x21-\x7e]{1,128}$/;
+
+/** The message's body as JSON; throws AppError when the body or the delay is over the limit, or the group has no name of one. */
+export function messageText({ body, delaySeconds = 0, group }: Outgoing): string {
   const text = JSON.stringify(body);
   if (exceeds(text, LIMITS.messageBytes)) {
     throw new AppError("too-large", "MESSAGE_SIZE", {
@@ -96,6 +99,12 @@ export function messageText(body: unknown, delaySeconds = 0): string {
     throw new AppError("invalid", "MESSAGE_DELAY", {
       zh: "延迟须为0至900秒",
       en: "a delay is 0 to 900 seconds",
+    });
+  }
+  if (group !== undefined && !GROUP.test(group)) {
+    throw new AppError("invalid", "MESSAGE_GROUP", {
+      zh: "消息组名须为1至128个可见ASCII字符",
+      en: "a message group is named by 1 to 128 visible ASCII characters",
     });
   }
   return text;

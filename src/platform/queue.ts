@@ -1,7 +1,11 @@
 /** The queue: messages delivered at least once, in no order, perhaps late, perhaps twice. */
 
-/** `body` is JSON under 200 KB, of ids and addresses, never of texts that people wrote. */
-export type Outgoing = { body: unknown; delaySeconds?: number };
+/**
+ * `body` is JSON under 200 KB, of ids and addresses, never of texts that people wrote. `group` (1 to 128 visible
+ * ASCII characters) names what the message is part of: messages of other groups are not kept waiting behind a group that
+ * has many in the queue. It promises no order, and nothing between messages without one.
+ */
+export type Outgoing = { body: unknown; delaySeconds?: number; group?: string };
 
 /** `receipt` names this one delivery of the message; `receives` counts deliveries, from 1. */
 export type Message = { id: string; receipt: string; body: unknown; receives: number };

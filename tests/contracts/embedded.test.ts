@@ -38,7 +38,7 @@ for (const place of ["memory", "folder"]) {
     return { table: platform.table, feed: platform.feed, close };
   });
 
-  queueContract(`embedded, ${place}`, async () => {
+  queueContract(`embedded, ${place}`, { inTurn: true }, async () => {
     const { platform, close } = open();
     const queue = platform.queue("deliver-webhook");
     const deadLetters = async () => platform.deadLetters().map(({ body }) => body);

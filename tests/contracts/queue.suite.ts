@@ -33,7 +33,7 @@ async function prepared(open: OpenQueue): Promise<Test> {
     opened.queue.receive({ max, waitSeconds, visibleAfterSeconds });
   const gather: Test["gather"] = async (count, visibleAfterSeconds = 30) => {
     const found: Message[] = [];
-    for (let tries = 0; found.length < count && tries < 100; tries++) {
+    for (let tries = 0; found.length < count && tries < 100 + count; tries++) {
       found.push(...(await receive(visibleAfterSeconds, 1)));
     }
     return found;
@@ -41,8 +41,8 @@ async function prepared(open: OpenQueue): Promise<Test> {
   return { ...opened, receive, gather };
 }
 
-/** What every queue must do. Each test opens one of its own, and all of them run at once: most of it is waiting. */
-export function queueContract(name: string, open: OpenQueue): void {
+/** What every queue must do; `inTurn`: it can be seen here that groups are served in turn. Each test opens one of its own, and all of them run at once: most of it is waiting. */
+export function queueContract(name: string, { inTurn }: { inTurn: boolean }, open: OpenQueue): void {
   const it = (title: string, test: (test: Test) => Promise<void>): void => {
     vitestIt(title, async () => {
       const opened = await prepared(open);
@@ -84,6 +84,23 @@ export function queueContract(name: string, open: OpenQueue): void {
       expect(await refusal(queue.send([{ body: { text: "告".repeat(70_000) } }]))).toBe("too-large MESSAGE_SIZE");
       expect(await refusal(queue.send([{ body: {}, delaySeconds: 901 }]))).toBe("invalid MESSAGE_DELAY");
       expect(await refusal(queue.send([{ body: {}, delaySeconds: -1 }]))).toBe("invalid MESSAGE_DELAY");
+    });
+
+    it("takes messages with a group, and refuses a name that is none", async ({ queue, gather }) => {
+      await queue.send([{ body: { n: 1 }, group: "ann_1" }, { body: { n: 2 } }, { body: { n: 3 }, group: "!~" }]);
+      expect(numbers(await gather(3))).toEqual([1, 2, 3]);
+      for (const group of ["", "a b", "组", "x".repeat(129)])
+        expect(await refusal(queue.send([{ body: {}, group }]))).toBe("invalid MESSAGE_GROUP");
+    });
+
+    it("never keeps one group waiting behind another's thousand", async ({ queue, receive, gather }) => {
+      await queue.send(Array.from({ length: 1_000 }, () => ({ body: { n: 0 }, group: "many" })));
+      await queue.send([{ body: { n: 1 }, group: "one" }]);
+      const first = await receive(60, 5);
+      if (inTurn) expect(numbers(first)).toContain(1);
+      const all = [...first, ...(await gather(1_001 - first.length, 60))];
+      expect(all).toHaveLength(1_001);
+      expect(numbers(all).at(-1)).toBe(1);
     });
 
     it("never gives back a message that is done", async ({ queue, receive, gather }) => {

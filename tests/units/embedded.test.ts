@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { AppError } from "#src/errors.ts";
 import { jsonLog, type Log, silentLog } from "#src/log.ts";
@@ -13,6 +14,7 @@ import { sweepExpired } from "#src/platform/embedded/sweep.ts";
 import { sqliteTable } from "#src/platform/embedded/table.ts";
 import { type Message, QUEUES } from "#src/platform/queue.ts";
 import type { Change, ChangeHandler } from "#src/platform/table.ts";
+import { VERSION_1 } from "#tests/samples/version-1.ts";
 
 const folders: string[] = [];
 const newFolder = (): string => {
@@ -37,6 +39,7 @@ afterEach(async () => {
   clock = 0;
 });
 
+const deaf = { remember: () => {}, wake: () => {} };
 const soon = { timeout: 5_000, interval: 5 };
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const kindOf = (error: unknown): string => (error instanceof AppError ? error.kind : String(error));
@@ -47,7 +50,7 @@ describe("the group commit", () => {
     const database = openDatabase(data);
     const group = groupCommit(database.sql);
     let id = 0;
-    const table = sqliteTable({ sql: database.sql, group, now, nextChangeId: () => ++id, onFeed: () => {} });
+    const table = sqliteTable({ sql: database.sql, group, now, nextChangeId: () => ++id, feed: deaf });
     return { ...database, group, table };
   };
 
@@ -128,7 +131,7 @@ describe("the change feed", () => {
     const letters = deadLetters({ sql, now, log });
     const feed = changeFeed({ sql, group, letters, log, pauses: { firstMs: 1, longestMs: 4 } });
     let id = 0;
-    const table = sqliteTable({ sql, group, now, nextChangeId: () => ++id, onFeed: feed.wake });
+    const table = sqliteTable({ sql, group, now, nextChangeId: () => ++id, feed });
     const put = (sk: string, number: number) => table.write([{ put: { pk: "A", sk, n: number, feed: "test" } }]);
     const left = () => sql.prepare("SELECT count(*) AS n FROM changes").get()?.["n"];
     feed.start(handler);
@@ -199,6 +202,61 @@ describe("the change feed", () => {
     await expect.poll(() => again.map(number), soon).toEqual([2]);
     await pause(50);
     expect(again.map(number)).toEqual([2]);
+  });
+
+  it("tells each state of an item that was overwritten, removed or swept before it was told, also after a restart", async () => {
+    const data = newFolder();
+    const first = start(data);
+    const put = (sk: string, n: number, more = {}) =>
+      first.table.write([{ put: { pk: "A", sk, n, feed: "test", ...more } }]);
+    await Promise.all([put("a", 1), put("a", 2)]);
+    await put("a", 3, { version: 1 });
+    await first.table.write([{ put: { pk: "A", sk: "a", silent: true }, if: { version: 1 } }]);
+    await put("b", 4);
+    await first.table.write([{ remove: { pk: "A", sk: "b" } }]);
+    await put("b", 5);
+    await put("counted", 6);
+    await first.table.write([{ add: { pk: "A", sk: "counted" }, numbers: { n: 100 } }]);
+    await put("swept", 7, { expiresAt: now().getTime() / 1000 + 1 });
+    await put("expired", 8, { expiresAt: now().getTime() / 1000 + 1 });
+    await put("long", 9, { text: "告".repeat(20_000) });
+    await put("long", 10);
+    clock = 2;
+    await first.table.write([{ put: { pk: "A", sk: "expired" }, if: { absent: true } }]);
+    await first.stop();
+    const { sql, close } = openDatabase(data);
+    sql.exec("DELETE FROM items WHERE sk = 'swept'");
+    close();
+    const told: number[] = [];
+    start(data).feed(async (changes) => {
+      told.push(...changes.map(number));
+      return { failed: [] };
+    });
+    await expect.poll(() => told, soon).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it("is not misled by what a refused write would have changed", async () => {
+    const told: Change[] = [];
+    const { sql, close } = openDatabase(":memory:");
+    const group = groupCommit(sql);
+    const feed = changeFeed({ sql, group, letters: deadLetters({ sql, now, log: silentLog }), log: silentLog });
+    let id = 0;
+    const table = sqliteTable({ sql, group, now, nextChangeId: () => ++id, feed });
+    const put = (sk: string, n: number) => ({ put: { pk: "A", sk, n, feed: "test" }, if: { absent: true } as const });
+    const results = await Promise.all([
+      table.write([put("a", 1)]),
+      table.write([put("b", 2), put("a", 3)]),
+      table.write([put("a", 4)]),
+      table.write([put("c", 5)]),
+    ]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, false, true]);
+    feed.start(async (changes) => {
+      told.push(...changes);
+      return { failed: [] };
+    });
+    await expect.poll(() => told.map(number), soon).toEqual([1, 5]);
+    await feed.stop();
+    close();
   });
 
   it("tells a revived dead letter again", async () => {
@@ -345,6 +403,34 @@ describe("workers of a queue", () => {
       delays.push((taken[i] ?? 0) - sent);
     }
     expect(delays.toSorted((a, b) => a - b)[4]).toBeLessThan(10);
+  });
+
+  it("serve who came in between, after a restart and out of a delay too, not those first who have many", async () => {
+    const data = newFolder();
+    const first = start(data);
+    const many = Array.from({ length: 300 }, (_, i) => ({ body: { n: i }, group: "many" }));
+    await first.queue("fanout").send([...many, { body: { n: 1_000 }, group: "early" }]);
+    await first.stop();
+    const queue = start(data).queue("fanout");
+    const one = async () => (await queue.receive({ max: 1, waitSeconds: 0, visibleAfterSeconds: 600 })).map(n)[0] ?? -1;
+    const next = async (count: number) => {
+      const found: number[] = [];
+      while (found.length < count) found.push(await one());
+      return found.filter((number) => number >= 300);
+    };
+    expect(await next(2)).toEqual([1_000]);
+    await queue.send([
+      { body: { n: 1_001 }, group: "late" },
+      { body: { n: 1_002 }, group: "later", delaySeconds: 60 },
+    ]);
+    expect(await next(2)).toEqual([1_001]);
+    expect(await next(20)).toEqual([]);
+    clock = 61;
+    await queue.send([{ body: { n: 1_003 } }]);
+    expect((await next(3)).sort()).toEqual([1_002, 1_003]);
+    clock = 700;
+    const again = await next(6);
+    expect(again.sort()).toEqual([1_000, 1_001, 1_002, 1_003]);
   });
 
   it("cannot end or postpone a message by a receipt from before somebody else took it", async () => {
@@ -501,6 +587,33 @@ describe("one folder", () => {
     close();
     expect(() => openDatabase(data)).toThrow("DATA_NEWER");
     expect(() => openDatabase(data)).toThrow("DATA_NEWER");
+  });
+
+  it("that the release before wrote is brought over: its items, untold changes and messages in flight", async () => {
+    const data = newFolder();
+    const before = new DatabaseSync(join(data, "gaoshi.db"));
+    before.exec(VERSION_1);
+    before.close();
+    for (let opened = 1; opened <= 2; opened++) {
+      const platform = start(data);
+      expect(await platform.table.get({ pk: "甲%23", sk: "a" })).toMatchObject({ n: 2, version: 2 });
+      if (opened === 1) {
+        await platform.stop();
+        continue;
+      }
+      const told: Change[] = [];
+      platform.feed(async (changes) => {
+        told.push(...changes);
+        return { failed: [] };
+      });
+      await expect.poll(() => told.map(({ item }) => item["n"]), soon).toEqual([1, 2]);
+      const [message] = await platform.queue("fanout").receive({ max: 1, waitSeconds: 0, visibleAfterSeconds: 30 });
+      expect(message).toMatchObject({ id: "7", body: { n: 5 }, receives: 2 });
+      await platform.table.write([
+        { put: { pk: "甲%23", sk: "a", n: 3, version: 3, feed: "test" }, if: { version: 2 } },
+      ]);
+      await expect.poll(() => told.length, soon).toBe(3);
+    }
   });
 
   it("keeps the objects, and links that were signed before a restart still work", async () => {

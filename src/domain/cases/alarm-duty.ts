@@ -4,8 +4,9 @@ import { publishInternal } from "#src/domain/announcements/publish-direct.ts";
 import { chineseDate, shanghaiDate, shanghaiMinute } from "#src/domain/calendar/dates.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
+import type { Item } from "#src/platform/table.ts";
 import { PRODUCT, type Text } from "#src/text.ts";
-import type { Case, CaseType } from "./case.ts";
+import { Case, type CaseType } from "./case.ts";
 import type { Reads } from "./store.ts";
 
 const WINDOW_MS = 10 * 60_000;
@@ -30,14 +31,27 @@ const Window = z.object({
 });
 type Window = z.infer<typeof Window>;
 
-type Deps = Reads & { now: () => Date; baseUrl: string };
+type Deps = Reads & {
+  now: () => Date;
+  baseUrl: string;
+  /** Kept by whoever calls for many cases: the last window that changes no more, so that it is read once. */
+  flooded?: Map<string, Window>;
+};
+
+/** What an alarm needs of a case. */
+const AlarmingCase = Case.pick({ number: true, type: true, unitId: true, receivedAt: true, dueAt: true });
+export type AlarmingCase = z.infer<typeof AlarmingCase>;
+
+export function parseAlarmingCase(item: Item): AlarmingCase {
+  return AlarmingCase.parse(item);
+}
 
 /**
  * Alarms the people on duty about a case of the change feed, once: an internal announcement on the topic `duty` and,
  * if the case names a unit, `duty:<unitId>`. From the 21st case of ten minutes on, one alarm stands for all the rest,
  * and one for those of a unit.
  */
-export async function alarmDuty(deps: Deps, stored: Case): Promise<void> {
+export async function alarmDuty(deps: Deps, stored: AlarmingCase): Promise<void> {
   const startsAt = new Date(Math.floor(Date.parse(stored.receivedAt) / WINDOW_MS) * WINDOW_MS).toISOString();
   // Every lost race is another's step towards a full window, so this many always reach the end.
   for (let tries = 0; tries < ALARMS_A_WINDOW + 5; tries++) {
@@ -57,8 +71,15 @@ export async function alarmDuty(deps: Deps, stored: Case): Promise<void> {
 }
 
 async function readWindow(deps: Deps, startsAt: string): Promise<Window | undefined> {
+  const known = deps.flooded?.get(startsAt);
+  if (known) return known;
   const item = await deps.table.get(keys.dutyWindow(startsAt));
-  return item && Window.parse(item);
+  const window = item && Window.parse(item);
+  if (window?.flooded && deps.flooded) {
+    deps.flooded.clear();
+    deps.flooded.set(startsAt, window);
+  }
+  return window;
 }
 
 async function putWindow(
@@ -73,7 +94,7 @@ async function putWindow(
   return (await deps.table.write([{ put: item, if: condition }])).ok;
 }
 
-async function alarm(deps: Deps, stored: Case): Promise<void> {
+async function alarm(deps: Deps, stored: AlarmingCase): Promise<void> {
   const due = chineseDate(shanghaiDate(new Date(stored.dueAt)));
   const summary = `${shanghaiMinute(new Date(stored.receivedAt))}收到,须于${due}前办结。`;
   await announce(deps, ["duty-alarm", stored.number], {

@@ -15,9 +15,6 @@ export const CASE_TYPES = [
 export const CaseType = z.enum(CASE_TYPES, fault("CASE_TYPE", "请选择事项类型", "choose a type of case"));
 export type CaseType = z.infer<typeof CaseType>;
 
-/** The value of `feed` on a case's item. */
-export const CASE_FEED = "case";
-
 const HTML = /<[a-z/!?]/i;
 const NO_HTML = fault("HTML_NOT_ALLOWED", "不能包含HTML标签", "HTML is not allowed");
 

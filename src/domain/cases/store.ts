@@ -1,6 +1,7 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
-import { CASE_FEED, Case } from "./case.ts";
+import { Case } from "./case.ts";
+import { CASE_FEED } from "./feed.ts";
 
 export type Reads = { table: Table };
 

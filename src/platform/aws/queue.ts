@@ -53,18 +53,15 @@ export function readMessage(
 }
 
 // SQS refuses U+FFFE and U+FFFF, and servers of its kind refuse what is beyond U+FFFF: JSON may name all by escapes.
-function text({ body, delaySeconds }: Outgoing): string {
-  return messageText(body, delaySeconds).replace(
-    /[\ud800-\udfff\ufffe\uffff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16)}`,
-  );
+function text(message: Outgoing): string {
+  return messageText(message).replace(/[\ud800-\udfff\ufffe\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
 }
 
 function inBatches(messages: Outgoing[]): SendMessageBatchRequestEntry[][] {
   const batches: SendMessageBatchRequestEntry[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const message of messages) {
-    const { delaySeconds } = message;
+    const { delaySeconds, group } = message;
     const MessageBody = text(message);
     const size = Buffer.byteLength(MessageBody);
     let batch = batches.at(-1);
@@ -74,7 +71,13 @@ function inBatches(messages: Outgoing[]): SendMessageBatchRequestEntry[][] {
       batches.push(batch);
     }
     bytes += size;
-    batch.push({ Id: String(batch.length), MessageBody, ...(delaySeconds ? { DelaySeconds: delaySeconds } : {}) });
+    batch.push({
+      Id: String(batch.length),
+      MessageBody,
+      ...(delaySeconds ? { DelaySeconds: delaySeconds } : {}),
+      // On a standard queue this makes it a fair one; it orders nothing there.
+      ...(group === undefined ? {} : { MessageGroupId: group }),
+    });
   }
   return batches;
 }

@@ -15,25 +15,47 @@ const SETTINGS = `
 `;
 
 // Raised with every change that an older release could not read.
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
+/**
+ * A change refers to its item by key, and the item to its last change: before that state is overwritten or removed, by
+ * whatever statement, a change that is not told yet gets a copy of it.
+ */
 const SCHEMA = `
-  PRAGMA user_version = ${SCHEMA_VERSION};
   CREATE TABLE IF NOT EXISTS items (
     id INTEGER PRIMARY KEY, pk TEXT NOT NULL, sk TEXT NOT NULL,
-    version INTEGER, expires REAL, ipk TEXT, isk TEXT, body TEXT NOT NULL, UNIQUE (pk, sk)) STRICT;
+    version INTEGER, expires REAL, ipk TEXT, isk TEXT, change INTEGER, body TEXT NOT NULL, UNIQUE (pk, sk)) STRICT;
   CREATE INDEX IF NOT EXISTS items_index ON items (ipk, isk) WHERE ipk IS NOT NULL;
   CREATE INDEX IF NOT EXISTS items_expires ON items (expires) WHERE expires IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS changes (id INTEGER PRIMARY KEY, tries INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS changes (
+    id INTEGER PRIMARY KEY, tries INTEGER NOT NULL, pk TEXT NOT NULL, sk TEXT NOT NULL, body TEXT) STRICT;
+  CREATE TRIGGER IF NOT EXISTS items_overwritten AFTER UPDATE ON items WHEN old.change IS NOT NULL BEGIN
+    UPDATE changes SET body = old.body WHERE id = old.change AND body IS NULL;
+  END;
+  CREATE TRIGGER IF NOT EXISTS items_removed AFTER DELETE ON items WHEN old.change IS NOT NULL BEGIN
+    UPDATE changes SET body = old.body WHERE id = old.change AND body IS NULL;
+  END;
   CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, queue TEXT NOT NULL, visible REAL NOT NULL, receives INTEGER NOT NULL,
-    taken INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS messages_visible ON messages (queue, visible);
+    taken INTEGER NOT NULL, body TEXT NOT NULL, "group" TEXT NOT NULL DEFAULT '') STRICT;
+  CREATE INDEX IF NOT EXISTS messages_of_group ON messages (queue, "group", visible);
   CREATE TABLE IF NOT EXISTS dead_letters (
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY, file TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+`;
+
+/** From the release before, where a change was a copy of its item and messages had no groups. */
+const TO_VERSION_2 = `
+  ALTER TABLE items ADD COLUMN change INTEGER;
+  ALTER TABLE changes RENAME TO copies;
+  CREATE TABLE changes (
+    id INTEGER PRIMARY KEY, tries INTEGER NOT NULL, pk TEXT NOT NULL, sk TEXT NOT NULL, body TEXT) STRICT;
+  INSERT INTO changes SELECT id, tries, body ->> 'pk', body ->> 'sk', body FROM copies;
+  DROP TABLE copies;
+  ALTER TABLE messages ADD COLUMN "group" TEXT NOT NULL DEFAULT '';
+  DROP INDEX messages_visible;
 `;
 
 export type Database = { sql: DatabaseSync; close(): void };
@@ -54,7 +76,8 @@ export function openDatabase(data: string): Database {
 }
 
 function opened(sql: DatabaseSync, unlock: () => void): Database {
-  if (Number(sql.prepare("PRAGMA user_version").get()?.["user_version"]) > SCHEMA_VERSION) {
+  const version = Number(sql.prepare("PRAGMA user_version").get()?.["user_version"]);
+  if (version > SCHEMA_VERSION) {
     sql.close();
     throw new AppError("conflict", "DATA_NEWER", {
       zh: "数据目录由更新的版本写成，请使用新版本打开",
@@ -62,7 +85,8 @@ function opened(sql: DatabaseSync, unlock: () => void): Database {
     });
   }
   sql.exec(SETTINGS);
-  sql.exec(SCHEMA);
+  const steps = version === 1 ? TO_VERSION_2 : "";
+  sql.exec(`BEGIN IMMEDIATE; ${steps} ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
   return {
     sql,
     close: () => {

@@ -10,14 +10,15 @@ const BATCH = 100;
 const FORGET_MS = 250;
 const FORGET_AT_ONCE = 1000;
 const TRIES = 10;
+/** Changes that need not be read back: so many, of texts so long at most. */
+const REMEMBERED = 1_000;
+const REMEMBERED_CHARACTERS = 16_000;
 const PAUSES = { firstMs: 200, longestMs: 10_000 };
 
-type Told = { id: number; tries: number; text: string; item: Item };
+type Told = { id: number; tries: number; name: string; text: string; item: Item };
 
 /** Changes of one item that wait behind its first, which failed so many times. */
 type Held = { ids: number[]; tries: number; due: number };
-
-const nameOf = ({ pk, sk }: Item): string => JSON.stringify([pk, sk]);
 
 /**
  * Tells recorded changes to the one consumer in their order, at most 100 at once. A change that failed is told
@@ -31,12 +32,17 @@ export function changeFeed(deps: {
   pauses?: typeof PAUSES;
 }) {
   const { sql, group, letters, log, pauses = PAUSES } = deps;
-  const after = sql.prepare("SELECT id, tries, body FROM changes WHERE id > ? ORDER BY id LIMIT ?");
-  const one = sql.prepare("SELECT id, tries, body FROM changes WHERE id = ?");
+  const after = sql.prepare("SELECT id, tries, pk, sk FROM changes WHERE id > ? ORDER BY id LIMIT ?");
+  const one = sql.prepare("SELECT id, tries, pk, sk FROM changes WHERE id = ?");
+  const stateOf = sql.prepare(
+    `SELECT coalesce(changes.body, items.body) FROM changes LEFT JOIN items USING (pk, sk) WHERE changes.id = ?`,
+  );
+  for (const statement of [after, one, stateOf]) statement.setReturnArrays(true);
   const remove = sql.prepare("DELETE FROM changes WHERE id = ?");
   const removeUpTo = sql.prepare("DELETE FROM changes WHERE id BETWEEN ? AND ?");
   const count = sql.prepare("UPDATE changes SET tries = ? WHERE id = ?");
   const held = new Map<string, Held>();
+  const recent = new Map<number, string>();
   const { sleep, wake } = sleeper();
   let position = 0;
   let finished: number[] = [];
@@ -44,9 +50,18 @@ export function changeFeed(deps: {
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
 
-  const read = (row: Record<string, unknown>): Told => {
-    const text = String(row["body"]);
-    return { id: Number(row["id"]), tries: Number(row["tries"]), text, item: JSON.parse(text) as Item };
+  const read = (row: unknown): Told => {
+    const [id, tries, pk, sk] = row as [number, number, string, string];
+    const text = recent.get(id) ?? (stateOf.get(id) as unknown as [string])[0];
+    return { id, tries, name: JSON.stringify([pk, sk]), text, item: JSON.parse(text) as Item };
+  };
+
+  /** Also those of a commit that failed after all. */
+  const forgetRecent = (): void => {
+    for (const id of recent.keys()) {
+      if (id > position) return;
+      recent.delete(id);
+    }
   };
 
   const dueAgain = (): Told[] => {
@@ -63,15 +78,15 @@ export function changeFeed(deps: {
   const fresh = (): Told[] => {
     const rows = after.all(position, BATCH).map(read);
     position = rows.at(-1)?.id ?? position;
-    return rows.filter(({ id, item }) => {
-      const waiting = held.get(nameOf(item));
+    forgetRecent();
+    return rows.filter(({ id, name }) => {
+      const waiting = held.get(name);
       waiting?.ids.push(id);
       return waiting === undefined;
     });
   };
 
-  const ended = (told: Told): void => {
-    const name = nameOf(told.item);
+  const ended = ({ name }: Told): void => {
     const waiting = held.get(name);
     if (!waiting) return;
     waiting.ids.shift();
@@ -83,8 +98,8 @@ export function changeFeed(deps: {
   const hold = (told: Told, tries: number): void => {
     const due =
       performance.now() + Math.min(pauses.longestMs, pauses.firstMs * 2 ** Math.min(Math.max(0, tries - 1), 20));
-    const waiting = held.get(nameOf(told.item));
-    if (waiting === undefined) held.set(nameOf(told.item), { ids: [told.id], tries, due });
+    const waiting = held.get(told.name);
+    if (waiting === undefined) held.set(told.name, { ids: [told.id], tries, due });
     else if (waiting.ids[0] === told.id) Object.assign(waiting, { tries, due });
     else waiting.ids.push(told.id);
   };
@@ -112,7 +127,7 @@ export function changeFeed(deps: {
   const settle = async (batch: Told[], failedIds: Set<string>, reason: string, counts: boolean): Promise<void> => {
     const done: Told[] = [];
     for (const told of batch) {
-      const behindFailed = held.get(nameOf(told.item))?.ids[0] ?? told.id;
+      const behindFailed = held.get(told.name)?.ids[0] ?? told.id;
       if (behindFailed !== told.id) hold(told, 0);
       else if (failedIds.has(String(told.id))) await failed(told, reason, counts);
       else done.push(told);
@@ -167,6 +182,10 @@ export function changeFeed(deps: {
 
   return {
     wake,
+    /** The text of a change that is about to be committed. */
+    remember: (id: number, text: string): void => {
+      if (recent.size < REMEMBERED && text.length <= REMEMBERED_CHARACTERS) recent.set(id, text);
+    },
     start: (handler: ChangeHandler): void => {
       running = run(handler);
     },

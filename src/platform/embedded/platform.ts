@@ -59,7 +59,7 @@ export function embeddedPlatform(options: {
   const nextChangeId = risingIds(sql, "changes", now);
   const newMessageId = messagesAtStart(sql, now);
   const changes = changeFeed({ sql, group, letters, log });
-  const table = sqliteTable({ sql, group, now, nextChangeId, onFeed: changes.wake });
+  const table = sqliteTable({ sql, group, now, nextChangeId, feed: changes });
   const queues = new Map(
     (Object.keys(QUEUES) as QueueName[]).map((name) => [
       name,

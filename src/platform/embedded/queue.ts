@@ -3,6 +3,7 @@ import { messageText } from "#src/platform/limits.ts";
 import { type Message, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { answered, type Group } from "./group.ts";
+import { lanes, type Taken } from "./lanes.ts";
 import { risingIds } from "./rows.ts";
 
 /** `take` is `receive` without waiting; `onArrival` is called when messages may have become visible. */
@@ -16,8 +17,6 @@ export type LocalQueue = Queue & {
 // How long a message that became due by the clock may lie before somebody looks.
 export const LOOK_MS = 100;
 
-const AHEAD = 100;
-
 /**
  * A queue in a table. Who has taken what is known in memory (there is one process); the file only learns it along
  * with the next commit, so taking a message costs no sync, and after a crash it is simply visible again.
@@ -26,69 +25,64 @@ export function localQueue(
   deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; now: () => Date; newMessageId: () => number },
   name: QueueName,
 ): LocalQueue {
-  const { sql, group, letters, now, newMessageId } = deps;
+  const { sql, group: commit, letters, now, newMessageId } = deps;
   const insert = sql.prepare(
-    "INSERT INTO messages (id, queue, visible, receives, taken, body) VALUES (?, ?, ?, 0, 0, ?)",
+    `INSERT INTO messages (id, queue, visible, receives, taken, body, "group") VALUES (?, ?, ?, 0, 0, ?, ?)`,
   );
-  const visible = sql.prepare("SELECT id FROM messages WHERE queue = ? AND visible <= ? ORDER BY visible, id");
   const content = sql.prepare("SELECT receives, body FROM messages WHERE id = ? AND visible <= ?");
   const take = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 1 WHERE id = ?");
   const show = sql.prepare("UPDATE messages SET visible = ?, receives = ?, taken = 0 WHERE id = ?");
   const remove = sql.prepare("DELETE FROM messages WHERE id = ?");
-  const taken = new Map<number, { receives: number; until: number }>();
+  const taken = new Map<number, Taken>();
+  const waiting = lanes(sql, name, taken);
   const listeners = new Set<() => void>();
   const arrive = (): void => {
     for (const listener of listeners) listener();
   };
 
-  const bury = (id: number, text: string, receives: number): void => {
-    taken.set(id, { receives, until: Number.POSITIVE_INFINITY });
-    void group(() => {
+  const letGo = (id: number): void => {
+    const group = taken.get(id)?.group;
+    taken.delete(id);
+    if (group !== undefined) waiting.expect(group, 0); // if it has not ended after all
+  };
+
+  const bury = (id: number, group: string, text: string, receives: number): void => {
+    taken.set(id, { group, receives, until: Number.POSITIVE_INFINITY });
+    void commit(() => {
       letters.put({ id, source: name, reason: `received ${receives} times`, text });
       remove.run(id);
     })
       .catch(() => {})
-      .finally(() => taken.delete(id));
+      .finally(() => letGo(id));
   };
 
-  const hold = (id: number, receives: number, until: number): void => {
-    taken.set(id, { receives, until });
-    void group
+  const hold = (id: number, group: string, receives: number, until: number): void => {
+    taken.set(id, { group, receives, until });
+    void commit
       .soon(() => {
         if (taken.get(id)?.receives === receives) take.run(until, receives, id);
       })
       .catch(() => {});
   };
 
-  // Until the next commit the file still shows what was taken: a walk past it brings a hundred at once, so walks are rare.
-  const ahead: number[] = [];
-  const nextVisible = (at: number): number | undefined => {
-    if (ahead.length > 0) return ahead.shift();
-    for (const row of visible.iterate(name, at)) {
-      const id = Number(row["id"]);
-      if ((taken.get(id)?.until ?? 0) <= at) ahead.push(id);
-      if (ahead.length >= AHEAD) break;
-    }
-    return ahead.shift();
-  };
-
   const takeNow = (max: number, visibleAfterSeconds: number): Message[] => {
     const at = now().getTime();
     const messages: Message[] = [];
     while (messages.length < max) {
-      const id = nextVisible(at);
-      if (id === undefined) break;
+      const found = waiting.next(at);
+      if (found === undefined) break;
+      const { id, group } = found;
       const row = content.get(id, at);
       const earlier = taken.get(id);
       if (row === undefined || (earlier && earlier.until > at)) continue;
       const received = Math.max(Number(row["receives"]), earlier?.receives ?? 0);
       const text = String(row["body"]);
       if (received >= QUEUES[name].receives) {
-        bury(id, text, received);
+        bury(id, group, text, received);
         continue;
       }
       const receives = received + 1;
-      hold(id, receives, at + visibleAfterSeconds * 1000);
+      hold(id, group, receives, at + visibleAfterSeconds * 1000);
       messages.push({ id: String(id), receipt: `${id}.${receives}`, body: JSON.parse(text), receives });
     }
     return messages;
@@ -108,14 +102,18 @@ export function localQueue(
     },
     send: async (messages) => {
       const at = now().getTime();
-      const rows = messages.map(({ body, delaySeconds = 0 }) => ({
+      const rows = messages.map((message) => ({
         id: newMessageId(),
-        visible: at + delaySeconds * 1000,
-        text: messageText(body, delaySeconds),
+        visible: at + (message.delaySeconds ?? 0) * 1000,
+        text: messageText(message),
+        group: message.group ?? "",
       }));
       if (rows.length === 0) return;
-      await group(() => {
-        for (const row of rows) insert.run(row.id, name, row.visible, row.text);
+      await commit(() => {
+        for (const { id, visible, text, group } of rows) {
+          insert.run(id, name, visible, text, group);
+          waiting.expect(group, visible);
+        }
       });
       arrive();
     },
@@ -132,24 +130,26 @@ export function localQueue(
       const ids = receipts.map(current).filter((id) => id !== undefined);
       if (ids.length === 0) return;
       for (const id of ids) Object.assign(taken.get(id) ?? {}, { until: Number.POSITIVE_INFINITY });
-      const ended = group.soon(() => {
+      const ended = commit.soon(() => {
         for (const id of ids) remove.run(id);
       });
       await ended.finally(() => {
-        for (const id of ids) taken.delete(id);
+        for (const id of ids) letGo(id);
       });
     },
     postpone: async (receipt, seconds) => {
       const id = current(receipt);
       if (id === undefined) return;
-      const { receives = 0 } = taken.get(id) ?? {};
+      const { receives = 0, group = "" } = taken.get(id) ?? {};
       const until = now().getTime() + seconds * 1000;
-      await group(() => show.run(until, receives, id));
+      await commit(() => show.run(until, receives, id));
       if (taken.get(id)?.receives === receives) taken.delete(id);
+      waiting.expect(group, until);
       arrive();
     },
     restore: (text) => {
-      insert.run(newMessageId(), name, 0, text);
+      insert.run(newMessageId(), name, 0, text, "");
+      waiting.expect("", 0);
     },
   };
 }

@@ -1,21 +1,22 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { Condition, Item, Key } from "#src/platform/table.ts";
 
-const COLUMNS = "version = ?3, expires = ?4, ipk = ?5, isk = ?6, body = ?7";
+const COLUMNS = "version = ?3, expires = ?4, ipk = ?5, isk = ?6, change = ?7, body = ?8";
 const LIVE = "(expires IS NULL OR expires > ?)";
 
 /** The statements behind the table: one row an item, its body the whole item as JSON (a copy without the key would cost more CPU than it saves bytes). */
 export function rows(sql: DatabaseSync) {
-  const insert = "INSERT INTO items (pk, sk, version, expires, ipk, isk, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+  const insert =
+    "INSERT INTO items (pk, sk, version, expires, ipk, isk, change, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
   const upsert = sql.prepare(`${insert} ON CONFLICT (pk, sk) DO UPDATE SET ${COLUMNS}`);
-  const insertAbsent = sql.prepare(`${insert} ON CONFLICT (pk, sk) DO UPDATE SET ${COLUMNS} WHERE items.expires <= ?8`);
-  const update = `UPDATE items SET ${COLUMNS} WHERE pk = ?1 AND sk = ?2 AND (expires IS NULL OR expires > ?8)`;
+  const insertAbsent = sql.prepare(`${insert} ON CONFLICT (pk, sk) DO UPDATE SET ${COLUMNS} WHERE items.expires <= ?9`);
+  const update = `UPDATE items SET ${COLUMNS} WHERE pk = ?1 AND sk = ?2 AND (expires IS NULL OR expires > ?9)`;
   const updatePresent = sql.prepare(update);
-  const updateVersion = sql.prepare(`${update} AND version = ?9`);
+  const updateVersion = sql.prepare(`${update} AND version = ?10`);
   const remove = sql.prepare("DELETE FROM items WHERE pk = ? AND sk = ?");
   const select = sql.prepare(`SELECT body FROM items WHERE pk = ? AND sk = ? AND ${LIVE}`);
   const state = sql.prepare(`SELECT version FROM items WHERE pk = ? AND sk = ? AND ${LIVE}`);
-  const record = sql.prepare("INSERT INTO changes (id, tries, body) VALUES (?, 0, ?)");
+  const record = sql.prepare("INSERT INTO changes (id, tries, pk, sk, body) VALUES (?, 0, ?, ?, ?)");
   for (const statement of [select, state]) statement.setReturnArrays(true);
 
   const get = ({ pk, sk }: Key, at: number): Item | undefined => {
@@ -30,17 +31,30 @@ export function rows(sql: DatabaseSync) {
     return row !== undefined && ("present" in condition || row[0] === condition.version);
   };
 
-  const put = (item: Item, text: string, condition: Condition | undefined, at: number): boolean => {
+  /** `change` is the number under which the feed tells of this put; it says so by the item's own row. */
+  const put = (item: Item, text: string, condition: Condition | undefined, at: number, change?: number): boolean => {
+    const done = write(item, text, condition, at, change ?? null);
+    if (done && change !== undefined) record.run(change, item.pk, item.sk, null);
+    return done;
+  };
+
+  const write = (
+    item: Item,
+    text: string,
+    condition: Condition | undefined,
+    at: number,
+    change: number | null,
+  ): boolean => {
     const { index } = item;
     const version = item.version ?? null;
     const expires = item.expiresAt ?? null;
     const ipk = index?.pk ?? null;
     const isk = index?.sk ?? null;
     if (condition === undefined) {
-      upsert.run(item.pk, item.sk, version, expires, ipk, isk, text);
+      upsert.run(item.pk, item.sk, version, expires, ipk, isk, change, text);
       return true;
     }
-    const values = [item.pk, item.sk, version, expires, ipk, isk, text, at] as const satisfies SQLInputValue[];
+    const values = [item.pk, item.sk, version, expires, ipk, isk, change, text, at] as const satisfies SQLInputValue[];
     if ("absent" in condition) return insertAbsent.run(...values).changes === 1;
     if ("present" in condition) return updatePresent.run(...values).changes === 1;
     return updateVersion.run(...values, condition.version).changes === 1;
@@ -50,8 +64,10 @@ export function rows(sql: DatabaseSync) {
     get,
     check,
     put,
-    record: (id: number, text: string): void => {
-      record.run(id, text);
+    /** Records a change whose item has gone on since: `text` is its state then. */
+    restore: (id: number, text: string): void => {
+      const { pk, sk } = JSON.parse(text) as Item;
+      record.run(id, pk, sk, text);
     },
     remove: (key: Key, condition: Condition | undefined, at: number): boolean => {
       if (!check(key, condition, at)) return false;

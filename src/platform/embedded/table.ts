@@ -12,15 +12,17 @@ export type LocalTable = Table & {
   restore(text: string): void;
 };
 
-/** `onFeed` is called after a commit that recorded changes. */
+/** What a recorded change is told to: `remember` with its text, before the commit; `wake` after it. */
+export type ChangeListener = { remember(id: number, text: string): void; wake(): void };
+
 export function sqliteTable(deps: {
   sql: DatabaseSync;
   group: Group;
   now: () => Date;
   nextChangeId: () => number;
-  onFeed: () => void;
+  feed: ChangeListener;
 }): LocalTable {
-  const { sql, group, now, nextChangeId } = deps;
+  const { sql, group, now, nextChangeId, feed } = deps;
   const store = rows(sql);
   const savepoint = sql.prepare("SAVEPOINT write");
   const release = sql.prepare("RELEASE write");
@@ -28,8 +30,10 @@ export function sqliteTable(deps: {
   const seconds = (): number => now().getTime() / 1000;
 
   const put = (item: Item, text: string, condition: Condition | undefined): boolean => {
-    const done = store.put(item, text, condition, seconds());
-    if (done && item.feed !== undefined) store.record(nextChangeId(), text);
+    if (item.feed === undefined) return store.put(item, text, condition, seconds());
+    const change = nextChangeId();
+    const done = store.put(item, text, condition, seconds(), change);
+    if (done) feed.remember(change, text);
     return done;
   };
 
@@ -75,8 +79,8 @@ export function sqliteTable(deps: {
 
   return {
     restore: (text) => {
-      store.record(nextChangeId(), text);
-      deps.onFeed();
+      store.restore(nextChangeId(), text);
+      feed.wake();
     },
     get: (key) => answered(() => store.get(key, seconds())),
     getMany: (keys) =>
@@ -94,7 +98,7 @@ export function sqliteTable(deps: {
       const conditions = steps.filter(({ conditional }) => conditional).length;
       const apply = conditions > 1 ? applyWithWayBack : applyInOrder;
       const result = await group(() => apply(steps));
-      if (result.ok && writes.some((write) => "put" in write && write.put.feed !== undefined)) deps.onFeed();
+      if (result.ok && writes.some((write) => "put" in write && write.put.feed !== undefined)) feed.wake();
       return result;
     },
     putAll: async (items) => {
@@ -104,7 +108,7 @@ export function sqliteTable(deps: {
         await group(() => {
           for (const [i, item] of part.entries()) put(item, texts[from + i] ?? "", undefined);
         });
-        if (part.some(({ feed }) => feed !== undefined)) deps.onFeed();
+        if (part.some(({ feed }) => feed !== undefined)) feed.wake();
       }
     },
   };

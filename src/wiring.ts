@@ -4,6 +4,7 @@ import { makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
+import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
@@ -39,6 +40,7 @@ export async function makeWorld(
     now?: () => Date;
     onlyHost?: string;
     wechaty?: ChannelDeps["wechaty"];
+    origins?: ChannelDeps["origins"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
     /** For a worker that nobody calls over HTTP: every request is refused; not the doors are loaded but the workers, at once. */
@@ -58,8 +60,10 @@ export async function makeWorld(
     egress: makeEgress(config.egressAllow),
     baseUrl: config.baseUrl,
     settings,
+    memory: channelMemory({ table: ports.table, now }),
     now,
     log,
+    ...(options.origins ? { origins: options.origins } : {}),
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),
   });
   const links: Links = {
@@ -130,7 +134,13 @@ export async function makeWorld(
 /** One process on one folder: the ports on SQLite and files, every worker started. `stop` hands back what is in flight. */
 export async function embedded(
   config: Config,
-  options: { log: Log; now?: () => Date; wechaty?: ChannelDeps["wechaty"]; tickSeconds?: number },
+  options: {
+    log: Log;
+    now?: () => Date;
+    wechaty?: ChannelDeps["wechaty"];
+    origins?: ChannelDeps["origins"];
+    tickSeconds?: number;
+  },
 ): Promise<World & { stop(): Promise<void> }> {
   const { embeddedPlatform } = await import("#src/platform/embedded/platform.ts");
   const { log, now = () => new Date(), tickSeconds = 1 } = options;

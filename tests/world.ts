@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
+import type { ChannelDeps } from "#src/channels/index.ts";
 import { readConfig } from "#src/config.ts";
 import { type Log, silentLog } from "#src/log.ts";
 import { embedded } from "#src/wiring.ts";
@@ -40,7 +41,15 @@ export type TestWorld = {
 };
 
 /** The whole house in this process over real HTTP, on a store that keeps nothing, with a bot on the mock puppet if wanted. */
-export async function openWorld(options: { bot?: boolean; log?: Log; now?: () => Date } = {}): Promise<TestWorld> {
+export async function openWorld(
+  options: {
+    bot?: boolean;
+    log?: Log;
+    now?: () => Date;
+    /** Servers that stand in for the vendors' own. */
+    origins?: ChannelDeps["origins"];
+  } = {},
+): Promise<TestWorld> {
   const log = options.log ?? silentLog;
   const config = readConfig({
     PORT: "0",
@@ -61,6 +70,7 @@ export async function openWorld(options: { bot?: boolean; log?: Log; now?: () =>
   const world = await embedded(config, {
     log,
     ...(options.now ? { now: options.now } : {}),
+    ...(options.origins ? { origins: options.origins } : {}),
     wechaty: { messenger: () => bot?.messenger(), pace: { perMinute: 60_000, seconds: [0, 0] } },
   });
   if (wechat) {

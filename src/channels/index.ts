@@ -1,28 +1,38 @@
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
+import { makeOfficialAccount } from "./official-account.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
+import { makeWecomApp } from "./wecom-app.ts";
 
 export type ChannelDeps = {
   egress: Egress;
   baseUrl: string;
   settings: SettingsReader;
+  memory: ChannelMemory;
   now: () => Date;
   log: Log;
   /** What a host with a bot gives, and tests and the demo set. */
   wechaty?: WechatyOptions;
+  /** Servers instead of the vendors' own; tests only. */
+  origins?: Partial<Record<ChannelName, string>>;
 };
 
 /** Every channel, kept complete by the compiler. */
 export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
+  const at = (name: ChannelName) => {
+    const origin = deps.origins?.[name];
+    return { ...deps, ...(origin === undefined ? {} : { origin }) };
+  };
   return {
     webhook: makeWebhook(deps),
     wechaty: makeWechaty({ now: deps.now, log: deps.log, ...deps.wechaty }),
     "wecom-robot": notBuilt("wecom-robot"),
-    "wecom-app": notBuilt("wecom-app"),
-    "official-account": notBuilt("official-account"),
+    "wecom-app": makeWecomApp(at("wecom-app")),
+    "official-account": makeOfficialAccount(at("official-account")),
     dingtalk: notBuilt("dingtalk"),
     feishu: notBuilt("feishu"),
     "web-push": notBuilt("web-push"),

@@ -115,6 +115,16 @@ export const keys = {
   /** Endpoints that ended or keep failing, in the order of the fan-out: a chunk reads its interval in one query. */
   ended: (endpoint: string): Key => ({ pk: "ENDED", sk: join(endpoint) }),
 
+  // what channels keep between pushes
+  /** An access token that all workers share; `credential` names account and secret without holding either. */
+  sharedToken: (credential: string): Key => ({ pk: join("SHARED-TOKEN", credential), sk: "TOKEN" }),
+  /** What a push of several calls has made so far. */
+  pushSteps: (push: string): Key => ({ pk: join("PUSH-STEPS", push), sk: "STEPS" }),
+  /** When somebody last spoke to us on a channel that may only answer. */
+  replyWindow: (endpoint: string): Key => ({ pk: join("REPLY-WINDOW", endpoint), sk: "WINDOW" }),
+  /** A call or a message of another system that was taken already. */
+  heard: (name: string): Key => ({ pk: join("HEARD", name), sk: "HEARD" }),
+
   // the ledger of one revision
   fanout: (id: string, revision: number): Key => ({ pk: join("FANOUT", id, padded(revision)), sk: "FANOUT" }),
   /** Index of fan-outs that are not closed, by the time of their next check. */

@@ -80,12 +80,18 @@ export function idIn(body: Readonly<Record<string, unknown>>, name: string): str
   return typeof text === "string" && /^[\x21-\x7e]{1,512}$/.test(text) ? text : undefined;
 }
 
+// Both reserve 512 characters for it.
+const TOKEN = /^[\x21-\x7e]{1,512}$/;
+
 /** Token and lifetime as both vendors answer them. */
 export function tokenIn(reply: Reply): { token: string; seconds: number } | undefined {
   if (reply.kind !== "ok") return undefined;
-  const token = idIn(reply.body, "access_token");
-  const seconds = reply.body["expires_in"];
-  return token !== undefined && typeof seconds === "number" && seconds > 0 && seconds <= 86_400
+  const { access_token: token, expires_in: seconds } = reply.body;
+  return typeof token === "string" &&
+    TOKEN.test(token) &&
+    typeof seconds === "number" &&
+    seconds > 0 &&
+    seconds <= 86_400
     ? { token, seconds }
     : undefined;
 }

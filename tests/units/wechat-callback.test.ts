@@ -169,6 +169,7 @@ describe("XML", () => {
     ["a name that is not closed", "<xml><a>1</xml>"],
     ["names that cross", "<xml><a><b>1</a></b></xml>"],
     ["an end before its beginning", "</a><xml></xml>"],
+    ["an end of CDATA that nothing began", "<xml><a>1]]>2</a></xml>"],
     ["CDATA without an end", "<xml><a><![CDATA[1</a></xml>"],
     ["more than five levels", "<xml><a><a><a><a><a>1</a></a></a></a></a></xml>"],
     ["more than 300 elements", `<xml><l>${"<i>1</i>".repeat(400)}</l></xml>`],

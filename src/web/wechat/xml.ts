@@ -5,7 +5,7 @@ const DEPTH = 5;
 const ELEMENTS = 300;
 const NAMED: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 const TOKEN =
-  /<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([A-Za-z][A-Za-z0-9_]{0,63})\s*(\/?)>|([^<&]+)|&(lt|gt|amp|quot|apos);/y;
+  /<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([A-Za-z][A-Za-z0-9_]{0,63})\s*(\/?)>|((?:[^<&\]]|\](?!\]>))+)|&(lt|gt|amp|quot|apos);/y;
 
 type Open = { name: string; text: string; fields: Record<string, string | Fields>; parent: Open | undefined };
 

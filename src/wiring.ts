@@ -5,6 +5,7 @@ import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
+import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { ServiceStatus, serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
@@ -80,6 +81,7 @@ export async function makeWorld(
     baseUrl: config.baseUrl,
     links,
     settings,
+    memory: channelMemory({ table: ports.table, now }),
     now,
     log,
     secret,

@@ -1,13 +1,16 @@
 import type { Channel, ChannelName, Links } from "#src/domain/deliveries/channel.ts";
+import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { Log } from "#src/log.ts";
 import { makeDingtalk } from "./dingtalk.ts";
 import type { Egress } from "./egress.ts";
 import { makeEmail } from "./email.ts";
 import { makeFeishu } from "./feishu.ts";
+import { makeOfficialAccount } from "./official-account.ts";
 import type { SendBySes } from "./ses.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
+import { makeWecomApp } from "./wecom-app.ts";
 import { makeWecomRobot } from "./wecom-robot.ts";
 
 export type ChannelDeps = {
@@ -15,6 +18,7 @@ export type ChannelDeps = {
   baseUrl: string;
   links: Pick<Links, "confirm">;
   settings: SettingsReader;
+  memory: ChannelMemory;
   now: () => Date;
   log: Log;
   /** The instance's own key (32 bytes). */
@@ -29,12 +33,16 @@ export type ChannelDeps = {
 
 /** Every channel, kept complete by the compiler. */
 export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
+  const at = (name: ChannelName) => {
+    const origin = deps.origins?.[name];
+    return { ...deps, ...(origin === undefined ? {} : { origin }) };
+  };
   return {
     webhook: makeWebhook(deps),
     wechaty: makeWechaty({ now: deps.now, log: deps.log, ...deps.wechaty }),
     "wecom-robot": makeWecomRobot({ ...deps, origin: deps.origins?.["wecom-robot"] }),
-    "wecom-app": notBuilt("wecom-app"),
-    "official-account": notBuilt("official-account"),
+    "wecom-app": makeWecomApp(at("wecom-app")),
+    "official-account": makeOfficialAccount(at("official-account")),
     dingtalk: makeDingtalk({ ...deps, origin: deps.origins?.dingtalk }),
     feishu: makeFeishu({ ...deps, origin: deps.origins?.feishu }),
     "web-push": notBuilt("web-push"),

@@ -119,6 +119,15 @@ export const keys = {
 
   /** Endpoints that were switched off after days of failures and wait for their owner. */
   switchedOff: (endpoint: string, id: string): Key => ({ pk: "SWITCHED-OFF", sk: join(endpoint, id) }),
+  // what channels keep between pushes
+  /** An access token that all workers share; `credential` names account and secret without holding either. */
+  sharedToken: (credential: string): Key => ({ pk: join("SHARED-TOKEN", credential), sk: "TOKEN" }),
+  /** What a push of several calls has made so far. */
+  pushSteps: (push: string): Key => ({ pk: join("PUSH-STEPS", push), sk: "STEPS" }),
+  /** When somebody last spoke to us on a channel that may only answer. */
+  replyWindow: (endpoint: string): Key => ({ pk: join("REPLY-WINDOW", endpoint), sk: "WINDOW" }),
+  /** A call or a message of another system that was taken already. */
+  heard: (name: string): Key => ({ pk: join("HEARD", name), sk: "HEARD" }),
 
   // the ledger of one revision
   fanout: (id: string, revision: number): Key => ({ pk: join("FANOUT", id, padded(revision)), sk: "FANOUT" }),

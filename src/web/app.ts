@@ -41,13 +41,19 @@ export type WebDeps = {
   receipt?: ReceiptNote;
   /** Opens an address once, under the guard of all outgoing requests; whether it answered 2xx. */
   visit?: (url: string) => Promise<boolean>;
+  /** Answers what somebody wrote in a chat: the text to send back, or undefined for nothing. */
+  answer?: (said: Said) => Promise<string | undefined>;
   /** Limits other than `POLICIES`. */
   policies?: Partial<Record<PolicyName, Policy>>;
 };
 
+/** `address`: where it was said, in the channel's own form. `mayManage`: its word decides about its own subscriptions. */
+export type Said = { channel: ChannelName; address: string; text: string; mayManage: boolean };
+
 export type App = { fetch(request: Request, ...rest: unknown[]): Response | Promise<Response> };
 
 const HEALTH = "/healthz";
+const WECHAT = "/wechat/";
 
 /** All doors of the product as one function from request to response. What is behind a door is loaded by its first request. */
 export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
@@ -57,6 +63,7 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
     refuse(deps, c.req.raw, error, { ...base, ...headers });
   let api: Promise<(path: string) => Promise<Hono>> | undefined;
   let site: Promise<Hono> | undefined;
+  let wechat: Promise<Hono> | undefined;
   const health = refusing(new Hono().get(HEALTH, (c) => c.json({ status: "ok", version: deps.version })));
 
   function refusing(app: Hono): Hono {
@@ -72,6 +79,11 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
 
   function siteAt(path: string): Hono | Promise<Hono> {
     if (path.startsWith(HEALTH)) return health;
+    if (path.startsWith(WECHAT)) {
+      // On its own: the platform waits five seconds, also for a process that has just begun.
+      wechat ??= import("./wechat/door.ts").then(({ wechatDoor }) => refusing(wechatDoor(deps)));
+      return wechat;
+    }
     site ??= siteOf(deps, routesOf).then(refusing);
     return site;
   }

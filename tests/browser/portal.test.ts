@@ -8,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEgress } from "#src/channels/egress.ts";
 import { makeChannels } from "#src/channels/index.ts";
 import { readConfig } from "#src/config.ts";
+import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { silentLog } from "#src/log.ts";
+import type { Table } from "#src/platform/table.ts";
 import { testApp, testClock } from "#tests/app.ts";
 import { launchBrowser } from "./chromium.ts";
 import { sampleCounty } from "./sample-county.ts";
@@ -43,6 +45,7 @@ beforeAll(async () => {
       log: silentLog,
       settings: async () => undefined,
       secret: async () => new Uint8Array(32),
+      memory: channelMemory({ table: {} as Table, now: clock.now }),
     }),
   });
   const county = await sampleCounty(world.deps);

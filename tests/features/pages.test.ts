@@ -2,8 +2,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { makeEgress } from "#src/channels/egress.ts";
 import { makeChannels } from "#src/channels/index.ts";
 import { publishDirect } from "#src/domain/announcements/publish-direct.ts";
+import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { silentLog } from "#src/log.ts";
+import type { Table } from "#src/platform/table.ts";
 import { STYLE_PATH } from "#src/web/pages/style.ts";
 import { testApp, testClock } from "#tests/app.ts";
 import { sampleCounty } from "#tests/browser/sample-county.ts";
@@ -18,6 +20,7 @@ const channels = makeChannels({
   log: silentLog,
   settings: async () => undefined,
   secret: async () => new Uint8Array(32),
+  memory: channelMemory({ table: {} as Table, now: clock.now }),
 });
 const { ask, deps, app } = testApp({ clock, channels });
 

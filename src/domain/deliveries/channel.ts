@@ -124,6 +124,8 @@ export type Channel<Rendered = unknown> = {
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   /** What must be set up before anybody can subscribe here; absent: nothing. */
   settings?: readonly SettingSpec[];
+  /** Quotas that hang on how the operator's account is set up, or hold for some addresses only, beside those of `limits`. */
+  quotas?(settings: Settings, address?: string): readonly Quota[];
   /** The credential (account, robot, member) that a push to this address counts against; absent: each origin has no common limit. */
   credential?(address: string): string;
   /** The address as others may see it, where it holds a key; absent: as it is. */

@@ -56,7 +56,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       inFlight: channel.limits.inFlight,
       chunk: channel.limits.chunk,
       windows: [...(setup?.windows ?? channel.limits.windows ?? [])],
-      quotas: [...(channel.limits.quotas ?? [])],
+      quotas: [...(channel.limits.quotas ?? []), ...(channel.quotas?.(setup?.settings ?? {}) ?? [])],
     },
     settings: (channel.settings ?? []).map(({ name, label, required, secret }) => {
       const value = setup?.settings[name];

@@ -1,0 +1,162 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+// biome-ignore lint/suspicious/noExplicitAny: what came in is read as the platform would, without our types.
+type Json = any;
+
+export type ApiCall = { method: string; path: string; query: URLSearchParams; raw: Buffer; json: Json };
+
+/** How one call is answered instead of as usual. */
+export type Odd =
+  | { errcode: number; [more: string]: unknown }
+  | { ok: Record<string, unknown> }
+  | { fault: "html" | "cut" | "empty" | "hang" | "reset" | "huge" | "text" | "gateway" };
+
+export type WechatApi = {
+  origin: string;
+  calls: ApiCall[];
+  /** Calls of a path, in order. */
+  at(path: string): ApiCall[];
+  /** The next calls of a path are answered so, one after another; then as usual again. */
+  next(path: string, ...odd: Odd[]): void;
+  /** Every call of a path is answered so from now on; undefined: as usual. */
+  always(path: string, odd: Odd | undefined): void;
+  /** The platform ends the token it gave. `stuck`: and goes on handing it out until it is forced. */
+  endToken(options?: { stuck?: boolean }): void;
+  /** How long new tokens are good, in seconds. */
+  tokenSeconds: number;
+  tokensGiven: number;
+  /** Mass messages left. */
+  massLeft: number;
+  /** Drafts that lie in the box, and clientmsgids with the message they made. */
+  drafts: Map<string, Json>;
+  masses: Map<string, string>;
+  close(): Promise<void>;
+};
+
+const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
+const TOKEN_PATHS = ["/cgi-bin/stable_token", "/cgi-bin/gettoken"];
+
+/** A server that answers like api.weixin.qq.com and qyapi.weixin.qq.com: HTTP 200 with an errcode, whatever happened. */
+export async function startWechatApi(): Promise<WechatApi> {
+  const calls: ApiCall[] = [];
+  const queued = new Map<string, Odd[]>();
+  const standing = new Map<string, Odd>();
+  let token = "";
+  let stuck = false;
+  let good = false;
+  let serial = 0;
+
+  function giveToken(forced: boolean): Json {
+    if (!good && (!stuck || forced)) {
+      token = `token-${++api.tokensGiven}-${"x".repeat(100)}`;
+      good = true;
+      stuck = false;
+    }
+    return { errcode: 0, errmsg: "ok", access_token: token, expires_in: api.tokenSeconds };
+  }
+
+  function usual(call: ApiCall): Json {
+    if (TOKEN_PATHS.includes(call.path)) return giveToken(call.json?.force_refresh === true);
+    if (call.query.get("access_token") !== token || !good) return { errcode: 40001, errmsg: `bad token ${token}` };
+    switch (call.path) {
+      case "/cgi-bin/material/add_material":
+        return call.raw.includes(PNG)
+          ? { media_id: `cover-${++serial}`, url: "http://mmbiz.qpic.cn/1" }
+          : { errcode: 41005 };
+      case "/cgi-bin/draft/add": {
+        const article = call.json.articles[0];
+        if ([...article.title].length > 32) return { errcode: 45003 };
+        if (article.content.length >= 20_000) return { errcode: 45166 };
+        const id = `draft-${++serial}`;
+        api.drafts.set(id, article);
+        return { media_id: id };
+      }
+      case "/cgi-bin/message/mass/sendall": {
+        const before = api.masses.get(String(call.json.clientmsgid));
+        if (before !== undefined) return { errcode: 45065, errmsg: "clientmsgid exist", msg_id: Number(before) };
+        if (!api.drafts.has(call.json.mpnews.media_id)) return { errcode: 40007 };
+        if (api.massLeft < 1) return { errcode: 45028, errmsg: "has no masssend quota" };
+        api.massLeft--;
+        api.drafts.delete(call.json.mpnews.media_id);
+        const id = String(3_000_000_000 + ++serial);
+        api.masses.set(String(call.json.clientmsgid), id);
+        return { errcode: 0, errmsg: "send job submission success", msg_id: Number(id), msg_data_id: 1 };
+      }
+      case "/cgi-bin/freepublish/submit":
+        if (!api.drafts.delete(call.json.media_id)) return { errcode: 53600 };
+        return { errcode: 0, errmsg: "ok", publish_id: String(100_000 + ++serial) };
+      case "/cgi-bin/message/template/send":
+        return { errcode: 0, errmsg: "ok", msgid: 200_000 + ++serial };
+      case "/cgi-bin/message/send":
+        return { errcode: 0, errmsg: "ok", invaliduser: "", invalidparty: "", invalidtag: "", msgid: `m${++serial}` };
+      default:
+        return { errcode: 0, errmsg: "ok" };
+    }
+  }
+
+  async function onRequest(request: IncomingMessage, response: ServerResponse) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const url = new URL(request.url ?? "/", "http://x");
+    const raw = Buffer.concat(chunks);
+    const isJson = request.headers["content-type"]?.startsWith("application/json") === true;
+    const json: Json = isJson ? JSON.parse(raw.toString()) : undefined;
+    const call: ApiCall = { method: request.method ?? "", path: url.pathname, query: url.searchParams, raw, json };
+    calls.push(call);
+    const odd = queued.get(call.path)?.shift() ?? standing.get(call.path);
+    const end = (status: number, type: string, body: string) =>
+      response.writeHead(status, { "content-type": type }).end(body);
+    if (odd && "fault" in odd) return broken(String(odd.fault), call, response, end, usual);
+    const body = !odd ? usual(call) : "ok" in odd ? odd.ok : { errmsg: `says access_token=${token}`, ...odd };
+    end(200, "application/json; encoding=utf-8", JSON.stringify(body));
+  }
+
+  const server = createServer((request, response) => {
+    onRequest(request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const api: WechatApi = {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    at: (path) => calls.filter((call) => call.path === path),
+    next: (path, ...odd) => void queued.set(path, [...(queued.get(path) ?? []), ...odd]),
+    always: (path, odd) => void (odd ? standing.set(path, odd) : standing.delete(path)),
+    endToken: (options = {}) => {
+      good = false;
+      stuck = options.stuck === true;
+    },
+    ...{
+      tokenSeconds: 7200,
+      tokensGiven: 0,
+      massLeft: 1,
+      drafts: new Map<string, Json>(),
+      masses: new Map<string, string>(),
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return api;
+}
+
+/** `cut` and `reset` happen after the platform did what it was asked. */
+function broken(
+  fault: string,
+  call: ApiCall,
+  response: ServerResponse,
+  end: (status: number, type: string, body: string) => void,
+  usual: (call: ApiCall) => Json,
+) {
+  if (fault === "hang") return;
+  if (fault === "html") return end(200, "text/html", "<html><body>errcode: 0, system busy</body></html>");
+  if (fault === "gateway") return end(502, "text/html", "<html>502 Bad Gateway</html>");
+  if (fault === "empty") return end(200, "application/json", "");
+  if (fault === "text") return end(200, "application/json", '{"errcode":"0","access_token":7}');
+  if (fault === "huge") return end(200, "application/json", `{"errcode":0,"x":"${"y".repeat(200_000)}"}`);
+  const body = JSON.stringify(usual(call));
+  if (fault === "reset") response.socket?.resetAndDestroy();
+  else end(200, "application/json", body.slice(0, body.length / 2));
+}

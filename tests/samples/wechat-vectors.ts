@@ -1,0 +1,122 @@
+/** Published examples of signatures and ciphertexts of WeChat, WeCom, DingTalk and open libraries; recomputed, data only. */
+export const VECTORS = {
+  V1: {
+    parts: ["test", "1410685589", "test"],
+    sig: "f21891de399b4e33a1a93c9a7b8a8fffb5a443ff",
+  },
+  V2url: {
+    parts: ["AAAAA", "1714036504", "1514711492"],
+    echostr: "4375120948345356249",
+    sig: "f464b24fc39322e44b38aa78f5edd27bd1441696",
+  },
+  V2post: {
+    parts: ["AAAAA", "1714037059", "486452656"],
+    sig: "899cf89e464efb63f54ddac96b0a0a235f53aa78",
+  },
+  V3: {
+    token: "AAAAA",
+    key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    id: "wxba5fad812f8e6fb9",
+    ts: "1714112445",
+    nonce: "415670741",
+    signature: "6c5c811b55cc85e0e1b54100749188c20beb3f5d",
+    sig: "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
+    encrypt:
+      "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzDpVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2IuQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F9mFUPAJGj04=",
+    plain:
+      '{"ToUserName":"gh_97417a04a28d","FromUserName":"o9AgO5Kd5ggOC-bXrbNODIiE3bGY","CreateTime":1714112445,"MsgType":"event","Event":"debug_demo","debug_str":"hello world"}',
+    random: "a8eedb185eb2fecf",
+  },
+  V3reply: {
+    token: "AAAAA",
+    key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    id: "wxba5fad812f8e6fb9",
+    ts: "1713424427",
+    nonce: "415670741",
+    random: "707722b803182950",
+    plain: '{"demo_resp":"good luck"}',
+    encrypt: "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
+    sig: "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
+  },
+  V4url: {
+    token: "QDG6eK",
+    key: "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+    id: "wx5823bf96d3bd56c7",
+    ts: "1409659589",
+    nonce: "263014780",
+    sig: "5c45ff5e21c57e6ad56bac8758b79b1d9ac89fd3",
+    encrypt: "P9nAzCzyDtyTWESHep1vC5X9xho/qYX3Zpb4yKa9SKld1DsH3Iyt3tP3zNdtp+4RPcs8TgAE7OaBO+FZXvnaqQ==",
+    plain: "1616140317555161061",
+  },
+  V4msg: {
+    token: "QDG6eK",
+    key: "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+    id: "wx5823bf96d3bd56c7",
+    ts: "1409659813",
+    nonce: "1372623149",
+    sig: "477715d11cdb4164915debcba66cb864d751f3e6",
+    encrypt:
+      "RypEvHKD8QQKFhvQ6QleEB4J58tiPdvo+rtK1I9qca6aM/wvqnLSV5zEPeusUiX5L5X/0lWfrf0QADHHhGd3QczcdCUpj911L3vg3W/sYYvuJTs3TUUkSUXxaccAS0qhxchrRYt66wiSpGLYL42aM6A8dTT+6k4aSknmPj48kzJs8qLjvd4Xgpue06DOdnLxAUHzM6+kDZ+HMZfJYuR+LtwGc2hgf5gsijff0ekUNXZiqATP7PF5mZxZ3Izoun1s4zG4LUMnvw2r+KqCKIw+3IQH03v+BCA9nMELNqbSf6tiWSrXJB3LAVGUcallcrw8V2t9EL4EhzJWrQUax5wLVMNS0+rUPA3k22Ncx4XXZS9o0MBH27Bo6BpNelZpS+/uh9KsNlY6bHCmJU9p8g7m3fVKn28H3KDYA5Pl/T8Z1ptDAVe0lXdQ2YoyyH2uyPIGHBZZIs2pDBS8R07+qN+E7Q==",
+    contains: ["<![CDATA[hello]]>", "<![CDATA[mycreate]]>", "4561255354251345929", "218"],
+  },
+  V5: {
+    token: "spamtest",
+    key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    id: "wx2c2769f8efd9abc2",
+    ts: "1409735669",
+    nonce: "1320562132",
+    signature: "16120ec1b8dbb870f510d87ce6bc2463eae6ca1a",
+    sig: "5d197aaffba7e9b25a30732f161a50dee96bd5fa",
+    encrypt:
+      "hyzAe4OzmOMbd6TvGdIOO6uBmdJoD0Fk53REIHvxYtJlE2B655HuD0m8KUePWB3+LrPXo87wzQ1QLvbeUgmBM4x6F8PGHQHFVAFmOD2LdJF9FrXpbUAh0B5GIItb52sn896wVsMSHGuPE328HnRGBcrS7C41IzDWyWNlZkyyXwon8T332jisa+h6tEDYsVticbSnyU8dKOIbgU6ux5VTjg3yt+WGzjlpKn6NPhRjpA912xMezR4kw6KWwMrCVKSVCZciVGCgavjIQ6X8tCOp3yZbGpy0VxpAe+77TszTfRd5RJSVO/HTnifJpXgCSUdUue1v6h0EIBYYI1BD1DlD+C0CR8e6OewpusjZ4uBl9FyJvnhvQl+q5rv1ixrcpCumEPo5MJSgM9ehVsNPfUM669WuMyVWQLCzpu9GhglF2PE=",
+    contains: ["abcdteT", "6054768590064713728"],
+  },
+  V6: {
+    key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    id: "wxb11529c136998cb6",
+    random: "aaaabbbbccccdddd",
+    plain: "我是中文abcd123",
+    encrypt: "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+  },
+  V6sha: {
+    parts: ["123", "345"],
+    sig: "9f537aeb751ec72605f57f94a2f6dc3e3958e1dd",
+  },
+  V7: {
+    token: "pamtest",
+    key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    id: "wxb11529c136998cb6",
+    ts: "1458300676",
+    nonce: "260774613",
+    sig: "4f3ad57b6989f09f4eb392acce4f9e93942ed890",
+    encrypt:
+      "rTNFcsut4LfGuAFKEUVVpwcaCOTJzOd9twZdIW910jb3k+iicx2uvhttIZ3Qg9Qgty3BEF2xbOrz6boTfb30dMomcgrkTqdFPwnhqbk+kIQ7rZiwny9D7NUrTgA5kpX3KsZvrXzUZyP2x9YOlxbgm572lmxKvM7HAQQhIQ/p6HBmoY30bGXFK0BtIu1pW9TjhOYrLQoU18nWYjWqDA1ynkmOytpv7QRI1P1+0NoxL0q2zO1DgeSvnE8CZGo/o5Ap/WHK5W2RAsinpzN4/LjPnmB6U01I5XCoJoC0GK/yMZycd2Oh8Nq6+wBkC1U85oy0ktOY4nLvsQMLrourmMGdZHuTbqpeJ8Ao/5PRYJ+WBvRUwPfGKBL2+2IKZF49vAJqkcGWSHGE76ZN2erXeuNazf/o9o3lIE3q739o4c8t9QGPe31GT2Go/rOz1BsrASwvauNulCh+++yz+CQzBIuikA==",
+    contains: ["hello", "12345", "asdasdasd"],
+  },
+  V8url: {
+    token: "123456",
+    key: "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR",
+    id: "wx49f0ab532d5d035a",
+    ts: "1411443780",
+    nonce: "437374425",
+    badNonce: "437374424",
+    sig: "dd6b9c95b495b3f7e2901bfbc76c664930ffdb96",
+    encrypt: "4ByGGj+sVCYcvGeQYhaKIk1o0pQRNbRjxybjTGblXrBaXlTXeOo1+bXFXDQQb1o6co6Yh9Bv41n7hOchLF6p+Q==",
+    plain: "5927782489442352469",
+  },
+  V9: {
+    token: "mryue",
+    key: "Yue0EfdN5900c1ce5cf6A152c63DDe1808a60c5ecd7",
+    id: "ding6ccabc44d2c8d38b",
+    ts: "1608001896814",
+    nonce: "WL4PK6yA",
+    sig: "03044561471240d4a14bb09372dfcfd4fd0e40cb",
+    encrypt:
+      "0vJiX6vliEpwG3U45CtXqi+m8PXbQRARJ8p8BbDuD1EMTDf0jKpQ79QS93qEk7XHpP6u+oTTrd15NRPvNvmBKyDCYxxOK+HZeKju4yhELOFchzNukR+t8SB/qk4ROMu3",
+    plain: '{"EventType":"check_url"}',
+  },
+  V10: {
+    parts: ["RMNlACHlV5ThzfRlVS4D4", "timestamp", "nonce", "encrypt"],
+    sig: "8edac0945683c119ee71c9f6256d76c48aa08a96",
+  },
+};

@@ -1,11 +1,11 @@
 import { AppError } from "#src/errors.ts";
 import type { Commit, Key, Table, Write } from "#src/platform/table.ts";
-import { type AddressedChannels, checkedAddress } from "./channel.ts";
+import { type AddressedChannels, checkedAddress, checkedSecrets } from "./channel.ts";
 import { confirmedRows } from "./confirm.ts";
 import { endedWrite } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
-import { plainSecret, type SubscriptionChange } from "./new-subscription.ts";
+import type { SubscriptionChange } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS, removedPointer, SUBSCRIPTION_FEED } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -59,7 +59,6 @@ async function changedSubscription(
   const address = same
     ? known.address
     : await checkedAddress(deps.channels, channel, endpoint.address ?? known.address);
-  const secret = endpoint.secret === undefined ? undefined : plainSecret(endpoint.secret);
   const { quietHours: before, ...kept } = known;
   const quiet = quietHours === undefined ? before : quietHours;
   return {
@@ -69,9 +68,23 @@ async function changedSubscription(
     channel,
     address,
     endpoint: endpointKey(channel, address),
-    secrets: secret === undefined ? known.secrets : rotated(known.secrets, secret),
+    secrets: changedSecrets(deps, known, channel, same, endpoint.secret),
     version: known.version + 1,
   };
+}
+
+/** Keys that belong to an address are replaced with it; a secret that signs is rotated. */
+function changedSecrets(
+  { channels }: ChangeDeps,
+  known: Subscription,
+  channel: string,
+  same: boolean,
+  given: string | undefined,
+): string[] {
+  const own = channels[channel]?.secret !== undefined;
+  if (given === undefined && (same || !own)) return known.secrets;
+  const { secrets } = checkedSecrets(channels, channel, given);
+  return own ? secrets : rotated(known.secrets, secrets[0] ?? "");
 }
 
 /** Both secrets sign from a new one on, until that one is named again. */

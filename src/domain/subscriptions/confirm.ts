@@ -14,11 +14,12 @@ const MOST_WRONG_CODES = 5;
 /** Turns a pending subscription on; false when it expired, ended or changed meanwhile. */
 export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise<boolean> {
   if (pending.status !== "pending") return false;
-  const { challengeHash: _h, wrongCodes: _w, endedAt: _a, endedBecause: _b, ...kept } = pending;
+  const { challengeHash, wrongCodes: _w, endedAt: _a, endedBecause: _b, answeredHash: _, ...kept } = pending;
   const confirmed: Subscription = {
     ...kept,
     status: "confirmed",
     confirmedAt: deps.now().toISOString(),
+    ...(challengeHash === undefined ? {} : { answeredHash: challengeHash }),
     version: pending.version + 1,
   };
   // A shard named as present may be empty, never the other way round: so these go first.
@@ -58,7 +59,8 @@ export async function confirmByCode(
   return confirmed;
 }
 
-async function countWrongCode(deps: ConfirmDeps, pending: Subscription): Promise<void> {
+/** A wrong answer; too many of them void the challenge. */
+export async function countWrongCode(deps: ConfirmDeps, pending: Subscription): Promise<void> {
   const item = await deps.table.get(keys.subscription(pending.id));
   if (!item) return;
   const wrongCodes = (pending.wrongCodes ?? 0) + 1;

@@ -4,10 +4,10 @@ import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
-import { type AddressedChannels, checkedAddress } from "./channel.ts";
+import { type AddressedChannels, checkedAddress, checkedSecrets } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, presenceItems } from "./entry.ts";
-import { type ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
+import type { ImportedSubscription } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -111,6 +111,7 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
     });
   const { endpoint, confirmed, basis, ...wishes } = deps.readLine(text);
   const address = await checkedAddress(deps.channels, endpoint.channel, endpoint.address, { textOnly: true });
+  const { secrets } = checkedSecrets(deps.channels, endpoint.channel, endpoint.secret);
   const now = deps.now().toISOString();
   return {
     ...wishes,
@@ -119,7 +120,7 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
     address,
     endpoint: endpointKey(endpoint.channel, address),
     status: confirmed ? "confirmed" : "pending",
-    secrets: [(endpoint.secret && plainSecret(endpoint.secret)) ?? newSecret()],
+    secrets,
     requestedAt: now,
     ...(confirmed ? { confirmedAt: now } : {}),
     ...(basis === undefined ? {} : { basis }),

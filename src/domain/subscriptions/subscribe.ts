@@ -1,9 +1,9 @@
 import { type NewId, randomSecret, sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Item, Table, Write } from "#src/platform/table.ts";
-import { type AddressedChannels, checkedAddress } from "./channel.ts";
+import { type AddressedChannels, checkedAddress, checkedSecrets } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
-import { type NewSubscription, newSecret, plainSecret } from "./new-subscription.ts";
+import type { NewSubscription } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -30,7 +30,7 @@ export async function subscribe(deps: SubscribeDeps, input: NewSubscription): Pr
   const address = await checkedAddress(deps.channels, channel, input.endpoint.address);
   const now = deps.now();
   const manageToken = newManageToken();
-  const secret = given === undefined ? newSecret() : (plainSecret(given) ?? given);
+  const { secrets, made } = checkedSecrets(deps.channels, channel, given);
   const { endpoint: _, ...wishes } = input;
   const subscription: Subscription = {
     ...wishes,
@@ -39,12 +39,12 @@ export async function subscribe(deps: SubscribeDeps, input: NewSubscription): Pr
     address,
     endpoint: endpointKey(channel, address),
     status: "pending",
-    secrets: [secret],
+    secrets,
     manageTokenHash: sha256(manageToken),
     requestedAt: now.toISOString(),
     version: 1,
   };
-  const result: Subscribed = { subscription, manageToken, ...(given === undefined ? { secret } : {}) };
+  const result: Subscribed = { subscription, manageToken, ...(made === undefined ? {} : { secret: made }) };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   await commit(pendingWrites(subscription, now), result);
   return result;

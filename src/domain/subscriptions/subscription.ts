@@ -38,6 +38,8 @@ export const Subscription = z.object({
   secrets: z.array(z.string()).min(1),
   manageTokenHash: z.string().exactOptional(),
   challengeHash: z.string().exactOptional(),
+  /** The challenge it was confirmed by: the same answer a second time is no mistake. */
+  answeredHash: z.string().exactOptional(),
   /** Wrong codes since the challenge was made; too many void it. */
   wrongCodes: z.number().exactOptional(),
   requestedAt: z.string(),

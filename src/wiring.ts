@@ -58,6 +58,8 @@ export async function makeWorld(
     egress: makeEgress(config.egressAllow),
     baseUrl: config.baseUrl,
     settings,
+    pushKey: async () =>
+      (await import("#src/domain/deliveries/keep-push-key.ts")).keepPushKey({ table: ports.table, now }),
     now,
     log,
     ...(options.wechaty ? { wechaty: options.wechaty } : {}),

@@ -1,7 +1,9 @@
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import type { PushKey } from "#src/domain/deliveries/push-key.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
+import { makeWebPush } from "./web-push.ts";
 import { makeWebhook } from "./webhook.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 
@@ -9,6 +11,7 @@ export type ChannelDeps = {
   egress: Egress;
   baseUrl: string;
   settings: SettingsReader;
+  pushKey: () => Promise<PushKey>;
   now: () => Date;
   log: Log;
   /** What a host with a bot gives, and tests and the demo set. */
@@ -25,7 +28,7 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
     "official-account": notBuilt("official-account"),
     dingtalk: notBuilt("dingtalk"),
     feishu: notBuilt("feishu"),
-    "web-push": notBuilt("web-push"),
+    "web-push": makeWebPush(deps),
     email: notBuilt("email"),
     websub: notBuilt("websub"),
   };

@@ -41,6 +41,7 @@ beforeAll(async () => {
       now: clock.now,
       log: silentLog,
       settings: async () => undefined,
+      pushKey: () => Promise.reject(new Error("no push here")),
     }),
   });
   const county = await sampleCounty(world.deps);

@@ -16,6 +16,7 @@ const channels = makeChannels({
   now: clock.now,
   log: silentLog,
   settings: async () => undefined,
+  pushKey: () => Promise.reject(new Error("no push here")),
 });
 const { ask, deps, app } = testApp({ clock, channels });
 

@@ -16,9 +16,11 @@ const PUBLIC = [
   "get /columns/{slug}",
   "get /units",
   "get /units/{id}",
+  "get /push-key",
   "post /cases",
   "post /cases/status",
   "post /subscriptions",
+  "post /subscriptions/{id}/confirm",
 ];
 
 const specs = (await apiRoutes({} as ApiDeps)).map(({ spec }) => spec);

@@ -16,6 +16,7 @@ const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => 
   { nouns: ["cases"], load: async () => (await import("./cases.ts")).caseRoutes },
   { nouns: ["events"], load: async () => (await import("./events.ts")).eventRoutes },
   { nouns: ["subscriptions"], load: async () => (await import("./subscriptions.ts")).subscriptionRoutes },
+  { nouns: ["push-key"], load: async () => (await import("./push-key.ts")).pushKeyRoutes },
   { nouns: ["channels"], load: async () => (await import("./channels.ts")).channelRoutes },
   { nouns: ["announcements", "deliveries"], load: async () => (await import("./deliveries.ts")).deliveryRoutes },
 ];

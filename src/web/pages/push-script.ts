@@ -72,11 +72,11 @@ export const PUSH_SCRIPT = `${PUSH_CLIENT}
     if (known.status === "pending") return wait(record);
   }
 
-  // The push with the question is answered by the worker; here it only shows.
+  // The push with the question is answered by the worker, which tells; a page that missed its word asks now and then.
   async function wait(record) {
     show("pending");
     for (let tries = 0; tries < 60 && state() === "pending"; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await new Promise((resolve) => setTimeout(resolve, 3000));
       const answer = await ask("GET", pathOf(record), { token: record.token }).catch(() => undefined);
       const known = answer && answer.ok ? await answer.json() : {};
       if (known.status === "confirmed" && state() === "pending") show("on");
@@ -134,6 +134,9 @@ export const PUSH_SCRIPT = `${PUSH_CLIENT}
     void act(turnOn);
   });
   stop.addEventListener("click", () => void act(turnOff));
+  navigator.serviceWorker.addEventListener("message", () => {
+    if (state() === "pending") look().catch(() => {});
+  });
   begin().catch(() => {});
 })();
 `;

@@ -44,6 +44,7 @@ async function confirm({ subscriptionId, challenge, title, body, failed, lang })
   const words = confirmed ? { title, body } : { title: failed, body: "" };
   const options = { body: words.body, tag: "gaoshi-subscription", lang, dir: "auto", icon: ICON };
   await self.registration.showNotification(words.title, { ...options, data: { url: "/subscribe" } });
+  for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage("confirmed");
 }
 
 async function show(message) {

@@ -5,6 +5,7 @@ import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
 import { makeWebPush } from "./web-push.ts";
 import { makeWebhook } from "./webhook.ts";
+import { makeWebsub } from "./websub.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 
 export type ChannelDeps = {
@@ -30,7 +31,7 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
     feishu: notBuilt("feishu"),
     "web-push": makeWebPush(deps),
     email: notBuilt("email"),
-    websub: notBuilt("websub"),
+    websub: makeWebsub(deps),
   };
 }
 

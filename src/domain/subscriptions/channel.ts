@@ -11,12 +11,12 @@ export type AddressedChannel = {
   shown?(address: string): string;
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
-  confirm(
-    target: { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] },
-    challenge: string,
-    requestedBy: string,
-  ): Promise<"confirmed" | "sent" | "refused">;
+  confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<"confirmed" | "sent" | "refused">;
+  leave?(target: AskedTarget, challenge: string): Promise<"confirmed" | "sent" | "refused">;
+  deny?(target: AskedTarget): Promise<void>;
 };
+
+type AskedTarget = { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] };
 
 export type AddressedChannels = Readonly<Record<string, AddressedChannel>>;
 

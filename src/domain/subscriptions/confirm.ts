@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { stopWrites } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, presenceItems } from "./entry.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
@@ -27,8 +28,18 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
   const written = await deps.table.write([
     { put: subscriptionItem(confirmed), if: { version: pending.version } },
     ...confirmedRows(confirmed),
+    ...(await renewedWrites(deps, confirmed)),
   ]);
   return written.ok;
+}
+
+/** Whoever asks again for what it has on a lease gets a new one instead (WebSub 5.1). */
+async function renewedWrites(deps: ConfirmDeps, confirmed: Subscription): Promise<Write[]> {
+  if (confirmed.leaseUntil === undefined) return [];
+  const older = (await subscriptionsOf(deps.table, confirmed.endpoint)).filter(
+    ({ id, status }) => id !== confirmed.id && status === "confirmed",
+  );
+  return older.flatMap((one) => stopWrites(one, "ended", "renewed", deps.now()));
 }
 
 /** Everything that hangs on a confirmed subscription, its own item left out. */

@@ -42,6 +42,8 @@ export const Subscription = z.object({
   answeredHash: z.string().exactOptional(),
   /** Wrong codes since the challenge was made; too many void it. */
   wrongCodes: z.number().exactOptional(),
+  /** It ends by itself then, and a newer one of the same endpoint takes its place before (WebSub's lease). */
+  leaseUntil: z.string().exactOptional(),
   requestedAt: z.string(),
   confirmedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hasRole } from "#src/domain/members/member.ts";
+import { queueLeaving } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { confirmByChallenge } from "#src/domain/subscriptions/confirm-by-challenge.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
@@ -190,7 +191,9 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
         answers: { 204: null },
       },
       async (call) => {
-        await unsubscribe(deps, await managed(call));
+        const subscription = await managed(call);
+        await unsubscribe(deps, subscription);
+        if (call.caller) await queueLeaving(deps, subscription, "denied"); // ended by us, not by its owner
         return { status: 204 };
       },
     ),

@@ -269,6 +269,20 @@ const parts: [string, () => Promise<void>][] = [
       rmSync(data, { recursive: true, force: true });
     },
   ],
+  [
+    "web-push",
+    async () => {
+      const { webPushRates } = await import("./web-push.ts");
+      const { known, unknown, peer } = webPushRates();
+      row(
+        "browser notifications encrypted and signed a second of CPU (floor: the web-push package)",
+        known,
+        peer,
+        "/s",
+      );
+      row("  to browsers never pushed to before", unknown, peer, "/s");
+    },
+  ],
   ["push-1000", () => fanOut(1_000, { inFlight: 64, label: "" })],
   ["push-10000", () => fanOut(10_000, { inFlight: 64, label: "" })],
   [

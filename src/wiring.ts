@@ -82,6 +82,8 @@ export async function makeWorld(
     links,
     settings,
     memory: channelMemory({ table: ports.table, now }),
+    pushKey: async () =>
+      (await import("#src/domain/deliveries/keep-push-key.ts")).keepPushKey({ table: ports.table, now }),
     now,
     log,
     secret,

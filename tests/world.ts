@@ -2,7 +2,6 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
-import type { ChannelDeps } from "#src/channels/index.ts";
 import { readConfig } from "#src/config.ts";
 import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { Role } from "#src/domain/members/member.ts";

@@ -1,6 +1,7 @@
 import type { Channel, ChannelName, Links } from "#src/domain/deliveries/channel.ts";
 import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import type { PushKey } from "#src/domain/deliveries/push-key.ts";
 import type { Log } from "#src/log.ts";
 import { makeDingtalk } from "./dingtalk.ts";
 import type { Egress } from "./egress.ts";
@@ -8,7 +9,9 @@ import { makeEmail } from "./email.ts";
 import { makeFeishu } from "./feishu.ts";
 import { makeOfficialAccount } from "./official-account.ts";
 import type { SendBySes } from "./ses.ts";
+import { makeWebPush } from "./web-push.ts";
 import { makeWebhook } from "./webhook.ts";
+import { makeWebsub } from "./websub.ts";
 import { makeWechaty, type WechatyOptions } from "./wechaty.ts";
 import { makeWecomApp } from "./wecom-app.ts";
 import { makeWecomRobot } from "./wecom-robot.ts";
@@ -19,6 +22,7 @@ export type ChannelDeps = {
   links: Pick<Links, "confirm">;
   settings: SettingsReader;
   memory: ChannelMemory;
+  pushKey: () => Promise<PushKey>;
   now: () => Date;
   log: Log;
   /** The instance's own key (32 bytes). */
@@ -45,35 +49,8 @@ export function makeChannels(deps: ChannelDeps): Record<ChannelName, Channel> {
     "official-account": makeOfficialAccount(at("official-account")),
     dingtalk: makeDingtalk({ ...deps, origin: deps.origins?.dingtalk }),
     feishu: makeFeishu({ ...deps, origin: deps.origins?.feishu }),
-    "web-push": notBuilt("web-push"),
+    "web-push": makeWebPush(deps),
     email: makeEmail(deps),
-    websub: notBuilt("websub"),
-  };
-}
-
-// SCAFFOLD: every use of it is replaced before this branch is merged.
-function notBuilt(name: ChannelName): Channel {
-  const refusal = { zh: "该渠道尚未开通", en: "this channel is not set up here" };
-  return {
-    name,
-    guarantee: "at-least-once",
-    limits: {
-      inFlight: 16,
-      inFlightPerOrigin: 16,
-      bytes: 2000,
-      chunk: 20,
-      seconds: { connect: 5, answer: 15, total: 20 },
-    },
-    queue: `deliver-${name}`,
-    retrySeconds: [],
-    retriesUnknown: false,
-    confirms: "link",
-    address: async () => ({ errors: [{ pointer: "/endpoint/channel", code: "CHANNEL_NOT_SET_UP", detail: refusal }] }),
-    confirm: async () => "refused",
-    render: () => "",
-    renderDigest: () => "",
-    preview: () => ({ text: "", bytes: 0, limit: 0, faults: [] }),
-    push: async () => ({ kind: "rejected", detail: "not built" }),
-    close: async () => {},
+    websub: makeWebsub(deps),
   };
 }

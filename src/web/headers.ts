@@ -17,6 +17,9 @@ const HTML_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** For the one page with a script, which talks to this site only (ADR 40). */
+export const SCRIPT_POLICY = `${HTML_POLICY}; script-src 'self'; connect-src 'self'; worker-src 'self'`;
+
 const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /** A year of HTTPS only, on instances that are reached by HTTPS. */

@@ -46,6 +46,7 @@ beforeAll(async () => {
       settings: async () => undefined,
       secret: async () => new Uint8Array(32),
       memory: channelMemory({ table: {} as Table, now: clock.now }),
+      pushKey: () => Promise.reject(new Error("no push here")),
     }),
   });
   const county = await sampleCounty(world.deps);

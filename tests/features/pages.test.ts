@@ -21,6 +21,7 @@ const channels = makeChannels({
   settings: async () => undefined,
   secret: async () => new Uint8Array(32),
   memory: channelMemory({ table: {} as Table, now: clock.now }),
+  pushKey: () => Promise.reject(new Error("no push here")),
 });
 const { ask, deps, app } = testApp({ clock, channels });
 

@@ -17,9 +17,11 @@ const PUBLIC = [
   "get /status",
   "get /units",
   "get /units/{id}",
+  "get /push-key",
   "post /cases",
   "post /cases/status",
   "post /subscriptions",
+  "post /subscriptions/{id}/confirm",
 ];
 
 const specs = (await apiRoutes({} as ApiDeps)).map(({ spec }) => spec);

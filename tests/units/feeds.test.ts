@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { absoluteLinks } from "#src/web/feeds/feed.ts";
-import { element, xml } from "#src/web/feeds/xml.ts";
+import { absoluteLinks } from "#src/domain/announcements/feed.ts";
+import { element, xml } from "#src/domain/announcements/xml.ts";
 
 it("writes no character that XML 1.0 does not have, and none that means something", () => {
   expect(xml("a\u0000b\u000bc\ufffed\uffffe\ud800f\udc00g")).toBe("a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg");

@@ -68,6 +68,29 @@ export async function changeSetup(
   return setup;
 }
 
+/** The value of a setting that the instance makes for itself; of several who make one at once the first one's stands. */
+export async function keepSetting(
+  deps: { table: Table; now: () => Date },
+  channel: ChannelName,
+  name: string,
+  make: () => string,
+): Promise<string> {
+  for (;;) {
+    const known = await readSetup(deps.table, channel);
+    const kept = known?.settings[name];
+    if (kept !== undefined) return kept;
+    const value = make();
+    const setup: ChannelSetup = {
+      ...known,
+      settings: { ...known?.settings, [name]: value },
+      updatedAt: deps.now().toISOString(),
+      version: (known?.version ?? 0) + 1,
+    };
+    const put = { ...keys.setting(`channel:${channel}`), ...setup };
+    if ((await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }])).ok) return value;
+  }
+}
+
 /** Whether everything that the channel needs is set. */
 export function isSetUp(channel: Channel, settings: Settings | undefined): boolean {
   return (channel.settings ?? []).every(({ name, required }) => !required || (settings?.[name] ?? "") !== "");

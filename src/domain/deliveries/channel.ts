@@ -138,6 +138,10 @@ export type Channel<Rendered = unknown> = {
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;
+  /** Asks the endpoint whether it really wants no more, where that has to be confirmed as well (WebSub). */
+  leave?(target: Target, challenge: string): Promise<ConfirmOutcome>;
+  /** Tells the endpoint that its subscription was ended here (WebSub); absent: nobody is told. */
+  deny?(target: Target): Promise<void>;
   /** Once per revision and language: what does not depend on the endpoint. */
   render(revision: Revision, language: Language, links: Links): Rendered;
   /** The same for a digest. Goes out through `push` like any other. */

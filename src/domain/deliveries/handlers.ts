@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import { askEndpoint, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { askEndpoint, queueLeaving, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
@@ -75,6 +75,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     askSubscription: async (item) => {
       const subscription = parseSubscription(item);
       if (subscription.status !== "switched-off") return queueQuestion(deps, item);
+      await queueLeaving(deps, subscription, "denied");
       // Publishes, which no push should wait for to be loaded.
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);

@@ -73,11 +73,15 @@ export const RetryMessage = z.strictObject({
 });
 export type RetryMessage = z.infer<typeof RetryMessage>;
 
-/** On a channel's queue: ask an endpoint whether it wants this subscription. `tries` so far. */
+/**
+ * On a channel's queue: ask an endpoint whether it wants this subscription. `tries` so far. `leaving`: ask whether it wants it no
+ * more, or tell it that it was ended here.
+ */
 export const ConfirmMessage = z.strictObject({
   kind: z.literal("confirm"),
   subscriptionId: z.string(),
   tries: z.number().default(0),
+  leaving: z.enum(["asked", "denied"]).exactOptional(),
 });
 export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
 

@@ -270,7 +270,8 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
         if (await noteFailure(deps, endpoint, failing))
           deps.log.warn("endpoint-switched-off", { channel: channel.name, endpoint, since: failing?.since });
       });
-    else if (failing && outcome.kind === "delivered") work.after.push(() => clearFailure(deps, endpoint));
+    else if (failing && (outcome.kind === "delivered" || outcome.kind === "accepted"))
+      work.after.push(() => clearFailure(deps, endpoint));
   }
 
   return run;

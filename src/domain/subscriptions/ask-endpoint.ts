@@ -6,9 +6,10 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { AddressedChannel, AddressedChannels } from "./channel.ts";
 import { confirm } from "./confirm.ts";
-import { endpointItem, findEndpoint, findSubscription, parseSubscription } from "./store.ts";
+import { endpointItem, findEndpoint, findSubscription, parseSubscription, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
+import { unsubscribe } from "./unsubscribe.ts";
 
 export type AskDeps = {
   table: Table;
@@ -17,6 +18,8 @@ export type AskDeps = {
   log: Log;
   channel: AddressedChannel;
 };
+
+type Question = { subscriptionId: string; tries: number; leaving?: "asked" | "denied" };
 
 // A machine answers the challenge at once; people must not be flooded with questions they did not ask for.
 const CODE_GAP_MS = 600_000;
@@ -40,8 +43,10 @@ export async function queueQuestion(
 }
 
 /** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about a few times more. */
-export async function askEndpoint(deps: AskDeps, message: { subscriptionId: string; tries: number }): Promise<void> {
+export async function askEndpoint(deps: AskDeps, message: Question): Promise<void> {
   const { channel } = deps;
+  if (message.leaving === "asked") return askWhetherItLeaves(deps, message);
+  if (message.leaving === "denied") return tellDenial(deps, message);
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
   const counted = channel.confirms === "echo" ? undefined : await countQuestion(deps, pending);
@@ -59,10 +64,44 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
   if (outcome === "confirmed") await confirmAsked(deps, asked);
   if (outcome !== "refused") return;
   if (counted !== undefined) await uncountQuestion(deps, asked, counted);
-  const again = AGAIN_SECONDS[channel.confirms][message.tries];
-  if (again === undefined) return;
-  const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
-  await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
+  await askAgain(deps, message);
+}
+
+async function askAgain({ queue, channel }: AskDeps, message: Question): Promise<void> {
+  const delaySeconds = AGAIN_SECONDS[channel.confirms][message.tries];
+  if (delaySeconds === undefined) return;
+  const body = { kind: "confirm", ...message, tries: message.tries + 1 };
+  await queue(channel.queue).send([{ body, delaySeconds }]);
+}
+
+/** Who confirms that it leaves loses this subscription and what it asked for before it, but nothing it asked for since. */
+async function askWhetherItLeaves(deps: AskDeps, message: Question): Promise<void> {
+  const known = await findSubscription(deps.table, message.subscriptionId);
+  if (!known || known.status === "ended" || !deps.channel.leave) return;
+  const outcome = await deps.channel.leave(targetOf(known), randomSecret(192));
+  if (outcome !== "confirmed") return askAgain(deps, message);
+  for (const one of await subscriptionsOf(deps.table, known.endpoint))
+    if (one.requestedAt <= known.requestedAt) await unsubscribe(deps, one);
+}
+
+async function tellDenial({ table, channel }: AskDeps, { subscriptionId }: Question): Promise<void> {
+  const ended = await findSubscription(table, subscriptionId);
+  if (ended) await channel.deny?.(targetOf(ended));
+}
+
+function targetOf({ endpoint, address, language, secrets }: Subscription) {
+  return { endpoint, address, language, secrets, matched: [] };
+}
+
+/** Queues the question whether an endpoint really leaves, or the word that its subscription was ended here, where a channel has it. */
+export async function queueLeaving(
+  deps: { channels: AddressedChannels; queue: (name: QueueName) => Queue },
+  { id, channel }: Subscription,
+  leaving: "asked" | "denied",
+): Promise<void> {
+  const found = Object.hasOwn(deps.channels, channel) ? deps.channels[channel] : undefined;
+  if (!(leaving === "asked" ? found?.leave : found?.deny) || !found) return;
+  await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0, leaving } }]);
 }
 
 /** The endpoint agreed, whatever of the wishes its owner changed meanwhile; another endpoint did not. */

@@ -11,12 +11,12 @@ export type AddressedChannel = {
   shown?(address: string): string;
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
-  confirm(
-    target: { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] },
-    challenge: string,
-    requestedBy: string,
-  ): Promise<"confirmed" | "sent" | "refused">;
+  confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<"confirmed" | "sent" | "refused">;
+  leave?(target: AskedTarget, challenge: string): Promise<"confirmed" | "sent" | "refused">;
+  deny?(target: AskedTarget): Promise<void>;
 };
+
+type AskedTarget = { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] };
 
 export type AddressedChannels = Readonly<Record<string, AddressedChannel>>;
 
@@ -38,6 +38,13 @@ export async function checkedEndpoint(
   const errors = [checked, signing].flatMap((one) => ("errors" in one ? one.errors : []));
   if ("address" in checked && "secrets" in signing) return { ...checked, ...signing };
   throw invalid(errors);
+}
+
+/** The channel's own form of the address alone; AppError "invalid" as above. */
+export async function checkedAddress(channels: AddressedChannels, channel: string, address: string): Promise<string> {
+  const checked = await channelOf(channels, channel).address(address);
+  if ("errors" in checked) throw invalid(checked.errors);
+  return checked.address;
 }
 
 /** The channel of this name; AppError "invalid" when there is none. */

@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { stopWrites } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, presenceItems } from "./entry.ts";
 import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
@@ -15,11 +16,12 @@ const MOST_WRONG_CODES = 5;
 /** Turns a pending subscription on; false when it expired, ended or changed meanwhile. */
 export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise<boolean> {
   if (pending.status !== "pending") return false;
-  const { challengeHash: _h, wrongCodes: _w, endedAt: _a, endedBecause: _b, ...kept } = pending;
+  const { challengeHash, wrongCodes: _w, endedAt: _a, endedBecause: _b, answeredHash: _, ...kept } = pending;
   const confirmed: Subscription = {
     ...kept,
     status: "confirmed",
     confirmedAt: deps.now().toISOString(),
+    ...(challengeHash === undefined ? {} : { answeredHash: challengeHash }),
     version: pending.version + 1,
   };
   // A shard named as present may be empty, never the other way round: so these go first.
@@ -27,9 +29,19 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
   const written = await deps.table.write([
     { put: subscriptionItem(confirmed), if: { version: pending.version } },
     ...confirmedRows(confirmed),
+    ...(await renewedWrites(deps, confirmed)),
   ]);
   if (written.ok) await liftSuppression(deps, confirmed.endpoint);
   return written.ok;
+}
+
+/** Whoever asks again for what it has on a lease gets a new one instead (WebSub 5.1). */
+async function renewedWrites(deps: ConfirmDeps, confirmed: Subscription): Promise<Write[]> {
+  if (confirmed.leaseUntil === undefined) return [];
+  const older = (await subscriptionsOf(deps.table, confirmed.endpoint)).filter(
+    ({ id, status }) => id !== confirmed.id && status === "confirmed",
+  );
+  return older.flatMap((one) => stopWrites(one, "ended", "renewed", deps.now()));
 }
 
 /** Everything that hangs on a confirmed subscription, its own item left out. */

@@ -1,6 +1,7 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Key } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
+import { leaseEnd } from "./store.ts";
 import type { Frequency, QuietHours, Subscription } from "./subscription.ts";
 import { indexRows } from "./topic.ts";
 
@@ -32,6 +33,7 @@ export function entryItems(subscription: Subscription): Item[] {
     ...(frequency === "now" ? {} : { frequency }),
     ...(quietHours ? { quietHours } : {}),
     ...(filters ? { filters } : {}),
+    ...leaseEnd(subscription),
   }));
 }
 

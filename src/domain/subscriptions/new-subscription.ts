@@ -7,7 +7,7 @@ export const NewEndpoint = z.strictObject({
   channel: z.string().min(1).max(32),
   address: z.string().trim().min(1).max(2048),
   /** In the form of its channel. */
-  secret: z.string().trim().min(1).max(200).exactOptional(),
+  secret: z.string().trim().min(1).max(300).exactOptional(),
 });
 export type NewEndpoint = z.infer<typeof NewEndpoint>;
 

@@ -4,7 +4,12 @@ import type { Item, Table } from "#src/platform/table.ts";
 import { Subscription } from "./subscription.ts";
 
 export function subscriptionItem(subscription: Subscription, more: { feed?: string; expiresAt?: number } = {}): Item {
-  return { ...keys.subscription(subscription.id), ...subscription, ...more };
+  return { ...keys.subscription(subscription.id), ...subscription, ...leaseEnd(subscription), ...more };
+}
+
+/** What makes a row absent when the lease of its subscription is over; nothing for one without a lease. */
+export function leaseEnd({ leaseUntil }: Subscription): { expiresAt?: number } {
+  return leaseUntil === undefined ? {} : { expiresAt: Math.floor(Date.parse(leaseUntil) / 1000) };
 }
 
 /** The subscription with what the change feed or an expiry added left out. */
@@ -52,7 +57,7 @@ export function pointerItem(subscription: Subscription, expiresAt?: number): Ite
     id,
     status,
     ...(status === "ended" ? {} : { index: keys.subscriptionListing(endpoint.charCodeAt(0) % LISTINGS, id) }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(expiresAt === undefined ? leaseEnd(subscription) : { expiresAt }),
   };
 }
 

@@ -38,8 +38,12 @@ export const Subscription = z.object({
   secrets: z.array(z.string()),
   manageTokenHash: z.string().exactOptional(),
   challengeHash: z.string().exactOptional(),
+  /** The challenge it was confirmed by: the same answer a second time is no mistake. */
+  answeredHash: z.string().exactOptional(),
   /** Wrong codes since the challenge was made; too many void it. */
   wrongCodes: z.number().exactOptional(),
+  /** It ends by itself then, and a newer one of the same endpoint takes its place before (WebSub's lease). */
+  leaseUntil: z.string().exactOptional(),
   requestedAt: z.string(),
   confirmedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),

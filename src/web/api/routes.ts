@@ -21,6 +21,7 @@ const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => 
     load: async () => (await import("./redelivery.ts")).redeliveryRoutes,
   },
   { nouns: ["status"], load: async () => (await import("./status.ts")).statusRoutes },
+  { nouns: ["push-key"], load: async () => (await import("./push-key.ts")).pushKeyRoutes },
   { nouns: ["channels"], load: async () => (await import("./channels.ts")).channelRoutes },
   { nouns: ["announcements", "deliveries"], load: async () => (await import("./deliveries.ts")).deliveryRoutes },
 ];

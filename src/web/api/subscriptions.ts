@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { hasRole } from "#src/domain/members/member.ts";
+import { queueLeaving } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { shownAddress } from "#src/domain/subscriptions/channel.ts";
+import { confirmByChallenge } from "#src/domain/subscriptions/confirm-by-challenge.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
@@ -19,6 +21,7 @@ import {
 } from "#src/domain/subscriptions/subscription.ts";
 import { Topics } from "#src/domain/subscriptions/topic.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
+import { AppError } from "#src/errors.ts";
 import { say } from "#src/text.ts";
 import { forbidden } from "#src/web/auth.ts";
 import { readJson } from "#src/web/body.ts";
@@ -94,6 +97,10 @@ function subscribedBody(deps: Pick<ApiDeps, "channels">, { subscription, manageT
 function readLine(text: string): ImportedSubscription {
   return checked(ImportedSubscription, readJson(text));
 }
+
+const Confirmation = z.strictObject({ challenge: z.string().min(1).max(200) }).meta({ id: "Confirmation" });
+
+const Confirmed = z.object({ id: z.string(), status: SubscriptionStatus }).meta({ id: "ConfirmedSubscription" });
 
 const tag = "subscriptions";
 
@@ -189,8 +196,34 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
         answers: { 204: null },
       },
       async (call) => {
-        await unsubscribe(deps, await managed(call));
+        const subscription = await managed(call);
+        await unsubscribe(deps, subscription);
+        if (call.caller) await queueLeaving(deps, subscription, "denied"); // ended by us, not by its owner
         return { status: 204 };
+      },
+    ),
+    route(
+      {
+        method: "post",
+        path: "/subscriptions/{id}/confirm",
+        who: "public",
+        tag,
+        summary: {
+          zh: "接收端交回收到的质询，订阅随即生效",
+          en: "The endpoint hands back the challenge it was sent, which turns the subscription on",
+        },
+        body: Confirmation,
+        limit: "guesses",
+        answers: { 200: Confirmed },
+      },
+      async (call) => {
+        const { challenge } = call.body;
+        const subscription = await confirmByChallenge(deps, { subscriptionId: call.params.id, challenge });
+        if (subscription) return { status: 200, body: { id: subscription.id, status: subscription.status } };
+        throw new AppError("not-found", "CHALLENGE", {
+          zh: "质询不正确或已失效",
+          en: "this challenge is wrong or does not stand any more",
+        });
       },
     ),
     route(

@@ -1,21 +1,15 @@
 import { Hono } from "hono";
 import { getColumn } from "#src/domain/announcements/columns.ts";
+import { FEED_FORMATS, feedLinks } from "#src/domain/announcements/feed-formats.ts";
 import { getUnit } from "#src/domain/units/read.ts";
 import { AppError } from "#src/errors.ts";
 import { PRODUCT } from "#src/text.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
-import { atom } from "./atom.ts";
-import type { Feed } from "./feed.ts";
-import { jsonFeed } from "./json.ts";
-import { feedOf, newest, type Subject } from "./load.ts";
-import { rss } from "./rss.ts";
+import { addressGroup, limiter, tooMany } from "#src/web/limits.ts";
+import { HUB_PATH, hub } from "./hub.ts";
+import { loadFeed, newest, type Subject } from "./load.ts";
 
-const FORMATS: Record<string, { contentType: string; write: (feed: Feed) => string }> = {
-  "feed.atom": { contentType: "application/atom+xml; charset=utf-8", write: atom },
-  "feed.rss": { contentType: "application/rss+xml; charset=utf-8", write: rss },
-  "feed.json": { contentType: "application/feed+json; charset=utf-8", write: jsonFeed },
-};
 const FILE = "feed\\.(?:atom|rss|json)";
 
 /** Written feeds are kept while the announcements in them stay the same; so many at most. */
@@ -26,15 +20,16 @@ export function feeds(deps: WebDeps): Hono {
   const written = new Map<string, string>();
 
   async function answer(request: Request, file: string, subject: Subject): Promise<Response> {
-    const format = FORMATS[file];
+    const format = FEED_FORMATS[file];
     if (!format) throw unknown();
+    const path = `${subject.folder}${file}`;
     const teasers = await newest(deps, subject.list);
     const key = JSON.stringify([
       file,
       subject,
       teasers.map((teaser) => [teaser.id, teaser.revision, teaser.contentHash]),
     ]);
-    const body = written.get(key) ?? format.write(await feedOf(deps, subject, `${subject.folder}${file}`, teasers));
+    const body = written.get(key) ?? format.write(await loadFeed(deps, subject, path, teasers));
     written.delete(key);
     written.set(key, body);
     for (const oldest of written.keys()) if (written.size > KEPT) written.delete(oldest);
@@ -42,10 +37,19 @@ export function feeds(deps: WebDeps): Hono {
       .map((teaser) => teaser.publishedAt)
       .sort()
       .at(-1);
-    return conditional(request, { body, contentType: format.contentType, changedAt });
+    return conditional(request, {
+      ...{ body, contentType: format.contentType, changedAt },
+      headers: { link: feedLinks(deps.config.baseUrl, path) },
+    });
   }
 
+  const limits = limiter(deps);
   return new Hono()
+    .post(HUB_PATH, async (c) => {
+      const taken = await limits.take("strangers", addressGroup(deps.remoteAddress?.(c) ?? "unknown"));
+      if (taken.over) throw tooMany(taken.resetSeconds);
+      return hub(deps, c.req.raw);
+    })
     .get(`/:file{${FILE}}`, (c) => answer(c.req.raw, c.req.param("file"), { list: "all", folder: "/", home: "/" }))
     .get(`/columns/:slug/:file{${FILE}}`, async (c) => {
       const column = await getColumn(deps, c.req.param("slug"));

@@ -8,10 +8,13 @@ import { confirmByForm, confirmPage } from "./confirm.ts";
 import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
+import { ICON_PNG, ICON_PNG_PATH } from "./icon.ts";
 import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import { manageByForm, managePage } from "./manage.ts";
 import type { Page } from "./page.ts";
+import { PUSH_SCRIPT, PUSH_SCRIPT_PATH } from "./push-script.ts";
+import { PUSH_WORKER, PUSH_WORKER_PATH, PUSH_WORKER_POLICY } from "./push-worker.ts";
 import { receiptForm, receiptStatus } from "./receipt.ts";
 import { answer } from "./refusal.ts";
 import { reportPage } from "./report.ts";
@@ -52,8 +55,12 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       return act(view, await readForm(c.req.raw));
     });
   const file =
-    (contentType: string, cacheControl: string, body: () => string | Promise<string>) => async (c: Context) =>
-      conditional(c.req.raw, { body: await body(), contentType, cacheControl });
+    (contentType: string, cacheControl: string, body: () => string | Promise<string>, policy?: string) =>
+    async (c: Context) =>
+      conditional(c.req.raw, {
+        ...{ body: await body(), contentType, cacheControl },
+        ...(policy ? { headers: { "content-security-policy": policy } } : {}),
+      });
 
   return new Hono()
     .get(
@@ -185,6 +192,19 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .get(
       ICON_PATH,
       file("image/svg+xml", FOREVER, () => MARK),
+    )
+    .get(
+      ICON_PNG_PATH,
+      () =>
+        new Response(new Uint8Array(ICON_PNG), { headers: { "content-type": "image/png", "cache-control": FOREVER } }),
+    )
+    .get(
+      PUSH_SCRIPT_PATH,
+      file("text/javascript; charset=utf-8", FOREVER, () => PUSH_SCRIPT),
+    )
+    .get(
+      PUSH_WORKER_PATH,
+      file("text/javascript; charset=utf-8", "no-cache", () => PUSH_WORKER, PUSH_WORKER_POLICY),
     )
     .get(
       "/robots.txt",

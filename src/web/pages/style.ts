@@ -39,6 +39,7 @@ small, .small { font-size: 0.85rem; }
 .num, time { font-variant-numeric: tabular-nums; }
 .skip { position: absolute; left: -200vw; top: 0; padding: 0.6rem 1rem; background: var(--ink); color: var(--paper); z-index: 9; }
 .skip:focus { left: 0; }
+[hidden] { display: none !important; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 .top { background: var(--paper); border-top: 4px solid var(--red); border-bottom: 1px solid var(--line); }

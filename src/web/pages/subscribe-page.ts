@@ -2,9 +2,11 @@ import { listColumns } from "#src/domain/announcements/columns.ts";
 import type { Channel, ChannelName, Guarantee } from "#src/domain/deliveries/channel.ts";
 import { FREQUENCIES, type Frequency } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { SCRIPT_POLICY } from "#src/web/headers.ts";
 import { choices, type Faults, faultSummary, textField } from "./form.ts";
 import { type Html, html } from "./html.ts";
 import type { Page } from "./page.ts";
+import { pushSection } from "./push-section.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
@@ -77,6 +79,9 @@ function channelTable(view: View, channels: Record<ChannelName, Channel>): Html 
   )}</tbody></table></div>`;
 }
 
+/** Browsers and hubs subscribe themselves: nobody types in what these need. */
+const NOT_TYPED: ChannelName[] = ["web-push", "websub"];
+
 /** How to subscribe, and a form that works without script. */
 export async function subscribePage(
   deps: SubscribeDeps,
@@ -86,6 +91,11 @@ export async function subscribePage(
 ): Promise<Page> {
   const { t } = view;
   const columns = (await listColumns(deps)).filter((column) => column.slug !== "home");
+  const topics: [string, string][] = [
+    ["all", t("全部公告", "All announcements")],
+    ["urgency:urgent", t("仅紧急公告", "Urgent ones only")],
+    ...columns.map((column): [string, string] => [`column:${column.slug}`, columnName(view, column.slug, column.name)]),
+  ];
   const filled = { values, faults };
   const isWrong = Object.keys(faults).length > 0;
   const title = t("订阅推送", "Subscribe");
@@ -98,6 +108,7 @@ export async function subscribePage(
       hidden: isWrong,
     },
     ...(isWrong ? { status: 422, personal: true } : {}),
+    headers: { "content-security-policy": SCRIPT_POLICY },
     main: html`${faultSummary(view, faults)}<section class="card article">
 <div class="head"><h1>${title}</h1></div>
 <p class="lead">${t("公告发布后，推送到每一位订阅人，每条一次。更正和撤回也会送达看过原文的人。", "Every announcement goes to everyone who asked for it, once. Corrections and withdrawals reach those who got the first text.")}</p>
@@ -109,13 +120,16 @@ export async function subscribePage(
 <dt>JSON Feed</dt><dd><a class="code" href="/feed.json">${base}/feed.json</a></dd>
 </dl>
 </section>
+${pushSection(view, topics, (frequency) => frequencyName(view, frequency))}
 <section class="card article" aria-labelledby="push">
 <h2 id="push">${t("登记推送", "Have it pushed")}</h2>
 <form class="stacked" method="post" action="${view.to("/subscribe")}">
 ${choices(view, filled, "channel", t("渠道", "Channel"), {
   kind: "radio",
   required: true,
-  of: (Object.keys(deps.channels) as ChannelName[]).map((name) => [name, channelName(view, name)]),
+  of: (Object.keys(deps.channels) as ChannelName[])
+    .filter((name) => !NOT_TYPED.includes(name))
+    .map((name) => [name, channelName(view, name)]),
 })}
 ${textField(view, filled, "address", t("接收地址", "Address"), {
   required: true,
@@ -136,11 +150,7 @@ ${textField(view, filled, "secret", t("密钥（选填）", "Secret (optional)")
 })}
 ${choices(view, filled, "topics", t("订阅内容", "What you want"), {
   kind: "checkbox",
-  of: [
-    ["all", t("全部公告", "All announcements")],
-    ["urgency:urgent", t("仅紧急公告", "Urgent ones only")],
-    ...columns.map((column): [string, string] => [`column:${column.slug}`, columnName(view, column.slug, column.name)]),
-  ],
+  of: topics,
 })}
 ${choices(view, filled, "frequency", t("频率", "How often"), {
   kind: "radio",

@@ -11,6 +11,7 @@ ${[
   element("updated", rfc3339(feed.updatedAt)),
   `<author>${element("name", feed.author)}</author>`,
   empty("link", { rel: "self", type: "application/atom+xml", href: feed.self }),
+  empty("link", { rel: "hub", href: feed.hub }),
   empty("link", { rel: "alternate", type: "text/html", href: feed.home }),
   element("generator", "Gaoshi"),
   ...feed.entries.map(entry),

@@ -19,6 +19,7 @@ ${[
   element("lastBuildDate", rfc822(feed.updatedAt)),
   element("generator", "Gaoshi"),
   empty("atom:link", { rel: "self", type: "application/rss+xml", href: feed.self }),
+  empty("atom:link", { rel: "hub", href: feed.hub }),
   ...feed.entries.map(item),
 ].join("\n")}
 </channel>

@@ -9,6 +9,7 @@ export function jsonFeed(feed: Feed): string {
       description: feed.subtitle,
       home_page_url: feed.home,
       feed_url: feed.self,
+      hubs: [{ type: "WebSub", url: feed.hub }],
       language: feed.language,
       authors: [{ name: feed.author }],
       items: feed.entries.map(item),

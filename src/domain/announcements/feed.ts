@@ -1,3 +1,6 @@
+import type { Revision } from "./announcement.ts";
+import { renderBody, summaryOf } from "./render.ts";
+
 /** One feed, before it takes a format. All links are absolute, all times RFC 3339 in UTC. */
 export type Feed = {
   title: string;
@@ -6,6 +9,8 @@ export type Feed = {
   /** The page that the feed belongs to, and the feed's own address in this format. */
   home: string;
   self: string;
+  /** Where its changes can be subscribed to (WebSub). */
+  hub: string;
   author: string;
   updatedAt: string;
   entries: Entry[];
@@ -29,6 +34,33 @@ export type Entry = {
   publishedAt: string;
   updatedAt: string;
 };
+
+const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** The entry of a revision; of a withdrawn announcement the reason stands in the place of the text. */
+export function feedEntry(revision: Revision, baseUrl: string): Entry {
+  const { content, kind, reason = "" } = revision;
+  const url = `${baseUrl}/announcements/${revision.announcementId}`;
+  const withdrawn = kind === "withdrawn";
+  return {
+    id: url,
+    title: withdrawn ? `${content.language === "en" ? "[Withdrawn] " : "【撤回】"}${content.title}` : content.title,
+    summary: withdrawn ? reason : summaryOf(content),
+    content: withdrawn
+      ? `<p>${reason.replace(/[&<>"]/g, (sign) => ESCAPES[sign] ?? sign)}</p>\n`
+      : absoluteLinks(renderBody(content.body), url),
+    unit: revision.unitName,
+    unitUrl: baseUrl,
+    column: revision.columnName,
+    tags: content.tags,
+    language: content.language,
+    urgency: content.urgency,
+    revision: revision.revision,
+    contentHash: revision.contentHash,
+    publishedAt: revision.firstPublishedAt,
+    updatedAt: revision.publishedAt,
+  };
+}
 
 /** A feed without entries has not changed since the beginning of time. */
 export const NEVER = "1970-01-01T00:00:00.000Z";

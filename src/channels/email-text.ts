@@ -1,9 +1,9 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { absolute, readableText } from "#src/domain/announcements/readable-text.ts";
-import { renderBody } from "#src/domain/announcements/render.ts";
+import { renderBody, summaryOf } from "#src/domain/announcements/render.ts";
 import type { Digest, Links } from "#src/domain/deliveries/channel.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { cut, oneLine, summaryOf } from "./summary.ts";
+import { cut, oneLine } from "./summary.ts";
 
 /** A mail without what depends on its receiver: both forms of its text, and what its head is made of. */
 export type MailText = {
@@ -159,7 +159,7 @@ export function digestText(digest: Digest, language: Language, links: Links, ite
       const url = links.announcement(revision.announcementId);
       const title = MARKS[revision.kind][language] + oneLine(content.title);
       const about = `${oneLine(unitName)} ${dateOf(revision.publishedAt)}`;
-      const summary = revision.kind === "withdrawn" ? oneLine(revision.reason ?? "") : oneLine(summaryOf(content, 120));
+      const summary = revision.kind === "withdrawn" ? oneLine(revision.reason ?? "") : oneLine(summaryOf(content));
       text.push([title, about, summary, url].filter((line) => line !== "").join("\n"));
       html.push(
         `<p style="margin:0 0 1em"><a href="${escaped(url)}"><strong lang="${content.language}">${escaped(title)}</strong></a><br><span style="color:#515a66">${escaped(about)}</span>${summary === "" ? "" : `<br><span lang="${content.language}">${escaped(summary)}</span>`}</p>`,

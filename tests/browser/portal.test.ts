@@ -9,10 +9,15 @@ import { makeEgress } from "#src/channels/egress.ts";
 import { makeChannels } from "#src/channels/index.ts";
 import { readConfig } from "#src/config.ts";
 import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
+import { leaveToken, manageToken } from "#src/domain/deliveries/endpoint-link.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
+import { subscriptionItem } from "#src/domain/subscriptions/store.ts";
+import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
+import { sha256 } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
 import { testApp, testClock } from "#tests/app.ts";
+import { confirmed } from "#tests/units/push-world.ts";
 import { launchBrowser } from "./chromium.ts";
 import { sampleCounty } from "./sample-county.ts";
 
@@ -62,6 +67,7 @@ beforeAll(async () => {
     subscribe: "/subscribe",
     "send-in": "/report",
     receipt: "/receipt",
+    ...(await subscriptionPages(world.deps)),
     missing: "/nowhere",
   };
   stop = () => listening.server.close();
@@ -72,6 +78,42 @@ afterAll(async () => {
   await browser?.close();
   stop?.();
 });
+
+/** What the links in mails lead to, with everything on it that a page can show. */
+async function subscriptionPages(deps: ReturnType<typeof testApp>["deps"]): Promise<Record<string, string>> {
+  const { table, secret } = deps;
+  const address = "zhang@example.org";
+  const own = { channel: "email", quietHours: { from: "22:00", to: "07:00" } };
+  const topics: Subscription["topics"] = ["column:notices", "tag:放假", { all: ["unit:library", "urgency:urgent"] }];
+  const known = await confirmed(table, address, { ...own, topics });
+  const second = await confirmed(table, "li@example.org", { ...own, topics: ["all"] });
+  await confirmed(table, "li@example.org", { ...own, topics: ["column:anti-fraud"], frequency: "weekly" });
+  const asked = {
+    ...known,
+    id: "sub_00000000000000000000000001",
+    status: "pending" as const,
+    challengeHash: sha256("c"),
+  };
+  await table.putAll([subscriptionItem(asked)]);
+  const manage = (endpoint: string) => `/manage?m=${manageToken(secret, endpoint, deps.now())}`;
+  return {
+    confirm: `/confirm?s=${asked.id}&c=c`,
+    "confirm-over": `/confirm?s=${asked.id}&c=wrong`,
+    "confirm-already": `/confirm?s=${await taken(deps, known)}&c=c`,
+    unsubscribe: `/unsubscribe?t=${leaveToken(secret, known.endpoint)}&c=notices`,
+    "unsubscribe-broken": "/unsubscribe?t=x",
+    manage: manage(known.endpoint),
+    "manage-two": manage(second.endpoint),
+    "manage-token": "/manage",
+    "manage-over": "/manage?m=x",
+  };
+}
+
+async function taken(deps: ReturnType<typeof testApp>["deps"], known: Subscription): Promise<string> {
+  const id = "sub_00000000000000000000000002";
+  await deps.table.putAll([subscriptionItem({ ...known, id })]);
+  return id;
+}
 
 type Seen = { page: Page; complaints: string[]; outside: string[] };
 
@@ -126,7 +168,7 @@ describe.each(VIEWS)("at $width px, $scheme $query", ({ width, scheme, query }) 
   it("every page meets WCAG 2.2 AA, complains of nothing and loads nothing from elsewhere", async () => {
     const seen = await open("/", { viewport: { width, height: 900 }, colorScheme: scheme });
     for (const [name, path] of Object.entries(paths)) {
-      await seen.page.goto(`${url}${path}${query && `?${query}`}`);
+      await seen.page.goto(`${url}${path}${query && `${path.includes("?") ? "&" : "?"}${query}`}`);
       if (SHOTS)
         await seen.page.screenshot({
           path: `${SHOTS}/${name}-${width}-${scheme}-${query || "zh"}.png`,
@@ -143,8 +185,8 @@ describe.each(VIEWS)("at $width px, $scheme $query", ({ width, scheme, query }) 
 it("nothing has to be scrolled sideways on a 320 px screen, at 200 % zoom, or with text twice as large", async () => {
   const { page, close } = await open("/");
   for (const [name, path] of Object.entries(paths))
-    for (const query of ["", "?lang=en"]) {
-      await page.goto(url + path + query);
+    for (const query of ["", "lang=en"]) {
+      await page.goto(`${url}${path}${query && `${path.includes("?") ? "&" : "?"}${query}`}`);
       for (const [width, textSize] of [
         [320, ""],
         [640, ""],

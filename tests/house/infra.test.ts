@@ -185,6 +185,9 @@ describe("roles", () => {
     expect(allowed("api").get("s3")).toEqual(["PutObject", "GetObject", "ListBucket"]);
     for (const name of ["dispatch", "fanout", "deliver", "urgent"]) expect(allowed(name).has("s3"), name).toBe(false);
     for (const name of Object.keys(service.functions)) {
+      expect(allowed(name).get("ses"), name).toEqual(
+        /deliver|urgent/.test(name) ? ["SendEmail", "SendRawEmail"] : undefined,
+      );
       expect(allowed(name).get("dynamodb"), name).not.toContain("Scan");
       expect(
         allowed(name)

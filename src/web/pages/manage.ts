@@ -152,7 +152,7 @@ async function overview(
       : html`<ul class="list">${subscriptions.map(
           (one) => html`<li><h3>${one.topics.map(words.say).join(t("、", ", "))}</h3>
 <p class="facts">${facts(view, deps, one)}</p>
-${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" value="${one.id}"><button class="quiet" name="act" value="show">${t("更改", "Change")}</button>`)}</li>`,
+${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" value="${one.id}"><button class="quiet" name="act" value="show" aria-label="${t("更改", "Change")} ${one.topics.map(words.say).join(t("、", ", "))}">${t("更改", "Change")}</button>`)}</li>`,
         )}</ul>`;
   return {
     head: { title, hidden: true },

@@ -180,7 +180,7 @@ button:hover, .button:hover { filter: brightness(1.08); text-decoration: none; }
 .row { display: flex; flex-wrap: wrap; gap: 0.7rem 1rem; align-items: end; }
 .row .field { margin: 0; flex: 1 1 11rem; }
 .row .field.short { flex: 0 1 9rem; }
-.row button { flex: none; }
+.row button { flex: none; max-width: 100%; }
 
 .foot { background: var(--paper); border-top: 1px solid var(--line); color: var(--muted); font-size: 0.9rem; padding-block: 1.6rem 2rem; }
 .foot p { margin: 0 0 0.4rem; }

@@ -82,7 +82,7 @@ export async function unsubscribePage(deps: Deps, view: View, query: URLSearchPa
 <form method="post" action="${view.to("/unsubscribe")}" class="row">
 <input type="hidden" name="t" value="${token}"><input type="hidden" name="c" value="${slug}">
 <button name="leave" value="all">${t("全部退订", "Unsubscribe from everything")}</button>
-${leavable ? html`<button class="quiet" name="leave" value="column">${t(`只退订“${name}”`, `Only from “${name}”`)}</button>` : NOTHING}
+${leavable ? html`<button class="quiet" name="leave" value="column">${t(`只退订“${name}”`, `Only from "${name}"`)}</button>` : NOTHING}
 </form>
 </section>`,
   };
@@ -106,7 +106,7 @@ export async function unsubscribeByForm(deps: Deps, view: View, { token, slug, l
     main: html`<section class="card article">
 <div class="notice green" role="status"><p class="title">${title}</p><p>${
       leave === "column"
-        ? t(`不再推送栏目“${name}”，其他订阅照旧。`, `Nothing more is sent from “${name}”; the rest stays.`)
+        ? t(`不再推送栏目“${name}”，其他订阅照旧。`, `Nothing more is sent from "${name}"; the rest stays.`)
         : t("今后不再向这个地址推送公告。", "Nothing more is sent to this address.")
     }</p></div>
 <h1>${title}</h1>

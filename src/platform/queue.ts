@@ -1,7 +1,12 @@
 /** The queue: messages delivered at least once, in no order, perhaps late, perhaps twice. */
 
 /** `body` is JSON under 200 KB, of ids and addresses, never of texts that people wrote. */
-export type Outgoing = { body: unknown; delaySeconds?: number };
+export type Outgoing = {
+  body: unknown;
+  delaySeconds?: number;
+  /** Whose work it is: a group with much of it does not delay the others where the queue can tell them apart. */
+  group?: string;
+};
 
 /** `receipt` names this one delivery of the message; `receives` counts deliveries, from 1. */
 export type Message = { id: string; receipt: string; body: unknown; receives: number };

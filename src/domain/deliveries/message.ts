@@ -40,6 +40,8 @@ export const ConfirmMessage = z.strictObject({
   kind: z.literal("confirm"),
   subscriptionId: z.string(),
   tries: z.number().default(0),
+  /** When the pace of the channel lets it be asked (milliseconds since 1970). */
+  turnAt: z.number().exactOptional(),
 });
 export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
 

@@ -2,6 +2,7 @@ import { type Revision, topicsOf } from "#src/domain/announcements/announcement.
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Fanout, fanoutItem, findFanout } from "./store.ts";
+import { grouped, planningQueue } from "./work-queue.ts";
 
 export type PlanDeps = { table: Table; queue: (name: QueueName) => Queue; now: () => Date };
 
@@ -23,7 +24,8 @@ export async function planFanout(deps: PlanDeps, revision: Revision): Promise<vo
     const known = await findFanout(deps.table, announcementId, revision.revision);
     if (known?.closedAt !== undefined || known?.supersededBy !== undefined) return;
   }
-  await deps.queue("fanout").send([{ body: { announcementId, revision: revision.revision, range: "" } }]);
+  const body = { announcementId, revision: revision.revision, range: "" };
+  await deps.queue(planningQueue(fanout.urgent === true)).send(grouped(announcementId, [{ body }]));
 }
 
 function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
@@ -34,6 +36,7 @@ function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
     topics: topicsOf(revision),
     endpoints: revision.audience.kind === "internal" ? revision.audience.endpoints : [],
     plannedAt: now.toISOString(),
+    ...(revision.content.urgency === "urgent" ? { urgent: true } : {}),
     sweeps: 0,
     version: 1,
   };

@@ -17,6 +17,7 @@ import {
   rangeItem,
   resultItem,
 } from "./store.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type RetryDeps = {
   table: Table;
@@ -49,7 +50,8 @@ export async function retryDelivery(deps: RetryDeps, id: string): Promise<Delive
   const written = await commit(await reopened(deps, fanout, found, result), row);
   if (!written.ok) throw refused("IN_FLIGHT", BUSY);
   const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [row.endpoint] };
-  await deps.queue(deps.channels[found.ref.channel as ChannelName].queue).send([{ body }]);
+  const queue = queueOf(deps.channels[found.ref.channel as ChannelName], fanout.urgent === true);
+  await deps.queue(queue).send(grouped(found.ref.announcementId, [{ body }]));
   return row;
 }
 

@@ -16,6 +16,8 @@ export type AskDeps = {
   now: () => Date;
   log: Log;
   channel: AddressedChannel;
+  /** When the account that asks may send (milliseconds since 1970); undefined: now. `ticket`: it was promised this turn. */
+  turn?(address: string, ticket: boolean): Promise<number | undefined>;
 };
 
 // A machine answers the challenge at once; people must not be flooded with questions they did not ask for.
@@ -23,6 +25,7 @@ const CODE_GAP_MS = 600_000;
 const CODES_A_DAY = 3;
 const DAY_MS = 86_400_000;
 const AGAIN_SECONDS = [10, 60];
+const LONGEST_DELAY_SECONDS = 900;
 const CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Queues the question whether the endpoint of a subscription wants it; told by the change feed. */
@@ -36,12 +39,16 @@ export async function queueQuestion(
   await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0 } }]);
 }
 
+type Question = { subscriptionId: string; tries: number; turnAt?: number };
+
 /** Asks the endpoint itself. An echo confirms at once; a code has to come back; a refusal is asked about twice more. */
-export async function askEndpoint(deps: AskDeps, message: { subscriptionId: string; tries: number }): Promise<void> {
+export async function askEndpoint(deps: AskDeps, message: Question): Promise<void> {
   const { channel } = deps;
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
-  if (channel.confirms !== "echo" && !(await mayAsk(deps, pending))) return;
+  // Who waits for a turn was counted before.
+  if (channel.confirms !== "echo" && message.turnAt === undefined && !(await mayAsk(deps, pending))) return;
+  if (await waitsForTurn(deps, message, pending.address)) return;
   const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
@@ -57,6 +64,18 @@ export async function askEndpoint(deps: AskDeps, message: { subscriptionId: stri
   if (outcome !== "refused" || again === undefined) return;
   const body = { kind: "confirm", subscriptionId: id, tries: message.tries + 1 };
   await deps.queue(channel.queue).send([{ body, delaySeconds: again }]);
+}
+
+async function waitsForTurn(deps: AskDeps, message: Question, address: string): Promise<boolean> {
+  const now = deps.now().getTime();
+  const early = message.turnAt !== undefined && message.turnAt > now + 1000;
+  const turnAt = early ? message.turnAt : await deps.turn?.(address, message.turnAt !== undefined);
+  if (turnAt === undefined) return false;
+  const { subscriptionId, tries } = message;
+  const body = { kind: "confirm", subscriptionId, tries, turnAt };
+  const delaySeconds = Math.min(LONGEST_DELAY_SECONDS, Math.max(1, Math.ceil((turnAt - now) / 1000)));
+  await deps.queue(deps.channel.queue).send([{ body, delaySeconds }]);
+  return true;
 }
 
 /** The endpoint agreed, whatever of the wishes its owner changed meanwhile; another endpoint did not. */

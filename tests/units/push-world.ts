@@ -100,6 +100,8 @@ export function pushWorld(
     newId: randomIds(now),
     log: silentLog,
     links: testLinks,
+    // The clock stands still while a push runs: whoever has to wait does so in a row.
+    patienceMs: 0,
   });
   const deps = start();
   let handlers = deliveryHandlers(deps);

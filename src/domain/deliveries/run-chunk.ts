@@ -362,7 +362,7 @@ export function makeRunner(
   return run;
 }
 
-function isUrgent({ content }: Revision): boolean {
+function isUrgent({ content }: { content: { urgency: string } }): boolean {
   return content.urgency === "urgent";
 }
 

@@ -190,7 +190,7 @@ export function makeRunner(
   async function pushInTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Wait | undefined> {
     const urgent = isUrgent(work.text);
     const gate = urgent ? urgentGate : routineGate;
-    const entered = gate.enter(originOf(target.address));
+    const entered = gate.enter(originOf(target.address), work.batch.ref.announcementId);
     const waited = entered instanceof Promise;
     const slot = waited ? await Promise.race([entered, work.over]) : entered;
     if (!slot) {

@@ -20,7 +20,7 @@ import type { Workers } from "#src/workers.ts";
 export const VERSION = "0.1.0";
 
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
-const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 128, wechaty: 1 };
+const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 128, wechaty: 4 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
 
@@ -155,6 +155,7 @@ export async function makeWorld(
     chat: {
       onCode: async (address, code) => (await workers()).chat.onCode(address, code),
       onStop: async (address) => (await workers()).chat.onStop(address),
+      onFreshLogin: async () => (await workers()).chat.onFreshLogin(),
     },
     close: async () => {
       for (const channel of Object.values(channels)) await channel.close();

@@ -24,6 +24,7 @@ export type Workers = {
   chat: {
     onCode(address: string, code: string): Promise<boolean>;
     onStop(address: string): Promise<boolean>;
+    onFreshLogin(): Promise<void>;
   };
 };
 
@@ -100,6 +101,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         if (open.length > 0) await endEndpoint({ table, now }, endpoint, "asked in the chat");
         return open.length > 0;
       },
+      onFreshLogin: () => deliveries.freshLogin("wechaty", ""),
     },
   };
 }

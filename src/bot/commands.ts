@@ -5,6 +5,8 @@ export type ChatHandlers = {
   onCode(address: string, code: string): Promise<boolean>;
   /** Somebody there wants no more. True: something was ended. */
   onStop?(address: string): Promise<boolean>;
+  /** Somebody scanned the QR code: the account begins anew, and slowly. */
+  onFreshLogin?(): Promise<void>;
 };
 
 /** As confirmation codes are made: no letter that looks like a digit. Any other word must not count as a wrong guess. */

@@ -40,12 +40,16 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   let messenger: ReturnType<typeof makeMessenger> | undefined;
   // Without a listener an `error` event would end the process, and puppets emit harmless ones.
   bot.on("error", (error) => log.warn("bot-error", { error: error.message.slice(0, 200) }));
+  let scanned = false;
   bot.on("scan", (code, status) => {
+    scanned = true;
     showScan(code, status, print).catch((error) => log.warn("bot-scan", { error: String(error) }));
   });
   bot.on("login", () => {
     messenger = makeMessenger(bot.puppet, ownMessageMs);
     log.info("bot-login");
+    if (scanned) options.handlers.onFreshLogin?.().catch((error) => log.warn("bot-login", { error: String(error) }));
+    scanned = false;
   });
   bot.on("logout", (_user, reason) => {
     messenger = undefined;

@@ -1,22 +1,26 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, ConfirmOutcome, Digest, Links, Outcome } from "#src/domain/deliveries/channel.ts";
 import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { makePace, type Pace } from "./pace.ts";
 import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
   messenger?: () => Messenger | undefined;
-  pace?: Pace;
+  pace?: ChatPace;
   /** How long the bot may take to hand a message over; 30 s. */
   patienceMs?: number;
-  /** Resolves after so many milliseconds. */
-  wait?: (milliseconds: number) => Promise<unknown>;
-  /** A number of [0, 1). */
-  random?: () => number;
+};
+
+/**
+ * `seconds`: the least and the most between two messages; both 0: as fast as it goes. `slowStart`: after a fresh login or a
+ * pause it begins with so many a minute, and is at its full rate after so many seconds.
+ */
+export type ChatPace = {
+  perMinute: number;
+  seconds: readonly [number, number];
+  slowStart?: { perMinute: number; seconds: number };
 };
 
 /** Both forms of one message: which one goes out is known only when it does. */
@@ -31,23 +35,10 @@ const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
 /**
  * WeChat rooms and contacts through a wechaty bot. At most once: a personal account is no place for doubles. What was
  * sent without an id stays `unknown`. Pacing after the defaults that bots use to live longer (3 to 5 s between two
- * messages, at most 30 a minute, stop at the first "操作过于频繁").
+ * messages, at most 30 a minute, stop at the first "操作过于频繁", begin slowly); the engine keeps to it.
  */
 export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions): Channel<RenderedChat> {
-  const pace = deps.pace ?? { perMinute: 30, seconds: [3, 5] };
-  const wait = deps.wait ?? ((milliseconds: number) => sleep(milliseconds));
-  const inTurn = makePace({ pace, now: deps.now, wait, random: deps.random ?? Math.random });
-  let coolUntil = 0;
-
-  function notNow(): Outcome | undefined {
-    if (deps.messenger?.() === undefined) return { kind: "retry", detail: "no bot on this host" };
-    const cooling = Math.ceil((coolUntil - deps.now().getTime()) / 1000);
-    return cooling > 0 ? { kind: "retry", detail: "account cools down", retryAfterSeconds: cooling } : undefined;
-  }
-
-  async function send(address: string, choose: (messenger: Messenger) => ChatMessage): Promise<Outcome> {
-    return notNow() ?? inTurn(async () => notNow() ?? handOver(address, choose));
-  }
+  const pace = deps.pace ?? { perMinute: 30, seconds: [3, 5], slowStart: { perMinute: 3, seconds: 3600 } };
 
   async function handOver(address: string, choose: (messenger: Messenger) => ChatMessage): Promise<Outcome> {
     const messenger = deps.messenger?.();
@@ -68,9 +59,9 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
 
   function refused(reason: string): Outcome {
     if (!TOO_OFTEN.test(reason)) return { kind: "retry", detail: cut(oneLine(reason), 120) };
-    coolUntil = deps.now().getTime() + COOL_DOWN_SECONDS * 1000;
     deps.log.warn("wechaty-cool-down", { seconds: COOL_DOWN_SECONDS });
-    return { kind: "retry", detail: "account sends too often", retryAfterSeconds: COOL_DOWN_SECONDS };
+    const pause = { seconds: COOL_DOWN_SECONDS, because: "rate" } as const;
+    return { kind: "retry", detail: "account sends too often", pause };
   }
 
   return {
@@ -81,6 +72,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
       inFlightPerOrigin: 1,
       windows: [{ seconds: 60, count: pace.perMinute }],
       spacing: pace.seconds,
+      ...(pace.slowStart ? { slowStart: pace.slowStart } : {}),
       bytes: BYTES,
       chunk: 20,
       seconds: SECONDS,
@@ -102,7 +94,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     },
     async confirm(target, challenge): Promise<ConfirmOutcome> {
       const text = confirmation(challenge, target.language);
-      const outcome = await send(target.address, () => ({ kind: "text", text }));
+      const outcome = await handOver(target.address, () => ({ kind: "text", text }));
       return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
     },
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),
@@ -112,7 +104,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
       return { text, bytes: Buffer.byteLength(text), limit: BYTES, faults: [] };
     },
     push: (rendered, { target }) =>
-      send(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
+      handOver(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
     async close() {},
   };
 }

@@ -147,6 +147,12 @@ export const keys = {
     pk: join("CHUNKS", id, padded(revision), range),
     sk: join("RESULT", window, channel, padded(n)),
   }),
+  /** How fast one credential (its hash) of a channel may push, and what an endpoint has had of a quota of its own. */
+  pace: (channel: string, credential: string): Key => ({ pk: join("PACE", channel, credential), sk: "PACE" }),
+  paceEndpoint: (channel: string, credential: string, endpoint: string): Key => ({
+    pk: join("PACE", channel, credential),
+    sk: join("ENDPOINT", endpoint),
+  }),
   /** A delivery that needs a row of its own: retry, held, unknown, failed. */
   delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
     pk: join("CHUNKS", id, padded(revision), range),

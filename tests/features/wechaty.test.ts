@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hostQueue } from "#src/bot/host.ts";
 import { type MockWechat, mockWechat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
-import { makePace } from "#src/channels/pace.ts";
 import { makeWechaty, type WechatyOptions } from "#src/channels/wechaty.ts";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, Outcome } from "#src/domain/deliveries/channel.ts";
@@ -177,23 +176,14 @@ describe("what a send comes to", () => {
     expect(await push(channel())).toEqual({ kind: "delivered", receipt: "mock-1" });
   });
 
-  test("too often: the account cools down and sends nothing to anyone", async () => {
-    let now = Date.parse("2026-04-01T00:00:00Z");
-    const through = channel({ ...atOnce, messenger: () => bot.messenger() });
-    const paced = makeWechaty({
-      now: () => new Date(now),
-      log: silentLog,
-      messenger: () => bot.messenger(),
-      ...atOnce,
-    });
+  test("too often: nothing was sent, and the whole account is to pause", async () => {
     wechat.next({ error: "操作过于频繁，请稍后再试。" });
-    expect(await push(paced as Channel)).toMatchObject({ kind: "retry", retryAfterSeconds: 1800 });
-    now += 60_000;
-    expect(await push(paced as Channel, `room:${OTHER}`)).toMatchObject({ kind: "retry", retryAfterSeconds: 1740 });
+    expect(await push(channel())).toEqual({
+      kind: "retry",
+      detail: "account sends too often",
+      pause: { seconds: 1800, because: "rate" },
+    });
     expect(wechat.sent).toEqual([]);
-    now += 1_740_000;
-    expect((await push(paced as Channel)).kind).toBe("delivered");
-    expect((await push(through)).kind).toBe("delivered");
   });
 
   test("not logged in, or a host without a bot: again later", async () => {
@@ -283,42 +273,6 @@ describe("the address of a chat", () => {
     expect(await channel().address(address)).toMatchObject({
       errors: [{ pointer: "/endpoint/address", code: "ADDRESS_MALFORMED" }],
     });
-  });
-});
-
-describe("the pace of one account", () => {
-  test("never passes its count in any minute, and keeps the distance between two messages", async () => {
-    let now = 0;
-    const starts: number[] = [];
-    const inTurn = makePace({
-      pace: { perMinute: 10, seconds: [3, 5] },
-      now: () => new Date(now),
-      wait: async (milliseconds) => {
-        now += milliseconds;
-      },
-      random: () => 0.5,
-    });
-    await Promise.all(Array.from({ length: 100 }, () => inTurn(async () => void starts.push(now))));
-    expect(starts).toHaveLength(100);
-    for (const [i, start] of starts.entries()) {
-      expect(starts.filter((other) => other >= start && other < start + 60_000).length).toBeLessThanOrEqual(10);
-      if (i > 0) expect(start - (starts[i - 1] ?? 0)).toBeGreaterThanOrEqual(3000);
-    }
-    expect(now).toBeLessThanOrEqual(10 * 60_000);
-  });
-
-  test("one failed message does not stop those behind it", async () => {
-    const inTurn = makePace({
-      pace: { perMinute: 100, seconds: [0, 0] },
-      now: () => new Date(),
-      wait: async () => {},
-      random: () => 0,
-    });
-    const failed = inTurn(async () => {
-      throw new Error("no");
-    });
-    await expect(failed).rejects.toThrow("no");
-    expect(await inTurn(async () => "yes")).toBe("yes");
   });
 });
 

@@ -91,3 +91,21 @@ test("never lets through more than the channel's limit, however many origins the
   expect(started.reduce((sum, n) => sum + n)).toBe(100);
   expect(Math.max(...started)).toBe(10);
 });
+
+test("a text for one is not behind a text for thousands that came before it", async () => {
+  const gate = makeGate({ inFlight: 10, inFlightPerOrigin: 10 }, () => 0);
+  const order: string[] = [];
+  const first: Slot[] = [];
+  const enter = (origin: string, group: string) => {
+    const entered = gate.enter(origin, group);
+    if (entered instanceof Promise) void entered.then(() => order.push(group));
+    else first.push(entered);
+  };
+  for (let i = 0; i < 1000; i++) enter(`https://${i}.example`, "many");
+  enter("https://one.example", "one");
+  for (const slot of first.slice(0, 4)) gate.leave(slot, 3);
+  await settled();
+  expect(first).toHaveLength(10);
+  expect(order).toHaveLength(4);
+  expect(order.indexOf("one")).toBeLessThanOrEqual(1);
+});

@@ -32,6 +32,8 @@ export type Limits = {
   spacing?: readonly [least: number, most: number];
   /** What the vendor allows in a calendar day or month of Asia/Shanghai, per credential or per endpoint. */
   quotas?: readonly Quota[];
+  /** Per credential: after a fresh login or a pause the rate climbs from so many a minute to the full one in so many seconds. */
+  slowStart?: { perMinute: number; seconds: number };
   /** Largest message in UTF-8 bytes. */
   bytes: number;
   /** Deliveries in one chunk. */

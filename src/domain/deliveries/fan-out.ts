@@ -23,6 +23,7 @@ import {
   resultKey,
   wholeRange,
 } from "./store.ts";
+import { grouped, planningQueue, queueOf } from "./work-queue.ts";
 
 export type FanOutDeps = {
   table: Table;
@@ -49,12 +50,13 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
   const { announcementId, revision } = message;
   const fanout = await findFanout(table, announcementId, revision);
   if (!fanout || fanout.closedAt !== undefined) return;
+  const queue = planningQueue(fanout.urgent === true);
   let range: Range | undefined = await findRange(table, announcementId, revision, message.range);
   if (!range && message.range === "") range = wholeRange(fanout.plannedAt);
   if (range && again) await queueLastWindow(deps, fanout, range);
   if (!range || range.done) return;
   if (range.version === 0 && (await waitsForEarlier(deps, fanout))) {
-    await deps.queue("fanout").send([{ body: message, delaySeconds: 1 }]);
+    await deps.queue(queue).send(grouped(announcementId, [{ body: message, delaySeconds: 1 }]));
     return;
   }
   const members = audience(await sources(table, fanout, range), fanout.topics);
@@ -62,7 +64,7 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
     const step: Step = await planWindow(deps, fanout, range, members);
     if (step === "conflict") {
       // Somebody else plans this range; should that worker die, this message finds out.
-      await deps.queue("fanout").send([{ body: message, delaySeconds: 5 }]);
+      await deps.queue(queue).send(grouped(announcementId, [{ body: message, delaySeconds: 5 }]));
       return;
     }
     range = step;
@@ -118,7 +120,7 @@ async function planWindow(
   if ((await Promise.all(others.map(put))).includes(false)) return "conflict";
   const next = advanced(range, [...existing, ...chunks], window, deps.now());
   if (!(await saveRange(table, fanout, range, next))) return "conflict";
-  await queueChunks(deps, chunks, existing);
+  await queueChunks(deps, fanout, chunks, existing);
   return next;
 }
 
@@ -219,18 +221,31 @@ function lastMember(chunks: { chunk: Chunk }[], least: string): string {
   return [least, ...chunks.map(({ chunk }) => chunk.members.slice(-16))].sort().at(-1) ?? least;
 }
 
-async function queueChunks(deps: FanOutDeps, fresh: Planned[], existing: { ref: ChunkRef }[]): Promise<void> {
+async function queueChunks(
+  deps: FanOutDeps,
+  { announcementId, urgent }: Fanout,
+  fresh: Planned[],
+  existing: { ref: ChunkRef }[],
+): Promise<void> {
   const messages = new Map<string, ChunkMessage[]>();
   const add = (message: ChunkMessage) =>
     messages.set(message.ref.channel, [...(messages.get(message.ref.channel) ?? []), message]);
   for (const { ref, chunk, members } of fresh) add({ kind: "chunk", ref, chunk, targets: members.map(targetOf) });
   for (const { ref } of existing) add({ kind: "chunk", ref });
-  for (const [channel, list] of messages)
-    await deps.queue(deps.channels[channel as ChannelName].queue).send(list.map((body) => ({ body })));
+  for (const [channel, list] of messages) {
+    const queue = queueOf(deps.channels[channel as ChannelName], urgent === true);
+    await deps.queue(queue).send(
+      grouped(
+        announcementId,
+        list.map((body) => ({ body })),
+      ),
+    );
+  }
 }
 
 /** Chunks of the newest window that nobody has begun; a chunk that is queued twice is sent once. */
-async function queueLastWindow(deps: FanOutDeps, { announcementId, revision }: Fanout, range: Range): Promise<void> {
+async function queueLastWindow(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<void> {
+  const { announcementId, revision } = fanout;
   const window = range.windows.at(-1);
   if (!window) return;
   const refs = Object.entries(window.chunks).flatMap(([channel, count]) =>
@@ -242,6 +257,7 @@ async function queueLastWindow(deps: FanOutDeps, { announcementId, revision }: F
   const unbegun = refs.filter((_, i) => results[i] === undefined);
   await queueChunks(
     deps,
+    fanout,
     [],
     unbegun.map((ref) => ({ ref })),
   );
@@ -292,5 +308,6 @@ async function goOn(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<voi
     if (!(await deps.table.write(writes)).ok) return;
     bodies.splice(0, 1, ...ranges.map(({ from }) => ({ announcementId, revision, range: from })));
   }
-  await deps.queue("fanout").send(bodies.map((body) => ({ body })));
+  const messages = bodies.map((body) => ({ body }));
+  await deps.queue(planningQueue(fanout.urgent === true)).send(grouped(announcementId, messages));
 }

@@ -1,12 +1,13 @@
 /**
- * Lets through so many pushes at once, and of those so many towards one origin; origins that wait take turns. How many
+ * Lets through so many pushes at once, and of those so many towards one origin; groups (announcements) that wait take turns,
+ * and in a group its origins, so that a text for few is not behind one for thousands. How many
  * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, one that
  * has not answered yet or fell silent gets few, so that it cannot keep the slots of the others until its time-outs ran.
  * Pushes that hang at an origin which answers the others are not counted against its others.
  */
 export type Gate = {
   /** At once when there is room now. */
-  enter(origin: string): Slot | Promise<Slot>;
+  enter(origin: string, group?: string): Slot | Promise<Slot>;
   /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
   leave(slot: Slot, answeredMs: number | undefined): void;
 };
@@ -27,8 +28,11 @@ type Origin = {
   /** How long it takes to answer, about. */
   usualMs: number;
   quietSince: number;
-  queue: ((slot: Slot) => void)[];
+  waiting: number;
 };
+
+/** Who waits in one group: its origins in turn, and the pushes to each. */
+type Lane = { turns: string[]; pushes: Map<string, ((slot: Slot) => void)[]> };
 
 const FEW = 64;
 // Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
@@ -50,7 +54,7 @@ export function makeGate(
   const mostHanging = Math.floor(limits.inFlightPerOrigin / 2);
   const origins = new Map<string, Origin>();
   let running = 0;
-  let turns: string[] = [];
+  const lanes = new Map<string, Lane>();
   let looking = false;
 
   const hasRoom = (origin: Origin): boolean => {
@@ -76,27 +80,45 @@ export function makeGate(
     return slot;
   };
 
-  const pump = () => {
+  /** Lets the next push of a group through whose origin has room. */
+  const letOne = (lane: Lane): boolean => {
     const passed: string[] = [];
-    while (running < limits.inFlight) {
-      const name = turns.shift();
+    let found = false;
+    while (!found) {
+      const name = lane.turns.shift();
       if (name === undefined) break;
       const origin = origins.get(name);
-      if (!origin || origin.queue.length === 0) continue;
+      const pushes = lane.pushes.get(name);
+      if (!origin || !pushes) continue;
       if (!hasRoom(origin)) {
         passed.push(name);
         continue;
       }
-      origin.queue.shift()?.(start(origin));
-      if (origin.queue.length > 0) turns.push(name);
+      found = true;
+      origin.waiting--;
+      pushes.shift()?.(start(origin));
+      if (pushes.length > 0) lane.turns.push(name);
+      else lane.pushes.delete(name);
     }
-    if (passed.length > 0) turns = [...passed, ...turns];
+    if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
+    return found;
+  };
+
+  const pump = () => {
+    for (let without = 0; running < limits.inFlight && without < lanes.size; ) {
+      const first = lanes.entries().next().value;
+      if (!first) break;
+      const [group, lane] = first;
+      without = letOne(lane) ? 0 : without + 1;
+      lanes.delete(group);
+      if (lane.turns.length > 0) lanes.set(group, lane);
+    }
   };
 
   /** Nobody leaves a silent origin for a while, so the clock has to look after who waits for it. */
   const lookAgain = () => {
     pump();
-    looking = turns.length > 0;
+    looking = lanes.size > 0;
     if (looking) setTimeout(lookAgain, LOOK_MS);
   };
 
@@ -105,26 +127,30 @@ export function makeGate(
     if (!origin.proven) origin.window = few;
     origin.usualMs = origin.proven ? 0.9 * origin.usualMs + 0.1 * answeredMs : answeredMs;
     origin.proven = true;
-    if (answeredMs > SLOW_MS && origin.queue.length > 0)
+    if (answeredMs > SLOW_MS && origin.waiting > 0)
       origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
   };
 
   return {
-    enter: (name) => {
+    enter: (name, group = "") => {
       let origin = origins.get(name);
       if (!origin) {
         origin = {
           ...{ name, running: 0, fresh: new Set(), probe: 0, hanging: 0, window: few, proven: false },
-          ...{ usualMs: 0, quietSince: milliseconds(), queue: [] },
+          ...{ usualMs: 0, quietSince: milliseconds(), waiting: 0 },
         };
         origins.set(name, origin);
       }
-      if (origin.queue.length === 0 && hasRoom(origin)) return start(origin);
-      const { queue } = origin;
+      if (origin.waiting === 0 && hasRoom(origin)) return start(origin);
+      origin.waiting++;
+      const lane: Lane = lanes.get(group) ?? { turns: [], pushes: new Map() };
+      lanes.set(group, lane);
       if (!looking) setTimeout(lookAgain, LOOK_MS);
       looking = true;
       return new Promise<Slot>((go) => {
-        if (queue.push(go) === 1) turns.push(name);
+        const pushes = lane.pushes.get(name) ?? [];
+        lane.pushes.set(name, pushes);
+        if (pushes.push(go) === 1) lane.turns.push(name);
       });
     },
     leave: (slot, answeredMs) => {
@@ -134,8 +160,8 @@ export function makeGate(
       origin.fresh.delete(slot);
       running--;
       origin.running--;
-      if (turns.length > 0) pump();
-      if (origin.running === 0 && origin.queue.length === 0) origins.delete(origin.name);
+      if (lanes.size > 0) pump();
+      if (origin.running === 0 && origin.waiting === 0) origins.delete(origin.name);
     },
   };
 }

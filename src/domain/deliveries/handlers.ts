@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import { askEndpoint, queueLeaving, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
+import { type AskDeps, askEndpoint, queueLeaving, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
@@ -8,7 +8,7 @@ import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
-import type { SettingsReader } from "./channel-settings.ts";
+import { type SettingsReader, settingsReader } from "./channel-settings.ts";
 import { fanOut } from "./fan-out.ts";
 import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./message.ts";
 import { planFanout } from "./plan-fanout.ts";
@@ -24,10 +24,13 @@ export type DeliveryDeps = {
   /** See `LeaseDeps`. */
   onlyHost?: string;
   newId: NewId;
-  /** How this instance runs its channels. */
-  settings?: SettingsReader;
   log: Log;
   links: Links;
+  /** How this instance runs its channels. */
+  settings?: SettingsReader;
+  /** See `RunDeps`. */
+  patienceMs?: number;
+  random?: () => number;
 };
 
 export type DeliveryHandlers = {
@@ -43,13 +46,16 @@ export type DeliveryHandlers = {
   receipt(receipt: Receipt): Promise<void>;
   /** Every minute. */
   sweep(): Promise<void>;
+  /** A fresh login of the account behind this channel: where it starts slowly, it does so from now on. */
+  freshLogin(channel: ChannelName, address: string): Promise<void>;
 };
 
 /** Everything that works through the queues. Make it once per process: it counts what is in flight. */
 export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
+  const settings = deps.settings ?? settingsReader(deps);
   const senders = new Map<ChannelName, Sender>();
   const senderOf = (name: ChannelName): Sender => {
-    const sender = senders.get(name) ?? makeSender(deps, deps.channels[name]);
+    const sender = senders.get(name) ?? makeSender({ ...deps, settings }, deps.channels[name]);
     senders.set(name, sender);
     return sender;
   };
@@ -64,11 +70,11 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
-  const deliver = async (name: ChannelName, message: ChannelMessage): Promise<void> => {
+  const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName): Promise<void> => {
     const sender = senderOf(name);
-    if (message.kind === "chunk") await insist(() => sender.chunk(message));
-    else if (message.kind === "retry") await insist(() => sender.retry(message));
-    else await askEndpoint({ ...deps, channel: deps.channels[name] }, message);
+    if (message.kind === "chunk") await insist(() => sender.chunk(message, queue));
+    else if (message.kind === "retry") await insist(() => sender.retry(message, queue));
+    else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender) }, message);
   };
   return {
     planFanout: (revision) => planFanout(deps, revision),
@@ -81,16 +87,26 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
     fanout: each(deps.log, plan),
-    deliver: (name) => each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body))),
+    deliver: (name) =>
+      each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body), deps.channels[name].queue)),
     urgent: each(deps.log, (message) => {
       const range = RangeMessage.safeParse(message.body);
       if (range.success) return plan(message);
       const work = ChannelMessage.parse(message.body);
       if (work.kind === "confirm") throw new Error("a question to an endpoint is never urgent");
-      return deliver(work.ref.channel as ChannelName, work);
+      return deliver(work.ref.channel as ChannelName, work, "urgent");
     }),
     receipt: (receipt) => applyReceipt(deps, receipt),
     sweep: () => sweep(deps),
+    freshLogin: async (name, address) => senderOf(name).pace?.restart(address),
+  };
+}
+
+/** A question to an endpoint goes out through the same account as the pushes, so it takes its turn. */
+function askedInTurn({ pace }: Sender): Pick<AskDeps, "turn"> {
+  if (!pace) return {};
+  return {
+    turn: async (address, ticket) => (await pace.take(address, { pushes: 1, urgent: false, ticket })).turns[0],
   };
 }
 

@@ -35,6 +35,7 @@ export const DeliveryRow = z.object({
   matched: z.array(z.string()),
   attempts: z.array(Attempt),
   dueAt: z.string().optional(),
+  waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
 });
 export type DeliveryRow = z.infer<typeof DeliveryRow>;
 
@@ -142,6 +143,7 @@ async function rowsOf(
         matched: matchedOf(chunk, member),
         attempts: own?.attempts ?? (result ? firstAttempt(result, member) : []),
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
+        ...(own?.waitsFor === undefined || letter !== "r" ? {} : { waitsFor: own.waitsFor }),
       };
     }),
   );

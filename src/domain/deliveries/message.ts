@@ -82,6 +82,10 @@ export const ConfirmMessage = z.strictObject({
   subscriptionId: z.string(),
   tries: z.number().default(0),
   leaving: z.enum(["asked", "denied"]).exactOptional(),
+  /** When the pace of the channel lets it be asked (milliseconds since 1970). */
+  turnAt: z.number().exactOptional(),
+  /** The mark of its having been counted against its address. */
+  countedAt: z.string().exactOptional(),
 });
 export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
 

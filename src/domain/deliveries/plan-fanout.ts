@@ -3,6 +3,7 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { dayItem } from "./day.ts";
 import { type Fanout, fanoutItem, findFanout } from "./store.ts";
+import { grouped, planningQueue } from "./work-queue.ts";
 
 export type PlanDeps = { table: Table; queue: (name: QueueName) => Queue; now: () => Date };
 
@@ -26,7 +27,8 @@ export async function planFanout(deps: PlanDeps, revision: Revision): Promise<vo
     const known = await findFanout(deps.table, announcementId, revision.revision);
     if (known?.closedAt !== undefined || known?.supersededBy !== undefined) return;
   }
-  await deps.queue("fanout").send([{ body: { announcementId, revision: revision.revision, range: "" } }]);
+  const body = { announcementId, revision: revision.revision, range: "" };
+  await deps.queue(planningQueue(fanout.urgent === true)).send(grouped(announcementId, [{ body }]));
 }
 
 function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
@@ -38,6 +40,7 @@ function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
     endpoints: revision.audience.kind === "internal" ? revision.audience.endpoints : [],
     plannedAt: now.toISOString(),
     publishedAt: revision.publishedAt,
+    ...(revision.content.urgency === "urgent" ? { urgent: true } : {}),
     sweeps: 0,
     version: 1,
   };

@@ -1,50 +1,55 @@
 import type { Reach } from "#src/domain/subscriptions/reach.ts";
 import type { Table } from "#src/platform/table.ts";
+import type { Language } from "#src/text.ts";
 import { audience, topicSource } from "./audience.ts";
-import type { Channel, ChannelName, Limits } from "./channel.ts";
+import type { Channel, ChannelName } from "./channel.ts";
+import { addLoad, type Forecast, forecast, type Load } from "./forecast.ts";
 import { END, place } from "./hash-space.ts";
 import { heldUntil } from "./hold.ts";
 
 export type Rehearsed = {
   /** True when the audience was too large to count to the end; then it is computed from the part that was. */
   estimated: boolean;
-  channels: Record<string, { endpoints: number; held: number; drainSeconds: number; quotaLeft: number | null }>;
+  channels: Record<string, RehearsedChannel>;
 };
 
-const COUNTED = 20_000;
-// What an answer of a receiver usually takes, where the channel has no rate of its own.
-const ANSWER_SECONDS = 0.3;
+export type RehearsedChannel = Forecast & { endpoints: number; held: number; languages: Language[] };
 
-/** Who would get a text on these topics now, and how long that takes at each channel's own limit. Sends nothing. */
+const COUNTED = 20_000;
+
+/** Who would get a text on these topics now, and how long that takes at each channel's pace as it is now. Sends nothing. */
 export async function rehearse(
   deps: { table: Table; channels: Record<ChannelName, Channel>; now: () => Date },
   topics: string[],
   text: { mayBreakQuietHours: boolean; content: { urgency: string } },
 ): Promise<Rehearsed> {
   const now = deps.now();
-  const counts: Record<string, { endpoints: number; held: number }> = {};
+  const counts: Record<string, { endpoints: number; held: number; languages: Set<Language>; load: Load }> = {};
   let counted = 0;
   let last = END;
   const sources = topics.map((topic) => topicSource(deps.table, topic, "", END));
   for await (const { channel, endpoint, reach } of audience(sources, topics)) {
-    counts[channel] ??= { endpoints: 0, held: 0 };
-    counts[channel].endpoints++;
-    if (reach && isHeld(reach, text, now)) counts[channel].held++;
+    counts[channel] ??= { endpoints: 0, held: 0, languages: new Set(), load: new Map() };
+    const known = counts[channel];
+    const found = deps.channels[channel as ChannelName];
+    known.endpoints++;
+    if (reach) known.languages.add(reach.language);
+    if (reach && isHeld(reach, text, now)) known.held++;
+    else if (reach && found) addLoad(known.load, found, endpoint, reach.address);
     if (++counted < COUNTED) continue;
     last = endpoint;
     break;
   }
   const scale = 1 / Math.max(place(last), 1e-6);
   const channels: Rehearsed["channels"] = {};
-  for (const [name, { endpoints, held }] of Object.entries(counts)) {
-    const whole = Math.round(endpoints * scale);
+  for (const [name, { endpoints, held, languages, load }] of Object.entries(counts)) {
     const channel = deps.channels[name as ChannelName];
     if (!channel) continue;
     channels[name] = {
-      endpoints: whole,
+      endpoints: Math.round(endpoints * scale),
       held: Math.round(held * scale),
-      drainSeconds: drainSeconds(channel.limits, whole),
-      quotaLeft: null,
+      languages: [...languages],
+      ...(await forecast(deps, channel, load, scale)),
     };
   }
   return { estimated: last !== END, channels };
@@ -52,12 +57,4 @@ export async function rehearse(
 
 function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUntil>[1], now: Date): boolean {
   return frequency !== "now" || heldUntil(quietHours ? { quietHours } : {}, text, now, false) !== undefined;
-}
-
-/** Endpoints of one channel share its credential in the worst case; of several windows the slowest counts. */
-export function drainSeconds(limits: Limits, endpoints: number): number {
-  const { windows = [], inFlight } = limits;
-  const inParallel = (endpoints / inFlight) * ANSWER_SECONDS;
-  const atTheLimit = windows.map(({ seconds, count }) => ((endpoints - count) / count) * seconds);
-  return Math.ceil(Math.max(inParallel, ...atTheLimit));
 }

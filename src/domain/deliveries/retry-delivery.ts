@@ -7,6 +7,7 @@ import { findDelivery } from "./find-delivery.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
 import type { RetryMessage } from "./message.ts";
 import { findResult } from "./store.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type RetryDeps = {
   table: Table;
@@ -39,7 +40,8 @@ export async function retryDelivery(deps: RetryDeps, id: string): Promise<Delive
   const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter: "r", row, lookAt }]);
   if (!(await commit(writes, shown)).ok) throw inFlight();
   const body: RetryMessage = { kind: "retry", ref, endpoints: [endpoint] };
-  await deps.queue(deps.channels[ref.channel as ChannelName].queue).send([{ body }]);
+  const queue = queueOf(deps.channels[ref.channel as ChannelName], fanout.urgent === true);
+  await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
   return shown;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { readRevision } from "#src/domain/announcements/store.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
@@ -9,20 +10,28 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
 import type { Channel, Links, Outcome } from "./channel.ts";
+import type { SettingsReader } from "./channel-settings.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import { makeGate, originOf } from "./gate.ts";
 import { heldUntil } from "./hold.ts";
 import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
+import type { Pace } from "./pace.ts";
+import { makeTurns, type Turn } from "./pace-turns.ts";
 import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
 import { type Attempt, type Chunk, type ChunkRef, type Delivery, findFanout, matchedOf } from "./store.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type RunDeps = {
   table: Table;
   queue: (name: QueueName) => Queue;
+  settings: SettingsReader;
   now: () => Date;
+  /** How long a push may wait in place for its turn (2 s), and what draws spacings and jitter. */
+  patienceMs?: number;
+  random?: () => number;
   log: Log;
   links: Links;
 };
@@ -33,12 +42,19 @@ const FIRST_SAVE_MS = 700;
 const SLOWEST_SAVE_MS = 5000;
 const LONGEST_DELAY_SECONDS = 900;
 const SWEEP_GRACE_MS = 60_000;
+// Longer only where a channel has one account: elsewhere who waits holds a worker from other credentials.
+const PATIENCE_MS = 2000;
+// A grant is for a push that starts at once.
+const STALE_MS = 400;
+const URGENT_ROOM = 64;
 
 /** One member to be pushed to. No target: nothing is wanted there any more. A row: it was tried or held before. */
 export type Job = { member: number; endpoint: string; target: MessageTarget | undefined; row?: Delivery };
 
 /** `doubt`: the worker before died, and may have sent what it did not write down. */
 export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean };
+
+type Wait = Extract<Turn, { kind: "wait" }>;
 
 type Work = {
   ledger: ChunkLedger;
@@ -60,8 +76,19 @@ type Work = {
 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
-export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
-  const gate = makeGate(channel.limits);
+export function makeRunner(
+  deps: RunDeps,
+  channel: Channel,
+  pace?: Pace,
+): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
+  const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
+  const routineGate = makeGate(channel.limits);
+  // Room of their own, so that no number of hanging routine pushes holds the urgent ones; an account that takes one at a time takes one.
+  const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
+  const urgentGate =
+    inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
+  const turnOf = pace && makeTurns(channel, pace);
+  const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(16, async (key) => {
@@ -137,7 +164,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       });
   }
 
-  async function queueDue({ batch: { ref }, due }: Work): Promise<void> {
+  async function queueDue({ batch: { ref }, due, text }: Work): Promise<void> {
     if (due.size === 0) return;
     const now = deps.now().getTime();
     const bySeconds = Map.groupBy(due, ([, { at }]) => Math.max(0, Math.ceil((at - now) / 1000)));
@@ -145,28 +172,71 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       const body: RetryMessage = { kind: "retry", ref, endpoints: members.map(([endpoint]) => endpoint) };
       return { body, delaySeconds };
     });
-    await deps.queue(channel.queue).send(messages);
+    await deps.queue(queueOf(channel, isUrgent(text))).send(grouped(ref.announcementId, messages));
   }
 
   async function attempt(work: Work, job: Job): Promise<void> {
     const { target } = job;
     if (keptBack(work, job) || !target) return;
-    const entered = gate.enter(originOf(target.address));
+    for (let ticket = job.row?.waitsFor !== undefined; ; ticket = true) {
+      const turn = await pushInTurn(work, job, target, ticket);
+      if (!turn) return;
+      if (turn.until > Math.min(work.openUntil, deps.now().getTime() + patienceMs)) return awaitTurn(work, job, turn);
+      await Promise.race([sleep(Math.max(1, turn.until - deps.now().getTime())), work.over]);
+      if (keptBack(work, job)) return;
+      if (!mayStart(work)) return awaitTurn(work, job, turn);
+    }
+  }
+
+  /** Pushes once there is room in this process and its credential's pace allows; else answers when that will be. */
+  async function pushInTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Wait | undefined> {
+    const urgent = isUrgent(work.text);
+    const gate = urgent ? urgentGate : routineGate;
+    const entered = gate.enter(originOf(target.address), work.batch.ref.announcementId);
     const waited = entered instanceof Promise;
     const slot = waited ? await Promise.race([entered, work.over]) : entered;
     if (!slot) {
       void Promise.resolve(entered).then((unused) => gate.leave(unused, undefined));
-      return;
+      return undefined;
     }
     let answeredMs: number | undefined;
     try {
-      if (waited && keptBack(work, job)) return;
-      if (!mayStart(work)) return;
+      if (waited && keptBack(work, job)) return undefined;
+      if (!mayStart(work)) return undefined;
+      const ask = { address: target.address, endpoint: job.endpoint, urgent };
+      let turn = await turnOf?.({ ...ask, ticket });
+      if (turn?.kind === "wait") return turn;
+      const before = work.ledger.letter(job.member);
       if (once) await noteIntent(work.ledger, job.member);
-      answeredMs = await push(work, job, target);
+      // What took long in between would reach the vendor nearer to the next one than was reckoned.
+      if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await turnOf?.({ ...ask, ticket: true });
+      if (turn?.kind === "wait") {
+        work.ledger.note(job.member, before);
+        return turn;
+      }
+      answeredMs = await push(work, job, target, turn?.probe === true);
     } finally {
       gate.leave(slot, answeredMs);
     }
+    return undefined;
+  }
+
+  /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
+  function awaitTurn(work: Work, job: Job, { until, because }: Wait): void {
+    const { ref } = work.batch;
+    const { member, endpoint } = job;
+    const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
+    const row: Delivery = {
+      ...known,
+      state: "waiting",
+      dueAt: new Date(until).toISOString(),
+      waitsFor: because,
+      version: known.version + 1,
+    };
+    const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;
+    // The sweep looks a minute ahead, so that a turn is not missed for its sake.
+    work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
+    if (soon) again(work, { ...job, row }, until);
   }
 
   async function noteIntent(ledger: ChunkLedger, member: number): Promise<void> {
@@ -211,7 +281,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   }
 
   /** Answers how long the receiver took to say anything; undefined when it said nothing. */
-  async function push(work: Work, job: Job, target: MessageTarget): Promise<number | undefined> {
+  async function push(work: Work, job: Job, target: MessageTarget, probe: boolean): Promise<number | undefined> {
     const { ref, chunk } = work.batch;
     const { member, endpoint, row } = job;
     const { address, language, secrets } = target;
@@ -229,6 +299,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
         return { kind: once ? "unknown" : "retry", detail };
       });
     const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
+    await heed(work, target.address, outcome, probe);
     const settled = settle(channel, { ref, endpoint, row, startedAt, ms, trigger: triggerOf(row) }, outcome);
     const soon = settled.inSeconds !== undefined && settled.inSeconds <= LONGEST_DELAY_SECONDS;
     const dueAt = settled.row?.dueAt === undefined ? undefined : Date.parse(settled.row.dueAt);
@@ -261,9 +332,31 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     }, at - deps.now().getTime());
   }
 
+  /** What the outcome says of the whole credential counts for every worker before anything else is done about it. */
+  async function heed(work: Work, address: string, outcome: Outcome, probe: boolean): Promise<void> {
+    if (!pace) return;
+    try {
+      if (probe && (outcome.kind === "delivered" || outcome.kind === "accepted")) await pace.well(address);
+      if (outcome.kind !== "retry" || !outcome.pause) return;
+      const { because, seconds } = outcome.pause;
+      const { first, since } = await pace.pause(address, outcome.pause);
+      deps.log.warn("channel-paused", { channel: channel.name, because, seconds, first, detail: outcome.detail });
+      if (because !== "configuration") return;
+      // Told again after a crash, the same words make the same one alarm.
+      work.after.push(async () => {
+        const { alarmPaused } = await import("./alarm-paused.ts");
+        await alarmPaused(deps, channel, { address, since, detail: outcome.detail });
+      });
+    } catch (error) {
+      deps.log.error("pause-not-kept", { channel: channel.name, detail: String(error).slice(0, 200) });
+    }
+  }
+
   function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number): void {
     const mark = work.marks.get(endpoint);
     const failing = mark?.state === "failing" ? mark : undefined;
+    // The credential is at fault, not the one endpoint.
+    if (outcome.kind === "retry" && outcome.pause) return;
     if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
     else if (outcome.kind === "retry" && (attempts > 1 || failing))
       work.after.push(async () => {
@@ -277,9 +370,14 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   return run;
 }
 
+function isUrgent({ content }: { content: { urgency: string } }): boolean {
+  return content.urgency === "urgent";
+}
+
 function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
   if (!row) return "plan";
   if (row.byHand) return "person";
+  if (row.waitsFor && row.attempts.length === 0) return "plan";
   return row.state === "held" ? "release" : "schedule";
 }
 

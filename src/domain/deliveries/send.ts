@@ -1,22 +1,31 @@
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
+import type { QueueName } from "#src/platform/queue.ts";
 import type { Channel } from "./channel.ts";
 import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
+import { makePace, type Pace } from "./pace.ts";
 import { type Job, makeRunner, type RunDeps } from "./run-chunk.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
+import { grouped } from "./work-queue.ts";
 
-/** What sending a message came to: it is over, or its work goes on in a message that was queued instead. */
-export type Sender = { chunk(message: ChunkMessage): Promise<void>; retry(message: RetryMessage): Promise<void> };
+/** Sends what a message names: it is over then, or its work goes on in a message that was queued instead, on the same queue. */
+export type Sender = {
+  chunk(message: ChunkMessage, queue: QueueName): Promise<void>;
+  retry(message: RetryMessage, queue: QueueName): Promise<void>;
+  /** Undefined for a channel without one. */
+  pace: Pace | undefined;
+};
 
 export type SendDeps = RunDeps & LeaseDeps;
 
 /** Sends chunks of one channel. One per process and channel: the limits in flight are counted here. */
 export function makeSender(deps: SendDeps, channel: Channel): Sender {
-  const run = makeRunner(deps, channel);
+  const pace = makePace(deps, channel);
+  const run = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
 
-  async function chunk(message: ChunkMessage): Promise<void> {
+  async function chunk(message: ChunkMessage, queue: QueueName): Promise<void> {
     const { ref } = message;
     const chunk = message.chunk ?? (await findChunk(deps.table, ref));
     if (!chunk) return;
@@ -26,7 +35,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
       leaseMs: lease,
       wanted: (letters) => /[wi]/.test(letters),
     });
-    if (claimed.kind !== "mine") return putOff(claimed, message);
+    if (claimed.kind !== "mine") return putOff(claimed, message, queue);
     const ledger = await open(ref, endpoints, claimed);
     const jobs = endpoints.flatMap((endpoint, member): Job[] =>
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member] }] : [],
@@ -34,17 +43,17 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     if (!message.targets) await lookUp(jobs);
     await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt });
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
-      await deps.queue(channel.queue).send([{ body: message, delaySeconds: 1 }]);
+      await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
   }
 
-  async function retry(message: RetryMessage): Promise<void> {
+  async function retry(message: RetryMessage, queue: QueueName): Promise<void> {
     const { ref } = message;
     const chunk = await findChunk(deps.table, ref);
     if (!chunk) return;
     const endpoints = membersOf(chunk);
     if ((await dueRows(message)).length === 0) return;
     const claimed = await claim(deps, ref, { leaseMs: lease, wanted: (letters) => /[rh]/.test(letters) });
-    if (claimed.kind !== "mine") return putOff(claimed, message);
+    if (claimed.kind !== "mine") return putOff(claimed, message, queue);
     const ledger = await open(ref, endpoints, claimed);
     const jobs = (await dueRows(message)).flatMap((row): Job[] => {
       const member = endpoints.indexOf(row.endpoint);
@@ -64,10 +73,10 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   }
 
   /** Somebody else has the chunk: look again when that may have ended. */
-  async function putOff(claimed: Claim, message: ChunkMessage | RetryMessage): Promise<void> {
+  async function putOff(claimed: Claim, message: ChunkMessage | RetryMessage, queue: QueueName): Promise<void> {
     if (claimed.kind !== "taken") return;
     const delaySeconds = Math.min(5, Math.max(1, Math.ceil(claimed.ms / 1000)));
-    await deps.queue(channel.queue).send([{ body: message, delaySeconds }]);
+    await deps.queue(queue).send(grouped(message.ref.announcementId, [{ body: message, delaySeconds }]));
   }
 
   /** What a worker was about to send when it died may have been sent: where it must not go out twice, nobody repeats it. */
@@ -99,5 +108,5 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     );
   }
 
-  return { chunk, retry };
+  return { chunk, retry, pace };
 }

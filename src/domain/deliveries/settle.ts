@@ -50,7 +50,7 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
   const wait = channel.retrySeconds[attempts.length - 1];
   if (wait === undefined) return usedUp;
-  const asked = outcome.kind === "retry" ? outcome.retryAfterSeconds : undefined;
+  const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? outcome.pause?.seconds) : undefined;
   const inSeconds = asked === undefined ? jittered(wait, endpoint, attempts.length) : patient(asked, endpoint);
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }

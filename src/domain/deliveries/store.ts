@@ -15,6 +15,8 @@ export const Fanout = z.object({
   plannedAt: z.string(),
   /** When its revision was published: from here on it is counted how fast the pushes were. */
   publishedAt: z.string().exactOptional(),
+  /** Its work goes before everything routine. */
+  urgent: z.literal(true).exactOptional(),
   /** The newer revision that took over: what is still waiting here is suppressed. */
   supersededBy: z.number().exactOptional(),
   closedAt: z.string().exactOptional(),
@@ -199,6 +201,8 @@ export const Delivery = z.object({
   attempts: z.array(Attempt),
   /** When it is tried again or released. */
   dueAt: z.string().exactOptional(),
+  /** What it waits for where the pace of its credential gave it a turn (`dueAt`); nothing was attempted then. */
+  waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
   /** Whether the next attempt was asked for by a person. */
   byHand: z.boolean().exactOptional(),
   version: z.number(),

@@ -8,8 +8,19 @@ import { leaseLeft } from "./claim.ts";
 import { dayItem } from "./day.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
+import { recent } from "./recent.ts";
 import { resultsOf } from "./seen.ts";
-import { type ChunkRef, Delivery, deliveryItem, Fanout, fanoutItem, type Range, rangeItem } from "./store.ts";
+import {
+  type ChunkRef,
+  Delivery,
+  deliveryItem,
+  Fanout,
+  fanoutItem,
+  findFanout,
+  type Range,
+  rangeItem,
+} from "./store.ts";
+import { grouped, planningQueue, queueOf } from "./work-queue.ts";
 
 export type SweepDeps = {
   table: Table;
@@ -90,7 +101,11 @@ async function remind(deps: SweepDeps, fanout: Fanout, range: Range): Promise<vo
   const { announcementId, revision } = fanout;
   const now = deps.now().getTime();
   if (now - Date.parse(range.updatedAt) < PATIENCE_MS) return;
-  if (!range.done) await deps.queue("fanout").send([{ body: { announcementId, revision, range: range.from } }]);
+  const urgent = fanout.urgent === true;
+  if (!range.done) {
+    const body = { announcementId, revision, range: range.from };
+    await deps.queue(planningQueue(urgent)).send(grouped(announcementId, [{ body }]));
+  }
   const results = await resultsOf(deps.table, announcementId, revision, range.from, { fresh: false });
   const lost = chunkRefs(fanout, range).filter(({ window, channel, n }) => {
     const result = results.get(`${window}#${channel}#${n}`);
@@ -101,7 +116,8 @@ async function remind(deps: SweepDeps, fanout: Fanout, range: Range): Promise<vo
   for (const [name, refs] of Map.groupBy(lost, ({ channel }) => channel)) {
     const channel = deps.channels[name as ChannelName];
     deps.log.warn("chunks-sent-again", { announcement: announcementId, revision, channel: name, chunks: refs.length });
-    await deps.queue(channel.queue).send(refs.map((ref) => ({ body: { kind: "chunk", ref } satisfies ChunkMessage })));
+    const messages = refs.map((ref) => ({ body: { kind: "chunk", ref } satisfies ChunkMessage }));
+    await deps.queue(queueOf(channel, urgent)).send(grouped(announcementId, messages));
   }
 }
 
@@ -152,11 +168,22 @@ async function queueRows(deps: SweepDeps, rows: Delivery[]): Promise<void> {
       if (put.ok) mine.push(row);
     }),
   );
-  const byChunk = Map.groupBy(mine, ({ ref }) => JSON.stringify(ref));
+  const fanoutOf = recent(64, (key) => {
+    const [id = "", revision] = key.split("#");
+    return findFanout(deps.table, id, Number(revision));
+  });
+  // Turns lie seconds apart, and each wakes at its own.
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "" }) =>
+    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19)]),
+  );
   for (const together of byChunk.values()) {
     const ref = together[0]?.ref;
     if (!ref) continue;
     const body: RetryMessage = { kind: "retry", ref, endpoints: together.map(({ endpoint }) => endpoint) };
-    await deps.queue(deps.channels[ref.channel as ChannelName].queue).send([{ body }]);
+    const dueAt = Math.min(...together.map(({ dueAt = "" }) => Date.parse(dueAt)));
+    const delaySeconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
+    const urgent = (await fanoutOf(`${ref.announcementId}#${ref.revision}`))?.urgent === true;
+    const queue = queueOf(deps.channels[ref.channel as ChannelName], urgent);
+    await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
   }
 }

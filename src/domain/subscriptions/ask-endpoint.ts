@@ -17,9 +17,17 @@ export type AskDeps = {
   now: () => Date;
   log: Log;
   channel: AddressedChannel;
+  /** When the account that asks may send (milliseconds since 1970); undefined: now. `ticket`: it was promised this turn. */
+  turn?(address: string, ticket: boolean): Promise<number | undefined>;
 };
 
-type Question = { subscriptionId: string; tries: number; leaving?: "asked" | "denied" };
+type Question = {
+  subscriptionId: string;
+  tries: number;
+  leaving?: "asked" | "denied";
+  turnAt?: number;
+  countedAt?: string;
+};
 
 // A machine answers the challenge at once; people must not be flooded with questions they did not ask for.
 const CODE_GAP_MS = 600_000;
@@ -29,6 +37,7 @@ const DAY_MS = 86_400_000;
 const SUPPRESSED_GAP_MS = 7 * DAY_MS;
 // A mail server may ask a stranger to come again in five minutes (greylisting).
 const AGAIN_SECONDS = { echo: [10, 60], code: [10, 60], link: [60, 300, 900] };
+const LONGEST_DELAY_SECONDS = 900;
 const CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Queues the question whether the endpoint of a subscription wants it; told by the change feed. */
@@ -49,8 +58,11 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
   if (message.leaving === "denied") return tellDenial(deps, message);
   const pending = await findSubscription(deps.table, message.subscriptionId);
   if (pending?.status !== "pending") return;
-  const counted = channel.confirms === "echo" ? undefined : await countQuestion(deps, pending);
-  if (channel.confirms !== "echo" && counted === undefined) return;
+  const counts = channel.confirms !== "echo";
+  // Who waited for a turn was counted before.
+  const counted = message.countedAt ?? (counts ? await countQuestion(deps, pending) : undefined);
+  if (counts && counted === undefined) return;
+  if (await waitsForTurn(deps, message, pending.address, counted)) return;
   const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
@@ -70,7 +82,8 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
 async function askAgain({ queue, channel }: AskDeps, message: Question): Promise<void> {
   const delaySeconds = AGAIN_SECONDS[channel.confirms][message.tries];
   if (delaySeconds === undefined) return;
-  const body = { kind: "confirm", ...message, tries: message.tries + 1 };
+  const { turnAt: _t, countedAt: _c, ...question } = message;
+  const body = { kind: "confirm", ...question, tries: message.tries + 1 };
   await queue(channel.queue).send([{ body, delaySeconds }]);
 }
 
@@ -102,6 +115,23 @@ export async function queueLeaving(
   const found = Object.hasOwn(deps.channels, channel) ? deps.channels[channel] : undefined;
   if (!(leaving === "asked" ? found?.leave : found?.deny) || !found) return;
   await deps.queue(found.queue).send([{ body: { kind: "confirm", subscriptionId: id, tries: 0, leaving } }]);
+}
+
+async function waitsForTurn(
+  deps: AskDeps,
+  message: Question,
+  address: string,
+  countedAt: string | undefined,
+): Promise<boolean> {
+  const now = deps.now().getTime();
+  const early = message.turnAt !== undefined && message.turnAt > now + 1000;
+  const turnAt = early ? message.turnAt : await deps.turn?.(address, message.turnAt !== undefined);
+  if (turnAt === undefined) return false;
+  const { subscriptionId, tries } = message;
+  const body = { kind: "confirm", subscriptionId, tries, turnAt, ...(countedAt === undefined ? {} : { countedAt }) };
+  const delaySeconds = Math.min(LONGEST_DELAY_SECONDS, Math.max(1, Math.ceil((turnAt - now) / 1000)));
+  await deps.queue(deps.channel.queue).send([{ body, delaySeconds }]);
+  return true;
 }
 
 /** The endpoint agreed, whatever of the wishes its owner changed meanwhile; another endpoint did not. */

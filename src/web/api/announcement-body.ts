@@ -4,6 +4,7 @@ import type { Manuscript } from "#src/domain/announcements/draft.ts";
 import type { PublishedAnnouncement } from "#src/domain/announcements/read.ts";
 import { HistoryEntry } from "#src/domain/announcements/store.ts";
 import { Teaser, teaserOf } from "#src/domain/announcements/teaser.ts";
+import { WarningBody } from "./rehearsal-body.ts";
 
 const kind = Teaser.shape.kind;
 
@@ -62,6 +63,8 @@ export const ManuscriptBody = z
     publishAt: z.string().optional(),
     createdAt: z.string(),
     updatedAt: z.string(),
+    /** On the answer to a draft or a change: what channels will cut, or cannot take now. */
+    warnings: z.array(WarningBody).optional(),
   })
   .meta({ id: "Manuscript" });
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ContentChange, Content as ContentSchema } from "#src/domain/announcements/announcement.ts";
 import { correct, Reason } from "#src/domain/announcements/correct.ts";
 import { listDesk, readManuscript } from "#src/domain/announcements/desk.ts";
-import { draft } from "#src/domain/announcements/draft.ts";
+import { draft, type Manuscript } from "#src/domain/announcements/draft.ts";
 import { edit } from "#src/domain/announcements/edit.ts";
 import { publish } from "#src/domain/announcements/publish.ts";
 import { getPublished, listPublished } from "#src/domain/announcements/read.ts";
@@ -10,7 +10,9 @@ import { ContentHash, NewReview, review } from "#src/domain/announcements/review
 import { DeskEntry, noSuchAnnouncement } from "#src/domain/announcements/store.ts";
 import { Teaser } from "#src/domain/announcements/teaser.ts";
 import { withdraw } from "#src/domain/announcements/withdraw.ts";
+import { warningsOf } from "#src/domain/deliveries/warnings.ts";
 import { hasRole, sees } from "#src/domain/members/member.ts";
+import type { Commit } from "#src/platform/table.ts";
 import {
   ManuscriptBody,
   manuscriptBody,
@@ -25,7 +27,8 @@ import type { ApiDeps } from "./deps.ts";
 import { listed, PAGE, pageSchema } from "./list.ts";
 import { once } from "./once.ts";
 import { unitOf } from "./own-unit.ts";
-import { ifMatch, type Route, route } from "./route.ts";
+import { linksOf, warningBody } from "./rehearsal-body.ts";
+import { type Call, ifMatch, languageOf, type Route, route } from "./route.ts";
 
 const NewAnnouncement = z
   .strictObject({ ...ContentSchema.shape, unitId: ContentSchema.shape.unitId.optional() })
@@ -51,13 +54,17 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
       },
       (call) => {
         const content = ContentSchema.parse({ ...call.body, unitId: unitOf(call.caller, call.body.unitId) });
+        const warned = warner(deps, call);
         return once(
           deps,
           call,
-          (commit) => draft({ ...deps, commit }, { caller: call.caller, content }),
-          (manuscript) => ({
+          async (commit) => {
+            const store: Commit<Manuscript> = async (writes, made) => commit(writes, await warned(made));
+            return warned(await draft({ ...deps, commit: store }, { caller: call.caller, content }));
+          },
+          ({ manuscript, warnings }) => ({
             status: 201,
-            body: manuscriptBody(manuscript),
+            body: { ...manuscriptBody(manuscript), warnings },
             version: manuscript.announcement.version,
             headers: { location: `/api/v1/announcements/${manuscript.announcement.id}` },
           }),
@@ -133,8 +140,10 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
       },
       async (call) => {
         const { caller, params, body } = call;
-        const manuscript = await edit(deps, { caller, id: params.id, version: ifMatch(call), change: body });
-        return { status: 200, body: manuscriptBody(manuscript), version: manuscript.announcement.version };
+        const edited = await edit(deps, { caller, id: params.id, version: ifMatch(call), change: body });
+        const { manuscript, warnings } = await warner(deps, call)(edited);
+        const { version } = manuscript.announcement;
+        return { status: 200, body: { ...manuscriptBody(manuscript), warnings }, version };
       },
     ),
     route(
@@ -227,4 +236,15 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
         ),
     ),
   ];
+}
+
+/** A manuscript with what its channels have against it, found once though it is asked for twice. */
+function warner(deps: ApiDeps, { c }: Pick<Call, "c">) {
+  let warnings: Promise<ReturnType<typeof warningBody>[]> | undefined;
+  return async (manuscript: Manuscript) => {
+    warnings ??= warningsOf({ ...deps, links: linksOf(deps) }, manuscript).then((found) =>
+      found.map((one) => warningBody(one, languageOf(c))),
+    );
+    return { manuscript, warnings: await warnings };
+  };
 }

@@ -3,10 +3,11 @@ import { topicsOf } from "#src/domain/announcements/announcement.ts";
 import { readManuscript } from "#src/domain/announcements/desk.ts";
 import { summaryOf } from "#src/domain/announcements/render.ts";
 import { readForLedger } from "#src/domain/announcements/store.ts";
-import { CHANNELS } from "#src/domain/deliveries/channel.ts";
+import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
 import { rehearse } from "#src/domain/deliveries/rehearse.ts";
+import { asRevision } from "#src/domain/deliveries/shown-text.ts";
 import { DELIVERY_STATES, noCounts } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
@@ -15,7 +16,8 @@ import { AppError } from "#src/errors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ledgerStream } from "./ledger-stream.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
-import { type Route, route } from "./route.ts";
+import { linksOf, RehearsalBody, rehearsedBody } from "./rehearsal-body.ts";
+import { languageOf, type Route, route } from "./route.ts";
 
 const number = z.number();
 const CountsBody = z.object({
@@ -34,19 +36,6 @@ const LedgerBody = CountsBody.extend({
   closed: z.boolean(),
   channels: z.record(z.string(), CountsBody),
 }).meta({ id: "Ledger" });
-
-const RehearsalBody = z
-  .object({
-    audience: number,
-    estimated: z.boolean(),
-    text: z.object({ title: z.string(), summary: z.string(), url: z.string() }),
-    contentHash: z.string(),
-    channels: z.record(
-      z.string(),
-      z.object({ endpoints: number, held: number, drainSeconds: number, quotaLeft: number.nullable() }),
-    ),
-  })
-  .meta({ id: "Rehearsal" });
 
 const Row = DeliveryRow.meta({ id: "Delivery" });
 const tag = "deliveries";
@@ -93,13 +82,23 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         },
         answers: { 200: RehearsalBody },
       },
-      async ({ caller, params }) => {
-        const { content, contentHash, announcement, column } = await readManuscript(deps, caller, params.id);
+      async ({ c, caller, params }) => {
+        const manuscript = await readManuscript(deps, caller, params.id);
+        const { content, contentHash, announcement, column } = manuscript;
         const topics = topicsOf({ content, audience: announcement.audience });
-        const { estimated, channels } = await rehearse(deps, topics, { ...column, content });
-        const audience = Object.values(channels).reduce((sum, { endpoints }) => sum + endpoints, 0);
-        const url = `${deps.config.baseUrl}/announcements/${params.id}`;
-        const text = { title: content.title, summary: summaryOf(content), url };
+        const { estimated, channels: found } = await rehearse(deps, topics, { ...column, content });
+        const audience = Object.values(found).reduce((sum, { endpoints }) => sum + endpoints, 0);
+        const links = linksOf(deps);
+        const text = { title: content.title, summary: summaryOf(content), url: links.announcement(params.id) };
+        const revision = asRevision(manuscript, deps.now());
+        const channels = Object.fromEntries(
+          await Promise.all(
+            Object.entries(found).map(async ([name, rehearsed]) => [
+              name,
+              await rehearsedBody(deps.channels[name as ChannelName], rehearsed, revision, links, languageOf(c)),
+            ]),
+          ),
+        );
         return { status: 200, body: { audience, estimated, text, contentHash, channels } };
       },
     ),

@@ -1,0 +1,196 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sha256 } from "#src/ids.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Table, Write } from "#src/platform/table.ts";
+import type { Channel, Pause, Quota } from "./channel.ts";
+import type { SettingsReader } from "./channel-settings.ts";
+import { counted, nextPeriod, quotaAt, type Used } from "./pace-quota.ts";
+import {
+  type Ask,
+  type Because,
+  blankPace,
+  decide,
+  isPaused,
+  type PaceRules,
+  PaceState,
+  paused,
+} from "./pace-rules.ts";
+
+export type PaceDeps = { table: Table; now: () => Date; settings: SettingsReader; random?: () => number };
+
+/** `granted` pushes may start at once (`at`: when that was decided); each of the others has its turn. Milliseconds. */
+export type Taken = { granted: number; at: number; turns: number[]; because: Because; probe: boolean };
+
+/**
+ * The pace of each credential of one channel, kept in the store for all workers and processes: windows, spacing, quotas,
+ * pauses, slow start. A grant that is not used is lost, which never passes a limit. A channel without `credential` has none.
+ */
+export type Pace = {
+  /** `endpoint`: for quotas of an endpoint's own; then one push at a time. */
+  take(address: string, ask: Ask, endpoint?: string): Promise<Taken>;
+  /** The vendor's word against the credential. `first`: not one more of a row; `since` names the row. */
+  pause(address: string, pause: Pause): Promise<{ first: boolean; since: number }>;
+  /** A push went well again after a pause for its configuration. */
+  well(address: string): Promise<void>;
+  /** A fresh login: where the channel starts slowly, it does so from now on. */
+  restart(address: string): Promise<void>;
+};
+
+const KEPT_SECONDS = 40 * 86_400;
+const TRIES = 100;
+// Who waits for the next month because the endpoint had its share; hundreds of them do not wake at once.
+const MONTHLY_SPREAD_MS = 600_000;
+const SEEN_MS = 5000;
+const KNOWN = 500;
+
+export async function paceRules(settings: SettingsReader, channel: Channel): Promise<PaceRules> {
+  const setup = await settings(channel.name);
+  const { windows = [], spacing, quotas = [], slowStart } = channel.limits;
+  return {
+    windows: setup?.windows ?? windows,
+    spacing: spacing && spacing[1] > 0 ? spacing : undefined,
+    quotas: quotas.filter((one) => one.of === "credential"),
+    slowStart,
+    setup: setup?.version ?? 0,
+  };
+}
+
+/** Where the pace of a credential is kept: by its hash, for it may be a secret. */
+export function credentialHash(channel: Channel, address: string): string {
+  return sha256(channel.credential?.(address) ?? "").slice(0, 32);
+}
+
+export async function readPace(table: Table, channel: Channel, address: string): Promise<PaceState> {
+  const item = await table.get(keys.pace(channel.name, credentialHash(channel, address)));
+  return item ? PaceState.parse(item) : blankPace();
+}
+
+export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
+  if (!channel.credential) return undefined;
+  const { table } = deps;
+  const random = deps.random ?? Math.random;
+  const ofEndpoint = (channel.limits.quotas ?? []).filter((one) => one.of === "endpoint");
+  const known = new Map<string, { state: PaceState; readAt: number }>();
+
+  const remember = (hash: string, state: PaceState): void => {
+    known.delete(hash);
+    known.set(hash, { state, readAt: deps.now().getTime() });
+    if (known.size > KNOWN) known.delete(known.keys().next().value ?? "");
+  };
+
+  const read = async (hash: string): Promise<PaceState> => {
+    const item = await table.get(keys.pace(channel.name, hash));
+    const state = item ? PaceState.parse(item) : blankPace();
+    remember(hash, state);
+    return state;
+  };
+
+  /** One conditional write; whoever was faster is read first and the step made again. `state` as this process knows it saves a read. */
+  async function change<Result>(
+    hash: string,
+    step: (state: PaceState) => Promise<{ next: PaceState; result: Result; more?: Write[] } | { result: Result }>,
+  ): Promise<Result> {
+    let state = known.get(hash)?.state ?? (await read(hash));
+    for (let tries = 1; ; tries++) {
+      const made = await step(state);
+      if (!("next" in made)) return made.result;
+      const expiresAt = Math.floor(deps.now().getTime() / 1000) + KEPT_SECONDS;
+      const put = { ...keys.pace(channel.name, hash), ...made.next, expiresAt };
+      const condition = state.version === 0 ? { absent: true as const } : { version: state.version };
+      let failure: unknown;
+      const written = await table.write([{ put, if: condition }, ...(made.more ?? [])]).catch((error: unknown) => {
+        failure = error;
+        return { ok: false };
+      });
+      if (written.ok) {
+        remember(hash, made.next);
+        return made.result;
+      }
+      known.delete(hash);
+      if (tries >= TRIES) throw failure ?? new Error("the pace changed too often to be kept");
+      // Of several workers the slower one makes room.
+      if (tries > 1) await sleep(random() * Math.min(200, 10 * tries));
+      state = await read(hash);
+    }
+  }
+
+  async function ownQuota(
+    hash: string,
+    endpoint: string,
+    now: number,
+  ): Promise<{ waitUntil: number } | { write: Write }> {
+    const key = keys.paceEndpoint(channel.name, hash, endpoint);
+    const item = await table.get(key);
+    const used = (item?.["used"] ?? {}) as Used;
+    const free = quotaAt(ofEndpoint, now, used);
+    if (free > now) return { waitUntil: Math.ceil(free + random() * MONTHLY_SPREAD_MS) };
+    const version = (item?.version ?? 0) + 1;
+    const expiresAt = Math.floor(now / 1000) + KEPT_SECONDS;
+    const put = { ...key, used: counted(used, ofEndpoint, now, 1), version, expiresAt };
+    return { write: { put, if: item ? { version: version - 1 } : { absent: true } } };
+  }
+
+  async function take(address: string, ask: Ask, endpoint?: string): Promise<Taken> {
+    const hash = credentialHash(channel, address);
+    const rules = await paceRules(deps.settings, channel);
+    if (isFree(rules) && ofEndpoint.length === 0) return unlessPaused(hash, rules, ask);
+    return change<Taken>(hash, async (state) => {
+      const now = deps.now().getTime();
+      const own = endpoint !== undefined && ofEndpoint.length > 0 ? await ownQuota(hash, endpoint, now) : undefined;
+      if (own && "waitUntil" in own)
+        return { result: { granted: 0, at: now, turns: [own.waitUntil], because: "quota", probe: false } };
+      const { next, ...decision } = decide(state, rules, ask, now, random);
+      const result = { ...decision, at: now };
+      return { next, result, ...(own && decision.granted > 0 ? { more: [own.write] } : {}) };
+    });
+  }
+
+  /** A credential that only the vendor may stop: its pushes write nothing, and read seldom. */
+  async function unlessPaused(hash: string, rules: PaceRules, ask: Ask): Promise<Taken> {
+    const now = deps.now().getTime();
+    const seen = known.get(hash);
+    const state = seen && Math.abs(now - seen.readAt) < SEEN_MS ? seen.state : await read(hash);
+    const free: Taken = { granted: ask.pushes, at: now, turns: [], because: "rate", probe: false };
+    if (state.pause === undefined || (!isPaused(state, rules, now) && state.pause.because !== "configuration"))
+      return free;
+    return change<Taken>(hash, async (current) => {
+      const { next, ...decision } = decide(current, rules, ask, now, random);
+      return { next, result: { ...decision, at: now } };
+    });
+  }
+
+  return {
+    take,
+    async pause(address, pause) {
+      const rules = await paceRules(deps.settings, channel);
+      return change(credentialHash(channel, address), async (state) => {
+        const now = deps.now().getTime();
+        const { next, first } = paused(state, rules, pause, now);
+        return { next, result: { first, since: next.pause?.since ?? now } };
+      });
+    },
+    async well(address) {
+      await change(credentialHash(channel, address), async ({ pause, ...state }) =>
+        pause?.because === "configuration"
+          ? { next: { ...state, version: state.version + 1 }, result: undefined }
+          : { result: undefined },
+      );
+    },
+    async restart(address) {
+      if (!channel.limits.slowStart) return;
+      await change(credentialHash(channel, address), async (state) => ({
+        next: { ...state, slowFrom: deps.now().getTime(), version: state.version + 1 },
+        result: undefined,
+      }));
+    },
+  };
+}
+
+function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
+  return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
+}
+
+/** When the earliest of these quotas begins anew. */
+export function resetsAt(quotas: readonly Quota[], now: number): number | undefined {
+  return quotas.length === 0 ? undefined : Math.min(...quotas.map(({ per }) => nextPeriod(per, now)));
+}

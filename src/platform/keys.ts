@@ -138,6 +138,18 @@ export const keys = {
     pk: join("CHUNKS", id, padded(revision), range),
     sk: join("DELIVERY", endpoint),
   }),
+  /** A digest's run, the revisions that wait for it, and from a revision's fan-out the runs that it waits for. */
+  digest: (frequency: string, date: string): Key => ({ pk: join("DIGEST", frequency, date), sk: "RUN" }),
+  digestItem: (frequency: string, date: string, id: string, revision: number): Key => ({
+    pk: join("DIGEST", frequency, date),
+    sk: join("ITEM", id, padded(revision)),
+  }),
+  digestOf: (id: string, revision: number, frequency: string, date: string): Key => ({
+    pk: join("FANOUT", id, padded(revision)),
+    sk: join("DIGEST", frequency, date),
+  }),
+  /** Index of digests that nobody claimed yet, by the time they go out. */
+  dueDigest: (at: string, frequency: string): Key => ({ pk: "DUE-DIGESTS", sk: join(at, frequency) }),
   /** Index of deliveries that are due, by time, over eight partitions. */
   due: (at: string, id: string, revision: number, endpoint: string): Key => ({
     pk: join("DUE", endpoint.charCodeAt(0) % 8),

@@ -4,6 +4,7 @@ import {
   CHANNELS,
   type Channel,
   type ChannelName,
+  type Digest,
   type Links,
   type Outcome,
   type Push,
@@ -19,7 +20,8 @@ import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 
-export type Seen = Push & { at: number; revision: number };
+/** `items`: of a digest, `<announcement id>.<revision>` in the order of its text. */
+export type Seen = Push & { at: number; revision: number; items?: string[] };
 
 export type Script = (push: Seen) => Outcome | Promise<Outcome>;
 
@@ -51,7 +53,9 @@ export function scriptedChannel(
     renderDigest: (digest) => digest,
     preview: ({ content }) => ({ text: content.title, bytes: content.title.length, limit: 20_000, faults: [] }),
     push: async (rendered, push) => {
-      const one = { ...push, at: now().getTime(), revision: (rendered as Revision).revision };
+      const text = rendered as Revision | Digest;
+      const one: Seen = { ...push, at: now().getTime(), revision: "revision" in text ? text.revision : 0 };
+      if ("revisions" in text) one.items = text.revisions.map((item) => `${item.announcementId}.${item.revision}`);
       seen.push(one);
       return script(one);
     },

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#src/errors.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { DIGEST_LETTER, type DigestFrequency } from "./digest.ts";
+import { withOmitted } from "./omitted.ts";
 import type { Letter } from "./states.ts";
 import { type ChunkRef, type Delivery, deliveryItem, findResult, type Result, resultItem } from "./store.ts";
 import { packTimings, type Timing, unpackTimings } from "./timing.ts";
@@ -9,6 +11,10 @@ import { packTimings, type Timing, unpackTimings } from "./timing.ts";
 export type ChunkLedger = {
   letter(member: number): Letter;
   note(member: number, letter: Letter, more?: { row?: Delivery; lookAt?: Date; timing?: Timing; code?: number }): void;
+  /** Members `g` or `k` of this chunk wait for the digest of that date; one that others wait for already stays. */
+  holdFor(frequency: DigestFrequency, date: string): void;
+  /** Of a digest: the message to this member left these items out; what they came to for it. */
+  omit(member: number, items: string[], letter: "x" | "u"): void;
   /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
   save(): Promise<void>;
   /** Stores the rest and gives the chunk back. */
@@ -32,6 +38,7 @@ export function openLedger(
   const letters = [...claimed.letters] as Letter[];
   const timings = unpackTimings(claimed, letters.length);
   const codes = letters.map((_, member) => codeOf(claimed, member));
+  let { digests, without } = claimed;
   const rows = new Map<number, { row: Delivery; lookAt: Date | undefined }>();
   let dirty = false;
   let saving: Promise<void> | undefined;
@@ -48,6 +55,8 @@ export function openLedger(
       ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
       ...(timings.some(Boolean) ? packTimings(timings) : {}),
       ...packCodes(codes),
+      ...(digests ? { digests } : {}),
+      ...(without ? { without } : {}),
       version: stored.version + 1,
     };
   };
@@ -104,6 +113,13 @@ export function openLedger(
       if (more.row) rows.set(member, { row: more.row, lookAt: more.lookAt });
       if (more.timing && !timings[member]) timings[member] = more.timing;
       codes[member] = "da".includes(letter) ? (more.code ?? NO_CODE) : undefined;
+    },
+    holdFor: (frequency, date) => {
+      if (!digests?.[frequency] || !letters.includes(DIGEST_LETTER[frequency]))
+        digests = { ...digests, [frequency]: date };
+    },
+    omit: (member, items, letter) => {
+      without = withOmitted(without, member, items, letter);
     },
     save,
     close: async () => {

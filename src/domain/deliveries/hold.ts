@@ -1,7 +1,7 @@
 import { addDays, shanghaiDate, shanghaiInstant, shanghaiMinute, weekday } from "#src/domain/calendar/dates.ts";
 import type { Frequency, QuietHours } from "#src/domain/subscriptions/subscription.ts";
 
-const DIGEST_CLOCK = "08:00";
+export const DIGEST_CLOCK = "08:00";
 
 /** When a digest of this frequency is next due: 08:00 in Asia/Shanghai of the next day, or of the next Monday. */
 export function nextDigest(frequency: Exclude<Frequency, "now">, now: Date): Date {
@@ -21,17 +21,16 @@ export function quietUntil(quiet: QuietHours, now: Date): Date | undefined {
   return undefined;
 }
 
-/**
- * Until when a delivery is held: for its digest (unless this is the digest's release), then for quiet hours, which only
- * an urgent text of a column that may break them passes.
- */
+/** An urgent text of a column that may break quiet hours waits neither for a morning nor for a digest. */
+export function breaksIn(revision: { mayBreakQuietHours: boolean; content: { urgency: string } }): boolean {
+  return revision.mayBreakQuietHours && revision.content.urgency === "urgent";
+}
+
+/** Until when a delivery is held for quiet hours; undefined when it may go now. */
 export function heldUntil(
-  target: { frequency?: "daily" | "weekly"; quietHours?: QuietHours },
-  revision: { mayBreakQuietHours: boolean; content: { urgency: string } },
+  { quietHours }: { quietHours?: QuietHours },
+  revision: Parameters<typeof breaksIn>[0],
   now: Date,
-  released: boolean,
 ): Date | undefined {
-  if (target.frequency && !released) return nextDigest(target.frequency, now);
-  const breaks = revision.mayBreakQuietHours && revision.content.urgency === "urgent";
-  return target.quietHours && !breaks ? quietUntil(target.quietHours, now) : undefined;
+  return quietHours && !breaksIn(revision) ? quietUntil(quietHours, now) : undefined;
 }

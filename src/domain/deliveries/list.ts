@@ -2,9 +2,12 @@ import { z } from "zod";
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
 import { codeOf } from "./chunk-ledger.ts";
+import { DIGEST_FREQUENCIES, DIGEST_LETTER, digestAt, digestId, itemName } from "./digest.ts";
+import { digestReader } from "./digest-reader.ts";
+import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
+import { resultsOf } from "./results.ts";
 import { deliveryId } from "./run-chunk.ts";
-import { resultsOf } from "./seen.ts";
 import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
 import {
   Attempt,
@@ -35,6 +38,8 @@ export const DeliveryRow = z.object({
   matched: z.array(z.string()),
   attempts: z.array(Attempt),
   dueAt: z.string().optional(),
+  /** The delivery of the digest that this one waits for or went out in. */
+  digest: z.string().optional(),
 });
 export type DeliveryRow = z.infer<typeof DeliveryRow>;
 
@@ -123,6 +128,7 @@ async function rowsOf(
 ): Promise<DeliveryRow[]> {
   const endpoints = membersOf(chunk);
   const timings = result ? unpackTimings(result, endpoints.length) : [];
+  const digestOf = result?.digests ? await digestFinder(deps, ref, result) : undefined;
   return Promise.all(
     members.map(async (member) => {
       const endpoint = endpoints[member] ?? "";
@@ -130,6 +136,7 @@ async function rowsOf(
       const own = item && Delivery.parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
       const timing = timings[member];
+      const inDigest = own || timing ? undefined : await digestOf?.(endpoint, letter);
       const address = await addressOf(deps, endpoint);
       const first =
         result && timing
@@ -153,10 +160,31 @@ async function rowsOf(
         ...(letter === "e" ? { reason: "ended" as const } : {}),
         matched: matchedOf(chunk, member),
         attempts: own?.attempts ?? (first && "da".includes(letter) ? [first] : []),
+        ...inDigest,
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
       };
     }),
   );
+}
+
+/** How a member of this chunk stands in its digest; the newest that has it, or the one that it waits for. */
+async function digestFinder(deps: Reads, ref: ChunkRef, result: Result) {
+  const names = (await digestsOf(deps.table, ref)).sort((a, b) => (a.date < b.date ? 1 : -1));
+  const reader = digestReader(deps.table);
+  return async (endpoint: string, letter: string): Promise<Partial<DeliveryRow> | undefined> => {
+    for (const name of names) {
+      const got = await reader.of(name, endpoint, itemName(ref));
+      if (!got) continue;
+      const [row] = await rowsOf(deps, got.ref, got.chunk, got.result, [got.member]);
+      if (row) return { digest: row.id, attempts: row.attempts, ...(row.dueAt ? { dueAt: row.dueAt } : {}) };
+    }
+    const frequency = DIGEST_FREQUENCIES.find((one) => DIGEST_LETTER[one] === letter);
+    const date = frequency && result.digests?.[frequency];
+    if (!frequency || date === undefined) return undefined;
+    const name = { frequency, date };
+    const digest = deliveryId({ announcementId: digestId(name), revision: 1 }, endpoint);
+    return { digest, dueAt: digestAt(name).toISOString() };
+  };
 }
 
 function status(code: number | undefined): { status?: number } {

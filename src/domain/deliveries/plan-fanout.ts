@@ -1,6 +1,7 @@
 import { type Revision, topicsOf } from "#src/domain/announcements/announcement.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import { dropFromDigests } from "./drop-from-digests.ts";
 import { type Fanout, fanoutItem, findFanout } from "./store.ts";
 
 export type PlanDeps = { table: Table; queue: (name: QueueName) => Queue; now: () => Date };
@@ -14,8 +15,10 @@ const FIRST_CHECK_SECONDS = 60;
 export async function planFanout(deps: PlanDeps, revision: Revision): Promise<void> {
   const { announcementId } = revision;
   const now = deps.now();
-  for (let earlier = revision.revision - 1; earlier >= 1; earlier--)
+  for (let earlier = revision.revision - 1; earlier >= 1; earlier--) {
     await supersede(deps, fanoutOf(revision, earlier, now), revision.revision);
+    await dropFromDigests(deps, { announcementId, revision: earlier });
+  }
   const fanout = fanoutOf(revision, revision.revision, now);
   const nextCheckAt = new Date(now.getTime() + FIRST_CHECK_SECONDS * 1000);
   const put = await deps.table.write([{ put: fanoutItem(fanout, nextCheckAt), if: { absent: true } }]);

@@ -3,7 +3,7 @@ import type { Table } from "#src/platform/table.ts";
 import { audience, topicSource } from "./audience.ts";
 import type { Channel, ChannelName, Limits } from "./channel.ts";
 import { END, place } from "./hash-space.ts";
-import { heldUntil } from "./hold.ts";
+import { breaksIn, heldUntil } from "./hold.ts";
 
 export type Rehearsed = {
   /** True when the audience was too large to count to the end; then it is computed from the part that was. */
@@ -51,7 +51,8 @@ export async function rehearse(
 }
 
 function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUntil>[1], now: Date): boolean {
-  return frequency !== "now" || heldUntil(quietHours ? { quietHours } : {}, text, now, false) !== undefined;
+  if (frequency !== "now") return !breaksIn(text);
+  return heldUntil(quietHours ? { quietHours } : {}, text, now) !== undefined;
 }
 
 /** Endpoints of one channel share its credential in the worst case; of several windows the slowest counts. */

@@ -1,4 +1,3 @@
-import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { readRevision } from "#src/domain/announcements/store.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { clearFailure, noteFailure } from "#src/domain/subscriptions/failing.ts";
@@ -10,13 +9,16 @@ import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
 import type { Channel, Links, Outcome } from "./channel.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
+import { DIGEST_FREQUENCIES, DIGEST_LETTER, type DigestName, digestNamed } from "./digest.ts";
+import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
 import { makeGate, originOf } from "./gate.ts";
-import { heldUntil } from "./hold.ts";
+import { breaksIn, heldUntil } from "./hold.ts";
+import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
 import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
-import { type Attempt, type Chunk, type ChunkRef, type Delivery, findFanout, matchedOf } from "./store.ts";
+import { type Attempt, type Chunk, type ChunkRef, type Delivery, type Fanout, findFanout, matchedOf } from "./store.ts";
 
 export type RunDeps = {
   table: Table;
@@ -42,10 +44,13 @@ export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean }
 type Work = {
   ledger: ChunkLedger;
   batch: Batch;
-  text: Revision;
+  text: Parameters<typeof heldUntil>[1];
+  digest: DigestName | undefined;
   marks: Map<string, EndpointMark>;
   /** A newer revision has taken over. */
   stopped: boolean;
+  /** Of a digest: items that a newer revision has replaced. */
+  dropped: readonly string[];
   openUntil: number;
   /** Resolves when nobody may wait for a slot any longer. */
   over: Promise<undefined>;
@@ -63,38 +68,48 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   const gate = makeGate(channel.limits);
   const once = channel.guarantee === "at-most-once";
   const marksOf = marksReader(deps.table);
-  const revisionOf = recent(16, async (key) => {
+  const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
     const found = await readRevision(deps, id, Number(revision));
     if (!found) throw new AppError("not-found", "REVISION", { zh: "没有该版本", en: "no such revision" });
     return found;
   });
+  const linksOf = linksFor(deps.links);
   const renderings = recent(32, async (key) => {
     const [id, revision, language] = key.split("#");
     const text = await revisionOf(`${id}#${revision}`);
-    // What is internal has no public page; who works on it finds it from the console.
-    const links =
-      text.audience.kind === "public"
-        ? deps.links
-        : { ...deps.links, announcement: () => `${deps.links.source}/console` };
-    return channel.render(text, language as Language, links);
+    return channel.render(text, language as Language, linksOf([text]));
   });
+  const digests = digestRenderings(channel, linksOf, revisionOf);
+  const join = digestJoiner(deps);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
-  const isSuperseded = together(async (key) => {
+  const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
-    return (await findFanout(deps.table, id, Number(revision)))?.supersededBy !== undefined;
+    return findFanout(deps.table, id, Number(revision));
   });
 
   async function run(ledger: ChunkLedger, batch: Batch): Promise<void> {
     const { ref, jobs } = batch;
     if (jobs.length === 0) return ledger.close();
     const key = `${ref.announcementId}#${ref.revision}`;
-    const circumstances = () =>
-      Promise.all([marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? ""), isSuperseded(key)]);
-    const [[marks, stopped], text] = await Promise.all([circumstances(), revisionOf(key)]).catch(async (error) => {
-      await ledger.close();
-      throw error;
-    });
+    const digest = digestNamed(ref.announcementId);
+    const circumstances = async () => {
+      const [marks, fanout] = await Promise.all([
+        marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? ""),
+        fanoutOf(key),
+      ]);
+      return { fanout, marks, stopped: fanout?.supersededBy !== undefined, dropped: fanout?.dropped ?? [] };
+    };
+    const [{ fanout: _, ...first }, text] = await Promise.all([circumstances(), digest ? A_DIGEST : revisionOf(key)])
+      .then(async (known) => {
+        if (!digest && known[0].fanout && !known[0].stopped)
+          await holdForDigests(ledger, known[0].fanout, known[1], jobs);
+        return known;
+      })
+      .catch(async (error) => {
+        await ledger.close();
+        throw error;
+      });
     const openUntil = deps.now().getTime() + OPEN_MS;
     let ended = () => {};
     const end = new Promise<void>((resolve) => {
@@ -105,11 +120,12 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       timer = setTimeout(resolve, OPEN_MS, undefined);
     });
     const work: Work = {
-      ...{ ledger, batch, text, marks, stopped, openUntil, over, ended },
+      ...{ ledger, batch, text, digest, ...first, openUntil, over, ended },
       ...{ running: 0, broken: undefined, due: new Map(), after: [] },
     };
     const saving = nowAndThen(async () => {
-      [work.marks, work.stopped] = await circumstances();
+      const { marks, stopped, dropped } = await circumstances();
+      Object.assign(work, { marks, stopped, dropped });
       await ledger.save();
     });
     for (const job of jobs) launch(work, job);
@@ -121,6 +137,20 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     await queueDue(work);
     for (const step of work.after) await step();
     if (work.broken !== undefined) throw work.broken;
+  }
+
+  /** Before a member's letter says that it waits for a digest, the revision stands among that digest's. */
+  async function holdForDigests(
+    ledger: ChunkLedger,
+    fanout: Fanout,
+    text: Parameters<typeof breaksIn>[0],
+    jobs: Job[],
+  ): Promise<void> {
+    if (breaksIn(text)) return;
+    for (const frequency of DIGEST_FREQUENCIES) {
+      if (!jobs.some(({ target, row }) => target?.frequency === frequency && !row)) continue;
+      ledger.holdFor(frequency, (await join(fanout, frequency)).date);
+    }
   }
 
   /** The chunk is open as long as something of it runs. */
@@ -160,7 +190,10 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     try {
       if (waited && keptBack(work, job)) return;
       if (!mayStart(work)) return;
-      if (once) await noteIntent(work.ledger, job.member);
+      if (once) {
+        await noteIntent(work.ledger, job.member);
+        if (keptBack(work, job)) return;
+      }
       answeredMs = await push(work, job, target);
     } finally {
       gate.leave(slot, answeredMs);
@@ -187,9 +220,15 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       return true;
     };
     // What the worker before may have sent was seen, perhaps: its reader gets the newer text.
-    if (work.stopped) return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
+    const left = work.digest && contentsOf(work, member);
+    if (work.stopped || left?.length === 0)
+      return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
     if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") return end("e", "suppressed");
-    const until = heldUntil(target, work.text, deps.now(), row !== undefined);
+    if (target.frequency && !work.digest && !row && !breaksIn(work.text)) {
+      ledger.note(member, DIGEST_LETTER[target.frequency]);
+      return true;
+    }
+    const until = heldUntil(target, work.text, deps.now());
     if (!until) return false;
     const held: Delivery = {
       ref: batch.ref,
@@ -203,6 +242,12 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     return true;
   }
 
+  /** Of a digest: the items that this member gets. */
+  function contentsOf({ batch, dropped }: Work, member: number): string[] {
+    const items = matchedOf(batch.chunk, member);
+    return dropped.length === 0 ? items : items.filter((item) => !dropped.includes(item));
+  }
+
   function mayStart(work: Work): boolean {
     const now = deps.now().getTime();
     return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
@@ -213,13 +258,16 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     const { ref, chunk } = work.batch;
     const { member, endpoint, row } = job;
     const { address, language, secrets } = target;
-    const rendered = await renderings(`${ref.announcementId}#${ref.revision}#${language}`);
+    const matched = work.digest ? contentsOf(work, member) : matchedOf(chunk, member);
+    const rendered = work.digest
+      ? await digests(work.digest, language, matched)
+      : await renderings(`${ref.announcementId}#${ref.revision}#${language}`);
     const startedAt = deps.now();
     const outcome = await channel
       .push(rendered, {
         deliveryId: deliveryId(ref, endpoint),
         attempt: (row?.attempts.length ?? 0) + 1,
-        target: { endpoint, address, language, secrets, matched: matchedOf(chunk, member) },
+        target: { endpoint, address, language, secrets, matched },
       })
       .catch((error: unknown): Outcome => {
         const detail = error instanceof Error ? error.message : "";
@@ -236,10 +284,16 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       ...(row ? {} : { timing: { start: startedAt.getTime() - work.openUntil + OPEN_MS, took: ms } }),
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
+    if (work.digest) noteOmitted(work, job, matched);
     if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);
     careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
     const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
     return silent ? undefined : ms;
+  }
+
+  function noteOmitted({ ledger, batch }: Work, { member, row }: Job, sent: string[]): void {
+    const omitted = matchedOf(batch.chunk, member).filter((item) => !sent.includes(item));
+    ledger.omit(member, omitted, batch.doubt && !once && !row ? "u" : "x");
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */

@@ -4,16 +4,18 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 /**
  * One letter per member of a chunk:
  * w not attempted yet, i about to be sent (channels that must not send twice), r waits for a further attempt,
- * h held (quiet hours, digest), d delivered, a accepted, f failed, u unknown,
+ * h held (quiet hours), g held for the daily digest, k for the weekly one, d delivered, a accepted, f failed, u unknown,
  * x suppressed by a newer revision, e suppressed because the endpoint ended.
  */
-export type Letter = "w" | "i" | "r" | "h" | "d" | "a" | "f" | "u" | "x" | "e";
+export type Letter = "w" | "i" | "r" | "h" | "g" | "k" | "d" | "a" | "f" | "u" | "x" | "e";
 
 const STATE: Record<Letter, DeliveryState> = {
   w: "waiting",
   i: "waiting",
   r: "waiting",
   h: "held",
+  g: "held",
+  k: "held",
   d: "delivered",
   a: "delivered",
   f: "failed",

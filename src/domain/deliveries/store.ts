@@ -8,13 +8,15 @@ const counts = z.record(z.string(), z.number());
 export const Fanout = z.object({
   announcementId: z.string(),
   revision: z.number(),
-  kind: z.enum(["published", "corrected", "withdrawn"]),
+  kind: z.enum(["published", "corrected", "withdrawn", "digest"]),
   topics: z.array(z.string()),
   /** Endpoint keys that are meant whatever they subscribe to. */
   endpoints: z.array(z.string()),
   plannedAt: z.string(),
   /** The newer revision that took over: what is still waiting here is suppressed. */
   supersededBy: z.number().exactOptional(),
+  /** Of a digest: items (`itemName`) that a newer revision replaced after they were planned; nobody gets them any more. */
+  dropped: z.array(z.string()).exactOptional(),
   closedAt: z.string().exactOptional(),
   /** Totals per channel, once closed. */
   totals: z.record(z.string(), counts).exactOptional(),
@@ -163,6 +165,10 @@ export const Result = z.object({
   /** First attempts, in base 36: milliseconds from one start to the next, and how long each took. */
   starts: z.string().exactOptional(),
   took: z.string().exactOptional(),
+  /** The date of the digest that this chunk's members `g` or `k` wait for, by frequency. */
+  digests: z.record(z.string(), z.string()).exactOptional(),
+  /** Of a digest: members whose message went out without an item, and what that item came to for them (`omitted`). */
+  without: z.record(z.string(), z.string()).exactOptional(),
   version: z.number(),
 });
 export type Result = z.infer<typeof Result>;

@@ -3,10 +3,23 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { leaseLeft } from "./claim.ts";
+import { type DigestName, digestNamed } from "./digest.ts";
+import { itemsOf } from "./digest-store.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
-import { resultsOf } from "./seen.ts";
-import { type ChunkRef, Delivery, deliveryItem, Fanout, fanoutItem, type Range, rangeItem } from "./store.ts";
+import { resultsOf } from "./results.ts";
+import { settleHeld } from "./settle-digests.ts";
+import { startDigests } from "./start-digests.ts";
+import {
+  type ChunkRef,
+  Delivery,
+  deliveryItem,
+  Fanout,
+  fanoutItem,
+  findFanout,
+  type Range,
+  rangeItem,
+} from "./store.ts";
 
 export type SweepDeps = {
   table: Table;
@@ -25,6 +38,7 @@ const RETRY_LOOK_MS = 300_000;
 
 /** Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless. */
 export async function sweep(deps: SweepDeps): Promise<void> {
+  await startDigests(deps);
   await sweepDue(deps);
   await sweepFanouts(deps);
 }
@@ -49,7 +63,12 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   if (fanout.closedAt !== undefined) return;
   const { table } = deps;
   const now = deps.now();
-  const { channels, ranges } = await tallyAll(table, fanout);
+  const digest = digestNamed(fanout.announcementId);
+  if (digest) await checkItems(deps, digest);
+  let tallied = await tallyAll(table, fanout);
+  const held = Object.values(tallied.channels).some((counts) => counts.held > 0);
+  if (!digest && held && (await settleHeld(deps, fanout))) tallied = await tallyAll(table, fanout);
+  const { channels, ranges } = tallied;
   for (const { range, totals } of ranges) {
     if (range.settled) continue;
     if (range.done && isSettled(totals)) await settleRange(deps, fanout, { ...range, settled: totals });
@@ -62,6 +81,14 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
     ? fanoutItem({ ...next, closedAt: now.toISOString(), totals: channels }, undefined)
     : fanoutItem(next, new Date(now.getTime() + seconds * 1000));
   await table.write([{ put: item, if: { version: fanout.version } }]);
+}
+
+/** The revisions of a digest learn what it came to, before it closes and while it runs. */
+async function checkItems(deps: SweepDeps, digest: DigestName): Promise<void> {
+  for (const { announcementId, revision } of await itemsOf(deps.table, digest)) {
+    const fanout = await findFanout(deps.table, announcementId, revision);
+    if (fanout) await checkFanout(deps, fanout);
+  }
 }
 
 /** Many ranges keep their totals, so that a later look need not count their chunks again; a single one needs no second copy. */

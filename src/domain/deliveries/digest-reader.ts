@@ -36,7 +36,7 @@ export function digestReader(table: Table) {
     /** Undefined: the digest holds no such item for this endpoint. */
     async of(name: DigestName, endpoint: string, item: string): Promise<Got | undefined> {
       const id = digestId(name);
-      const range = (await digest(id)).ranges.findLast(({ from }) => from <= endpoint);
+      const range = (await digest(id)).ranges.findLast(({ from }) => from < endpoint);
       const window = range?.windows.findLast(({ after }) => after < endpoint);
       if (!range || !window) return undefined;
       const met = (await members(`${id}#${range.from}#${window.after}`)).get(endpoint);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTimeZone } from "#src/domain/calendar/zones.ts";
 import { fault } from "#src/errors.ts";
 import { Topics } from "./topic.ts";
 
@@ -10,9 +11,17 @@ const clock = z
   .string()
   .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, fault("CLOCK", "时间应为 HH:MM", "a time of day is HH:MM"));
 
-/** A daily window in Asia/Shanghai in which nothing is sent; it may cross midnight. */
+const timeZone = z
+  .string()
+  .max(64)
+  .refine(
+    isTimeZone,
+    fault("TIME_ZONE", "时区应为 IANA 名称，如 Asia/Shanghai", "a time zone is an IANA name such as Europe/Berlin"),
+  );
+
+/** A daily window in which nothing is sent, by the clocks of a time zone (Asia/Shanghai when none is named); it may cross midnight. */
 export const QuietHours = z
-  .strictObject({ from: clock, to: clock })
+  .strictObject({ from: clock, to: clock, timeZone: timeZone.exactOptional() })
   .refine(
     ({ from, to }) => from !== to,
     fault("QUIET_HOURS", "静默时段的起止时间不得相同", "quiet hours must not start and end at the same time"),

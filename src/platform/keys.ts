@@ -100,6 +100,11 @@ export const keys = {
     pk: join("ENDPOINT", endpoint),
     sk: join("SUBSCRIPTION", id),
   }),
+  /** From an endpoint to those that stand in for it. */
+  fallback: (endpoint: string, fallback: string): Key => ({
+    pk: join("ENDPOINT", endpoint),
+    sk: join("FALLBACK", fallback),
+  }),
   /** Index of all subscriptions that have not ended, over eight partitions. */
   subscriptionListing: (partition: number, id: string): Key => ({
     pk: join("SUBSCRIPTIONS", partition),

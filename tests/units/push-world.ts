@@ -11,7 +11,7 @@ import {
 } from "#src/domain/deliveries/channel.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { entryItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
 import { pointerItem, subscriptionItem } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { derivedId, randomIds } from "#src/ids.ts";
@@ -219,6 +219,7 @@ export async function confirmed(
     subscriptionItem(subscription),
     pointerItem(subscription),
     ...entryItems(subscription),
+    ...fallbackItems(subscription),
     ...presenceItems(subscription),
   ]);
   return subscription;

@@ -127,6 +127,8 @@ export type Channel<Rendered = unknown> = {
   shown?(address: string): string;
   /** Checks and normalises the secret that somebody names for an address (pointer `/endpoint/secret`); absent: Standard Webhooks secrets. */
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
+  /** Whether a receipt follows what was `accepted`; absent: accepted is the last word, and counts as reached. */
+  receipts?: boolean;
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;

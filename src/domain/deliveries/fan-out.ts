@@ -284,13 +284,14 @@ const GONE: MessageTarget = { address: "", language: "zh-CN", secrets: [] };
 
 function targetOf({ reach }: Member): MessageTarget {
   if (!reach) return GONE;
-  const { address, language, secrets, frequency, quietHours } = reach;
+  const { address, language, secrets, frequency, quietHours, after } = reach;
   return {
     address,
     language,
     secrets,
     ...(frequency === "now" ? {} : { frequency }),
     ...(quietHours ? { quietHours } : {}),
+    ...(after ? { after } : {}),
   };
 }
 

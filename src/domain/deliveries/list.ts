@@ -8,7 +8,7 @@ import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { resultsOf } from "./results.ts";
 import { deliveryId } from "./run-chunk.ts";
-import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
+import { DELIVERY_STATES, type DeliveryState, REASON, REASONS, stateOf } from "./states.ts";
 import {
   Attempt,
   type Chunk,
@@ -34,7 +34,8 @@ export const DeliveryRow = z.object({
   channel: z.string(),
   address: z.string().optional(),
   state: z.enum(DELIVERY_STATES),
-  reason: z.enum(["superseded", "ended"]).optional(),
+  /** Why it is suppressed. */
+  reason: z.enum(REASONS).optional(),
   matched: z.array(z.string()),
   attempts: z.array(Attempt),
   dueAt: z.string().optional(),
@@ -156,8 +157,7 @@ async function rowsOf(
         channel: ref.channel,
         ...(address === undefined ? {} : { address }),
         state: stateOf(letter),
-        ...(letter === "x" ? { reason: "superseded" as const } : {}),
-        ...(letter === "e" ? { reason: "ended" as const } : {}),
+        ...(letter in REASON ? { reason: REASON[letter as keyof typeof REASON] } : {}),
         matched: matchedOf(chunk, member),
         attempts: own?.attempts ?? (first && "da".includes(letter) ? [first] : []),
         ...inDigest,

@@ -7,7 +7,7 @@ import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
-import type { Channel, Links, Outcome } from "./channel.ts";
+import type { Channel, ChannelName, Links, Outcome } from "./channel.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import { DIGEST_FREQUENCIES, DIGEST_LETTER, type DigestName, digestNamed } from "./digest.ts";
 import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
@@ -18,7 +18,9 @@ import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
 import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
+import { judge, type Verdict } from "./stand-in.ts";
 import { type Attempt, type Chunk, type ChunkRef, type Delivery, type Fanout, findFanout, matchedOf } from "./store.ts";
+import { wakeFallbacks } from "./wake-fallbacks.ts";
 
 export type RunDeps = {
   table: Table;
@@ -26,6 +28,7 @@ export type RunDeps = {
   now: () => Date;
   log: Log;
   links: Links;
+  channels: Record<ChannelName, Channel>;
 };
 
 /** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
@@ -51,6 +54,8 @@ type Work = {
   stopped: boolean;
   /** Of a digest: items that a newer revision has replaced. */
   dropped: readonly string[];
+  /** Of those that stand in for a first choice. */
+  verdicts: Map<string, Verdict>;
   openUntil: number;
   /** Resolves when nobody may wait for a slot any longer. */
   over: Promise<undefined>;
@@ -100,16 +105,16 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       ]);
       return { fanout, marks, stopped: fanout?.supersededBy !== undefined, dropped: fanout?.dropped ?? [] };
     };
-    const [{ fanout: _, ...first }, text] = await Promise.all([circumstances(), digest ? A_DIGEST : revisionOf(key)])
-      .then(async (known) => {
-        if (!digest && known[0].fanout && !known[0].stopped)
-          await holdForDigests(ledger, known[0].fanout, known[1], jobs);
-        return known;
-      })
-      .catch(async (error) => {
-        await ledger.close();
-        throw error;
-      });
+    const prepare = async () => {
+      const [{ fanout, ...first }, text] = await Promise.all([circumstances(), digest ? A_DIGEST : revisionOf(key)]);
+      const alone = digest || !fanout || first.stopped;
+      if (!alone) await holdForDigests(ledger, fanout, text, jobs);
+      return { ...first, text, verdicts: alone ? new Map() : await verdictsOn(ledger, fanout, batch) };
+    };
+    const prepared = await prepare().catch(async (error) => {
+      await ledger.close();
+      throw error;
+    });
     const openUntil = deps.now().getTime() + OPEN_MS;
     let ended = () => {};
     const end = new Promise<void>((resolve) => {
@@ -120,7 +125,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       timer = setTimeout(resolve, OPEN_MS, undefined);
     });
     const work: Work = {
-      ...{ ledger, batch, text, digest, ...first, openUntil, over, ended },
+      ...{ ledger, batch, digest, ...prepared, openUntil, over, ended },
       ...{ running: 0, broken: undefined, due: new Map(), after: [] },
     };
     const saving = nowAndThen(async () => {
@@ -151,6 +156,18 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
       if (!jobs.some(({ target, row }) => target?.frequency === frequency && !row)) continue;
       ledger.holdFor(frequency, (await join(fanout, frequency)).date);
     }
+  }
+
+  /** A fallback is judged when it is met, and again when its minutes are over. */
+  async function verdictsOn(ledger: ChunkLedger, fanout: Fanout, { ref, jobs }: Batch) {
+    const verdicts = new Map<string, Verdict>();
+    const running = new Set(jobs.map(({ endpoint }) => endpoint));
+    const own = { ref, ledger, running };
+    for (const { endpoint, target, row } of jobs) {
+      const after = row ? (row.state === "held" ? row.after : undefined) : target?.after;
+      if (after) verdicts.set(endpoint, await judge(deps, { fanout, own, endpoint, after }, row !== undefined));
+    }
+    return verdicts;
   }
 
   /** The chunk is open as long as something of it runs. */
@@ -213,7 +230,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
   function keptBack(work: Work, job: Job): boolean {
     const { ledger, batch } = work;
     const { member, endpoint, row, target } = job;
-    const end = (letter: "x" | "e" | "u", state: "suppressed" | "unknown"): true => {
+    const end = (letter: "x" | "e" | "n" | "u", state: "suppressed" | "unknown"): true => {
       const { dueAt: _, ...known } = row ?? { ref: batch.ref, endpoint, attempts: [], version: 0 };
       const needsRow = row !== undefined || letter === "u";
       ledger.note(member, letter, needsRow ? { row: { ...known, state, version: known.version + 1 } } : {});
@@ -223,19 +240,26 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     const left = work.digest && contentsOf(work, member);
     if (work.stopped || left?.length === 0)
       return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
-    if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") return end("e", "suppressed");
+    if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") {
+      work.after.push(() => wakeFallbacks(deps, batch.ref, endpoint));
+      return end("e", "suppressed");
+    }
+    const verdict = work.verdicts.get(endpoint);
+    if (verdict?.kind === "reached") return end("n", "suppressed");
     if (target.frequency && !work.digest && !row && !breaksIn(work.text)) {
       ledger.note(member, DIGEST_LETTER[target.frequency]);
       return true;
     }
-    const until = heldUntil(target, work.text, deps.now());
+    const until = verdict?.kind === "hold" ? verdict.until : heldUntil(target, work.text, deps.now());
     if (!until) return false;
+    const after = row?.after ?? target.after;
     const held: Delivery = {
       ref: batch.ref,
       endpoint,
       attempts: row?.attempts ?? [],
       state: "held",
       dueAt: until.toISOString(),
+      ...(after && verdict ? { after } : {}),
       version: (row?.version ?? 0) + 1,
     };
     ledger.note(member, "h", { row: held, lookAt: until });
@@ -286,6 +310,7 @@ export function makeRunner(deps: RunDeps, channel: Channel): (ledger: ChunkLedge
     });
     if (work.digest) noteOmitted(work, job, matched);
     if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);
+    if (settled.letter === "f") work.after.push(() => wakeFallbacks(deps, ref, endpoint));
     careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
     const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
     return silent ? undefined : ms;

@@ -8,7 +8,7 @@ import { type ChunkRef, type Fanout, findChunk, membersOf, type Result, rangesOf
 
 export type SettleDeps = { table: Table; now: () => Date };
 
-const OVER = "dafuxe";
+const OVER = "dafuxent";
 const HELD = Object.values(DIGEST_LETTER).join("");
 const AT_ONCE = 25;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Fallback } from "#src/domain/subscriptions/subscription.ts";
 import { join, keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 
@@ -200,6 +201,10 @@ export const Delivery = z.object({
   attempts: z.array(Attempt),
   /** When it is tried again or released. */
   dueAt: z.string().exactOptional(),
+  /** The first choice that it stands in for and waits for. */
+  after: Fallback.exactOptional(),
+  /** The endpoint that went out in its place. */
+  takenBy: z.string().exactOptional(),
   /** Whether the next attempt was asked for by a person. */
   byHand: z.boolean().exactOptional(),
   version: z.number(),

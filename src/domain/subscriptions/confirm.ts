@@ -3,7 +3,7 @@ import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { endpointKey } from "./endpoint.ts";
-import { entryItems, presenceItems } from "./entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -35,7 +35,7 @@ export function confirmedRows(confirmed: Subscription): Write[] {
   return [
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
-    ...entryItems(confirmed).map((item): Write => ({ put: item })),
+    ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }
 

@@ -6,7 +6,8 @@ import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
 import { type AddressedChannels, checkedAddress } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
-import { entryItems, presenceItems } from "./entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
+import { fallbackOf } from "./fallback.ts";
 import { type ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
@@ -87,7 +88,12 @@ async function store(deps: ImportDeps, subscriptions: Subscription[]): Promise<v
     else {
       confirmed.push(subscription);
       for (const item of presenceItems(subscription)) presence.set(item.pk + item.sk, item);
-      items.push(subscriptionItem(subscription), pointerItem(subscription), ...entryItems(subscription));
+      items.push(
+        subscriptionItem(subscription),
+        pointerItem(subscription),
+        ...entryItems(subscription),
+        ...fallbackItems(subscription),
+      );
     }
   }
   await deps.table.putAll([...presence.values()]);
@@ -109,8 +115,15 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
       zh: "一行不得超过16000个字符",
       en: "a line has at most 16,000 characters",
     });
-  const { endpoint, confirmed, basis, ...wishes } = deps.readLine(text);
+  const { endpoint, confirmed, basis, fallbackFor, afterMinutes, ...wishes } = deps.readLine(text);
   const address = await checkedAddress(deps.channels, endpoint.channel, endpoint.address, { textOnly: true });
+  const first =
+    fallbackFor &&
+    endpointKey(
+      fallbackFor.channel,
+      await checkedAddress(deps.channels, fallbackFor.channel, fallbackFor.address, { textOnly: true }),
+    );
+  const after = fallbackOf(endpointKey(endpoint.channel, address), first, afterMinutes);
   const now = deps.now().toISOString();
   return {
     ...wishes,
@@ -123,6 +136,7 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
     requestedAt: now,
     ...(confirmed ? { confirmedAt: now } : {}),
     ...(basis === undefined ? {} : { basis }),
+    ...(after ? { after } : {}),
     importedBy,
     version: 1,
   };

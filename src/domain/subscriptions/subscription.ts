@@ -28,6 +28,13 @@ export const QuietHours = z
   );
 export type QuietHours = z.infer<typeof QuietHours>;
 
+/** Stands in for another endpoint of the same person, when that one did not get a text within so many minutes. */
+export const Fallback = z.strictObject({
+  endpoint: z.string(),
+  minutes: z.int().min(1).max(1440),
+});
+export type Fallback = z.infer<typeof Fallback>;
+
 /** `switched-off`: it failed for days; a new confirmation turns it on again. */
 export const SubscriptionStatus = z.enum(["pending", "confirmed", "ended", "switched-off"]);
 export type SubscriptionStatus = z.infer<typeof SubscriptionStatus>;
@@ -43,6 +50,8 @@ export const Subscription = z.object({
   frequency: Frequency,
   quietHours: QuietHours.exactOptional(),
   language: z.enum(["zh-CN", "en"]),
+  /** The first choice, by its endpoint key. */
+  after: Fallback.exactOptional(),
   status: SubscriptionStatus,
   secrets: z.array(z.string()).min(1),
   manageTokenHash: z.string().exactOptional(),

@@ -37,6 +37,9 @@ const SubscriptionBody = z
     frequency: Frequency,
     quietHours: QuietHours.optional(),
     language: z.enum(["zh-CN", "en"]),
+    /** The endpoint key of the first choice, and the minutes after which this one takes over. */
+    fallbackFor: z.object({ endpoint: z.string() }).optional(),
+    afterMinutes: z.number().optional(),
     requestedAt: z.string(),
     confirmedAt: z.string().optional(),
     endedAt: z.string().optional(),
@@ -61,7 +64,7 @@ const Imported = z
 
 function subscriptionBody(subscription: Subscription): z.infer<typeof SubscriptionBody> {
   const { id, version, status, channel, address, topics, frequency, quietHours, language } = subscription;
-  const { requestedAt, confirmedAt, endedAt, endedBecause, basis } = subscription;
+  const { requestedAt, confirmedAt, endedAt, endedBecause, basis, after } = subscription;
   return {
     id,
     version,
@@ -71,6 +74,7 @@ function subscriptionBody(subscription: Subscription): z.infer<typeof Subscripti
     frequency,
     ...(quietHours ? { quietHours } : {}),
     language,
+    ...(after ? { fallbackFor: { endpoint: after.endpoint }, afterMinutes: after.minutes } : {}),
     requestedAt,
     ...(confirmedAt ? { confirmedAt } : {}),
     ...(endedAt ? { endedAt } : {}),

@@ -37,6 +37,15 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     else if (!(await followCase(item))) log.error("feed-unknown", { feed: item.feed });
   }
 
+  async function lookAtTheWeek(): Promise<void> {
+    const { weeklyLook } = await import("#src/domain/deliveries/weekly-look.ts");
+    const { getUnit } = await import("#src/domain/units/read.ts");
+    await weeklyLook({
+      ...{ table, now, baseUrl: config.baseUrl },
+      hasUnit: async (id) => (await getUnit({ table }, id)) !== undefined,
+    });
+  }
+
   async function followCase(item: Item): Promise<boolean> {
     const { CASE_FEED } = await import("#src/domain/cases/case.ts");
     if (item.feed !== CASE_FEED) return false;
@@ -73,6 +82,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
           () => publishDue({ table, now, log }),
           () => deliveries.sweep(),
           () => admitUploads({ table, bucket, log }),
+          () => lookAtTheWeek(),
         ];
         for (const step of steps) await step().catch((error) => log.error("tick", { detail: String(error) }));
       },
@@ -86,7 +96,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         const endpoint = endpointKey("wechaty", address);
         const open = (await subscriptionsOf(table, endpoint)).filter(({ status }) => status === "confirmed");
         const { endEndpoint } = await import("#src/domain/subscriptions/end-endpoint.ts");
-        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "asked in the chat");
+        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "unsubscribed");
         return open.length > 0;
       },
     },

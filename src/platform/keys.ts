@@ -100,6 +100,8 @@ export const keys = {
     pk: join("ENDPOINT", endpoint),
     sk: join("SUBSCRIPTION", id),
   }),
+  /** That an address must not be pushed to before it says yes again. */
+  suppression: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "SUPPRESSED" }),
   /** From an endpoint to those that stand in for it. */
   fallback: (endpoint: string, fallback: string): Key => ({
     pk: join("ENDPOINT", endpoint),
@@ -155,6 +157,8 @@ export const keys = {
   }),
   /** Index of digests that nobody claimed yet, by the time they go out. */
   dueDigest: (at: string, frequency: string): Key => ({ pk: "DUE-DIGESTS", sk: join(at, frequency) }),
+  /** How far the weekly look at endpoints and topics has come. */
+  weeklyLook: (): Key => ({ pk: "WEEKLY-LOOK", sk: "STATE" }),
   /** Index of deliveries that are due, by time, over eight partitions. */
   due: (at: string, id: string, revision: number, endpoint: string): Key => ({
     pk: join("DUE", endpoint.charCodeAt(0) % 8),

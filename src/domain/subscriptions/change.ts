@@ -112,7 +112,7 @@ async function leftBehind(
     .map((key) => ({ remove: key }));
   if (moved) {
     writes.push(removedPointer(known));
-    if (await isLast(deps, known)) writes.push(endedWrite(known.endpoint, deps.now()));
+    if (await isLast(deps, known)) writes.push(endedWrite(known.endpoint, "unsubscribed", deps.now()));
   }
   return writes;
 }

@@ -35,6 +35,7 @@ export function confirmedRows(confirmed: Subscription): Write[] {
   return [
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
+    { remove: keys.suppression(confirmed.endpoint) },
     ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }

@@ -11,7 +11,7 @@ import { fallbackOf } from "./fallback.ts";
 import { type ImportedSubscription, newSecret, plainSecret } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
-import type { Subscription } from "./subscription.ts";
+import type { EndReason, Subscription } from "./subscription.ts";
 import { canonicalTopics } from "./topic.ts";
 
 export type LineError = { line: number; code: string; detail: Text };
@@ -59,10 +59,15 @@ async function importBatch(
     }
   }
   const known = await deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id)));
+  const suppressed = await deps.table.getMany(batch.map(({ subscription }) => keys.suppression(subscription.endpoint)));
   const fresh = new Map<string, Subscription>();
   for (const [i, { line, subscription }] of batch.entries()) {
     const before = known[i] && parseSubscription(known[i]);
-    if (before?.status === "ended" && before.endedBecause !== "gone") refuse(result, { line, ...UNSUBSCRIBED });
+    const because = before?.status === "ended" ? before.endedBecause : undefined;
+    const own = suppressed[i]?.["because"] as EndReason | undefined;
+    const said =
+      REFUSED[because ?? "gone"] ?? (subscription.status === "confirmed" ? REFUSED[own ?? "gone"] : undefined);
+    if (said) refuse(result, { line, ...said });
     else {
       result.accepted++;
       if (replaces(subscription, before))
@@ -142,9 +147,30 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
   };
 }
 
-const UNSUBSCRIBED = {
-  code: "UNSUBSCRIBED",
-  detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
+/** What nobody may enter again for somebody else: the endpoint has to say yes itself. */
+const REFUSED: Partial<Record<EndReason, { code: string; detail: Text }>> = {
+  unsubscribed: {
+    code: "UNSUBSCRIBED",
+    detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
+  },
+  bounced: {
+    code: "BOUNCED",
+    detail: { zh: "该地址曾被退回，须由其本人重新确认", en: "this address bounced; it has to confirm itself again" },
+  },
+  complained: {
+    code: "COMPLAINED",
+    detail: {
+      zh: "该接收端曾投诉，须由其本人重新确认",
+      en: "this endpoint complained; it has to confirm itself again",
+    },
+  },
+  blocked: {
+    code: "BLOCKED",
+    detail: {
+      zh: "该接收端已屏蔽推送，须由其本人重新确认",
+      en: "this endpoint blocked us; it has to confirm itself again",
+    },
+  },
 };
 
 function reasonOf(error: unknown): { code: string; detail: Text } {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
-import { Subscription } from "./subscription.ts";
+import { END_REASONS, Subscription } from "./subscription.ts";
 
 export function subscriptionItem(subscription: Subscription, more: { feed?: string; expiresAt?: number } = {}): Item {
   return { ...keys.subscription(subscription.id), ...subscription, ...more };
@@ -80,7 +80,11 @@ export async function everSubscribed(table: Table, endpoint: string): Promise<Su
  * waits) or that keeps failing (`since` its first failure, `confirmed` once failures lie 12 hours apart).
  */
 export const EndpointMark = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("ended"), at: z.string() }),
+  z.object({
+    state: z.literal("ended"),
+    at: z.string(),
+    because: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
+  }),
   z.object({ state: z.literal("failing"), since: z.string(), lasting: z.boolean() }),
 ]);
 export type EndpointMark = z.infer<typeof EndpointMark>;

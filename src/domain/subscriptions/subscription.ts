@@ -39,6 +39,16 @@ export type Fallback = z.infer<typeof Fallback>;
 export const SubscriptionStatus = z.enum(["pending", "confirmed", "ended", "switched-off"]);
 export type SubscriptionStatus = z.infer<typeof SubscriptionStatus>;
 
+/**
+ * Why a subscription ended. The address itself: `gone` (410, unfollowed), `bounced` (does not exist), `failing` (for
+ * days). Its owner: `complained` (marked as spam), `blocked` (refuses us), `unsubscribed`.
+ */
+export const END_REASONS = ["gone", "bounced", "complained", "blocked", "unsubscribed", "failing"] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+/** After these nobody else can turn it on again: only a new confirmation by the endpoint itself. */
+export const SUPPRESSING: readonly EndReason[] = ["bounced", "complained", "blocked", "unsubscribed"];
+
 /** What an endpoint wants. Secrets are base64, newest first; token and challenge are kept as SHA-256 only. */
 export const Subscription = z.object({
   id: z.string(),
@@ -61,7 +71,8 @@ export const Subscription = z.object({
   requestedAt: z.string(),
   confirmedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),
-  endedBecause: z.string().exactOptional(),
+  /** An end that was noted in other words was the reader's own wish. */
+  endedBecause: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
   /** The legal basis that an admin gave for confirming it without the endpoint, and who that was. */
   basis: z.string().exactOptional(),
   importedBy: z.string().exactOptional(),

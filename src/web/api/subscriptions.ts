@@ -11,6 +11,7 @@ import {
 } from "#src/domain/subscriptions/new-subscription.ts";
 import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import {
+  END_REASONS,
   Frequency,
   QuietHours,
   type Subscription,
@@ -43,7 +44,7 @@ const SubscriptionBody = z
     requestedAt: z.string(),
     confirmedAt: z.string().optional(),
     endedAt: z.string().optional(),
-    endedBecause: z.string().optional(),
+    endedBecause: z.enum(END_REASONS).optional(),
     basis: z.string().optional(),
   })
   .meta({ id: "Subscription" });

@@ -56,6 +56,15 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     return (item) => alarmDuty(duty, parseAlarmingCase(item));
   }
 
+  async function lookAtTheWeek(): Promise<void> {
+    const { weeklyLook } = await import("#src/domain/deliveries/weekly-look.ts");
+    const { getUnit } = await import("#src/domain/units/read.ts");
+    await weeklyLook({
+      ...{ table, now, baseUrl: config.baseUrl },
+      hasUnit: async (id) => (await getUnit({ table }, id)) !== undefined,
+    });
+  }
+
   return {
     handlers: {
       dispatch: async (changes) => {
@@ -85,6 +94,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
           () => deliveries.sweep(),
           () => admitUploads({ table, bucket, log }),
           () => indexNewWords({ table, now }),
+          () => lookAtTheWeek(),
         ];
         for (const step of steps) await step().catch((error) => log.error("tick", { detail: String(error) }));
       },
@@ -98,7 +108,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         const endpoint = endpointKey("wechaty", address);
         const open = (await subscriptionsOf(table, endpoint)).filter(({ status }) => status === "confirmed");
         const { endEndpoint } = await import("#src/domain/subscriptions/end-endpoint.ts");
-        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "asked in the chat");
+        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "unsubscribed");
         return open.length > 0;
       },
       onFreshLogin: () => deliveries.freshLogin("wechaty", ""),

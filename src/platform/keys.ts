@@ -102,6 +102,13 @@ export const keys = {
     pk: join("ENDPOINT", endpoint),
     sk: join("SUBSCRIPTION", id),
   }),
+  /** That an address must not be pushed to before it says yes again. */
+  suppression: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "SUPPRESSED" }),
+  /** From an endpoint to those that stand in for it. */
+  fallback: (endpoint: string, fallback: string): Key => ({
+    pk: join("ENDPOINT", endpoint),
+    sk: join("FALLBACK", fallback),
+  }),
   /** Index of all subscriptions that have not ended, over eight partitions. */
   subscriptionListing: (partition: number, id: string): Key => ({
     pk: join("SUBSCRIPTIONS", partition),
@@ -165,6 +172,20 @@ export const keys = {
     pk: join("FANOUTS", day),
     sk: join(at, id, revision),
   }),
+  /** A digest's run, the revisions that wait for it, and from a revision's fan-out the runs that it waits for. */
+  digest: (frequency: string, date: string): Key => ({ pk: join("DIGEST", frequency, date), sk: "RUN" }),
+  digestItem: (frequency: string, date: string, id: string, revision: number): Key => ({
+    pk: join("DIGEST", frequency, date),
+    sk: join("ITEM", id, padded(revision)),
+  }),
+  digestOf: (id: string, revision: number, frequency: string, date: string): Key => ({
+    pk: join("FANOUT", id, padded(revision)),
+    sk: join("DIGEST", frequency, date),
+  }),
+  /** Index of digests that nobody claimed yet, by the time they go out. */
+  dueDigest: (at: string, frequency: string): Key => ({ pk: "DUE-DIGESTS", sk: join(at, frequency) }),
+  /** How far the weekly look at endpoints and topics has come. */
+  weeklyLook: (): Key => ({ pk: "WEEKLY-LOOK", sk: "STATE" }),
   /** Index of deliveries that are due, by time, over eight partitions. */
   due: (at: string, id: string, revision: number, endpoint: string): Key => ({
     pk: join("DUE", endpoint.charCodeAt(0) % 8),

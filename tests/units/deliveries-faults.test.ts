@@ -1,65 +1,7 @@
 import { expect, it } from "vitest";
-import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
-import { AppError } from "#src/errors.ts";
-import { type Ports, pushWorld } from "./push-world.ts";
-
-type Mode = "fails before" | "fails after" | "dies before" | "dies after";
-
-const never = new Promise<never>(() => {});
-
-/** Ports that go wrong at their n-th call; of a process that died, nothing moves any more. */
-function faulty(n: number, mode: Mode) {
-  let calls = 0;
-  let hit = false;
-  let tell: () => void = () => {};
-  let death = new Promise<"died">(() => {});
-  const wrap = (ports: Ports): Ports => {
-    let dead = false;
-    death = new Promise((resolve) => {
-      tell = () => resolve("died");
-    });
-    const call = async <Value>(work: () => Promise<Value>): Promise<Value> => {
-      if (dead) return never;
-      if (++calls !== n) return work().then((value) => (dead ? never : value));
-      hit = true;
-      if (mode.endsWith("after")) await work();
-      if (mode.startsWith("dies")) {
-        dead = true;
-        tell();
-        return never;
-      }
-      throw new AppError("unavailable", "FAULT", { zh: "故障", en: "a planned fault" });
-    };
-    const { table, queue, channels } = ports;
-    const mortal = (channel: Channel): Channel => ({
-      ...channel,
-      push: (rendered, push) => (dead ? never : channel.push(rendered, push)),
-    });
-    return {
-      table: {
-        get: (key) => call(() => table.get(key)),
-        getMany: (keys) => call(() => table.getMany(keys)),
-        query: (query) => call(() => table.query(query)),
-        queryIndex: (query) => call(() => table.queryIndex(query)),
-        write: (writes) => call(() => table.write(writes)),
-        putAll: (items) => call(() => table.putAll(items)),
-      },
-      queue: (name) => {
-        const inner = queue(name);
-        return { ...inner, send: (messages) => call(() => inner.send(messages)) };
-      },
-      channels: Object.fromEntries(
-        (Object.keys(channels) as ChannelName[]).map((name) => [name, mortal(channels[name])]),
-      ) as Record<ChannelName, Channel>,
-    };
-  };
-  return {
-    wrap,
-    hit: () => hit,
-    death: () => death,
-  };
-}
+import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { pushWorld } from "./push-world.ts";
 
 /** One publication to webhooks and rooms, one of each unwilling at first, with one fault; then time passes. */
 async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
@@ -125,7 +67,7 @@ async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
   return fault.hit();
 }
 
-for (const mode of ["fails before", "fails after", "dies before", "dies after"] as const) {
+for (const mode of MODES) {
   it(`loses nobody and keeps its balance whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
     let n = 1;
     for (let found = true; found; n += 8) {

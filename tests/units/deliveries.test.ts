@@ -437,7 +437,7 @@ describe("somebody who wants it later", () => {
     await world.drain();
     await world.publish({ revision: 2, kind: "corrected" });
     await world.live(86_400, 120);
-    expect(world.channels.webhook.seen.map(({ revision }) => revision)).toEqual([2]);
+    expect(world.channels.webhook.seen.map(({ items }) => items)).toEqual([[`${ID}.2`]]);
     expect(await sum(world, 1)).toMatchObject({ closed: true, matched: 1, suppressed: 1 });
   });
 });

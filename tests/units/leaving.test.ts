@@ -3,13 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { leaveToken, leavingEndpoint, mailedEndpoint, mailName } from "#src/domain/deliveries/endpoint-link.ts";
 import { takeMailNotice } from "#src/domain/deliveries/mail-notice.ts";
 import { confirmByChallenge } from "#src/domain/subscriptions/confirm-by-challenge.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
-import { findEndpoint, findSubscription } from "#src/domain/subscriptions/store.ts";
+import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { pendingWrites } from "#src/domain/subscriptions/subscribe.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
-import { suppressEndpoint } from "#src/domain/subscriptions/suppress.ts";
+import { suppressionOf } from "#src/domain/subscriptions/suppress.ts";
 import { sha256 } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
+import { keys } from "#src/platform/keys.ts";
 import { sesNotices, subscribeUrl } from "#src/web/mail/notification.ts";
 import { kindOf, mailReports } from "#src/web/mail/report.ts";
 import { pushWorld } from "./push-world.ts";
@@ -84,24 +86,19 @@ it("one column is left, and everything else stays wanted", () => {
 });
 
 describe("an address that is suppressed", () => {
-  it("is remembered by its key, not as an address, and a complaint outweighs the rest", async () => {
+  it("is remembered for good, and by its key alone", async () => {
     const { endpoint, id } = await world.subscribe("a@example.org", { channel: "email" });
-    const because = async () => (await findEndpoint(deps.table, endpoint))?.suppressed?.because;
-    await suppressEndpoint(deps, { endpoint, channel: "email" }, "unsubscribed");
-    await suppressEndpoint(deps, { endpoint, channel: "email" }, "bounced");
-    expect(await because()).toBe("unsubscribed");
-    await suppressEndpoint(deps, { endpoint, channel: "email" }, "complained");
-    expect(await because()).toBe("complained");
-    expect(JSON.stringify(await findEndpoint(deps.table, endpoint))).not.toContain("example.org");
-    expect((await findSubscription(deps.table, id))?.endedBecause).toBe("unsubscribed");
+    await endEndpoint(deps, endpoint, "complained");
+    expect((await findSubscription(deps.table, id))?.endedBecause).toBe("complained");
     world.pass(400 * 86_400);
-    expect(await because()).toBe("complained");
+    expect(await suppressionOf(deps.table, endpoint)).toBe("complained");
+    expect(JSON.stringify(await deps.table.query({ pk: keys.endpoint(endpoint).pk }))).not.toContain("example.org");
   });
 
   it("gets nothing of a push that was planned before", async () => {
     const subscription = await world.subscribe("a@example.org", { channel: "email" });
     await world.publish();
-    await suppressEndpoint(deps, { endpoint: subscription.endpoint, channel: "email" }, "complained");
+    await endEndpoint(deps, subscription.endpoint, "complained");
     await world.drain();
     expect(world.channels.email.seen).toEqual([]);
   });

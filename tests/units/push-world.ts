@@ -4,6 +4,7 @@ import {
   CHANNELS,
   type Channel,
   type ChannelName,
+  type Digest,
   type Links,
   type Outcome,
   type Push,
@@ -11,7 +12,7 @@ import {
 import { readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { entryItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "#src/domain/subscriptions/entry.ts";
 import { pointerItem, subscriptionItem } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { derivedId, randomIds } from "#src/ids.ts";
@@ -20,7 +21,8 @@ import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 
-export type Seen = Push & { at: number; revision: number };
+/** `items`: of a digest, `<announcement id>.<revision>` in the order of its text. */
+export type Seen = Push & { at: number; revision: number; items?: string[] };
 
 export type Script = (push: Seen) => Outcome | Promise<Outcome>;
 
@@ -52,7 +54,9 @@ export function scriptedChannel(
     renderDigest: (digest) => digest,
     preview: ({ content }) => ({ text: content.title, bytes: content.title.length, limit: 20_000, faults: [] }),
     push: async (rendered, push) => {
-      const one = { ...push, at: now().getTime(), revision: (rendered as Revision).revision };
+      const text = rendered as Revision | Digest;
+      const one: Seen = { ...push, at: now().getTime(), revision: "revision" in text ? text.revision : 0 };
+      if ("revisions" in text) one.items = text.revisions.map((item) => `${item.announcementId}.${item.revision}`);
       seen.push(one);
       return script(one);
     },
@@ -220,6 +224,7 @@ export async function confirmed(
     subscriptionItem(subscription),
     pointerItem(subscription),
     ...entryItems(subscription),
+    ...fallbackItems(subscription),
     ...presenceItems(subscription),
   ]);
   return subscription;

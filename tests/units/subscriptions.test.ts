@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { nextDigest, quietUntil } from "#src/domain/deliveries/hold.ts";
 import { askEndpoint } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
-import { confirmByCode } from "#src/domain/subscriptions/confirm.ts";
+import { confirm, confirmByCode } from "#src/domain/subscriptions/confirm.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { afterFailure } from "#src/domain/subscriptions/failing.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
@@ -12,7 +13,7 @@ import {
   SubscriptionChange,
 } from "#src/domain/subscriptions/new-subscription.ts";
 import { standardSecret } from "#src/domain/subscriptions/secret.ts";
-import { findSubscription } from "#src/domain/subscriptions/store.ts";
+import { findSubscription, subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { canonicalTopics, indexRows, PublicTopics, Topics } from "#src/domain/subscriptions/topic.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
@@ -287,6 +288,31 @@ describe("an import", () => {
     await world.publish();
     await world.drain();
     expect(world.channels.webhook.seen).toEqual([]);
+  });
+
+  it("turns on no address that bounced, complained, blocked or left, whatever its topics, before it says yes itself", async () => {
+    const world = pushWorld();
+    for (const [because, code] of [
+      ["bounced", "BOUNCED"],
+      ["complained", "COMPLAINED"],
+      ["blocked", "BLOCKED"],
+      ["unsubscribed", "UNSUBSCRIBED"],
+      ["gone", undefined],
+      ["failing", undefined],
+    ] as const) {
+      const address = `https://a.example/${because}`;
+      await taken(world, line(address));
+      await endEndpoint(world.deps, endpointKey("webhook", address), because);
+      const again = await taken(world, line(address, { topics: ["column:policies"] }));
+      expect([because, again.errors[0]?.code]).toEqual([because, code]);
+      const asked = await taken(world, line(address, { topics: ["column:faq"], confirmed: false, basis: undefined }));
+      expect(asked).toMatchObject({ accepted: 1, rejected: 0 });
+      const all = await subscriptionsOf(world.platform.table, endpointKey("webhook", address));
+      const pending = all.find(({ status }) => status === "pending");
+      if (!pending) throw new Error("nobody asks");
+      expect(await confirm(world.deps, pending)).toBe(true);
+      expect(await taken(world, line(address, { topics: ["column:home"] }))).toMatchObject({ accepted: 1 });
+    }
   });
 
   it("of ten thousand lines is a matter of seconds", async () => {

@@ -7,10 +7,12 @@ import { behind, END } from "./hash-space.ts";
 /** `reach` is absent in a member who is known by name or by an earlier revision only. */
 export type Member = { endpoint: string; channel: string; matched: string[]; saw: boolean; reach?: Reach };
 
-/** One mention of an endpoint by one source: a topic's row, or an earlier revision that it saw. */
+/** One mention of an endpoint by one source: a topic's row, an earlier revision that it saw, an item of its digest. */
 export type Mention = { endpoint: string } & (
   | { entry: TopicEntry }
   | { saw: true; channel: string; matched: string[] }
+  /** One item (`itemName`) that waits for this endpoint's digest. */
+  | { item: string; channel: string }
   | { named: true }
 );
 
@@ -115,6 +117,7 @@ async function nextPage(source: Source): Promise<Mention[] | undefined> {
 /** One member of all that mention the endpoint; undefined when only conjunctions do, and none of them holds. */
 export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Member | undefined {
   const matched = new Set<string>();
+  const items = new Set<string>();
   let member: Member | undefined;
   for (const mention of mentions) {
     if ("entry" in mention) {
@@ -128,6 +131,10 @@ export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Memb
       member.reach = sooner(member.reach, entry);
     } else {
       member ??= { endpoint: mention.endpoint, channel: "", matched: [], saw: false };
+      if ("item" in mention) {
+        member.channel = mention.channel;
+        items.add(mention.item);
+      }
       if ("saw" in mention) {
         member.saw = true;
         member.channel = mention.channel;
@@ -135,7 +142,9 @@ export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Memb
       }
     }
   }
-  if (member && matched.size > 0) member.matched = [...matched];
+  // Every reason once, in the order in which the revision speaks of them.
+  if (member && matched.size > 0) member.matched = [...spoken].filter((topic) => matched.has(topic));
+  if (member && items.size > 0) member.matched = [...items].sort();
   return member;
 }
 

@@ -137,6 +137,8 @@ export type Channel<Rendered = unknown> = {
    * made when none is named. With it: a new secret replaces the old one, and a new address comes without the old one's.
    */
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
+  /** Whether a receipt follows what was `accepted`; absent: accepted is the last word, and counts as reached. */
+  receipts?: boolean;
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;

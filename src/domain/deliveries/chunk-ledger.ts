@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#src/errors.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { codeOf, packCodes } from "./codes.ts";
+import { DIGEST_LETTER, type DigestFrequency } from "./digest.ts";
+import { withOmitted } from "./omitted.ts";
 import { linkReceipt } from "./receipts.ts";
 import type { Letter } from "./states.ts";
 import { type ChunkRef, type Delivery, deliveryItem, findResult, type Result, resultItem } from "./store.ts";
@@ -15,6 +17,10 @@ export type ChunkLedger = {
     letter: Letter,
     more?: { row?: Delivery; lookAt?: Date; timing?: Timing; code?: number; receipt?: string },
   ): void;
+  /** Members `g` or `k` of this chunk wait for the digest of that date; one that others wait for already stays. */
+  holdFor(frequency: DigestFrequency, date: string): void;
+  /** Of a digest: the message to this member left these items out; what they came to for it. */
+  omit(member: number, items: string[], letter: "x" | "u"): void;
   /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
   save(): Promise<void>;
   /** Stores the rest and gives the chunk back. */
@@ -43,6 +49,7 @@ export function openLedger(
   const letters = [...claimed.letters] as Letter[];
   const timings = unpackTimings(claimed, letters.length);
   const codes = letters.map((_, member) => codeOf(claimed, member));
+  let { digests, without } = claimed;
   const rows = new Map<number, { row: Delivery; lookAt: Date | undefined }>();
   const receipts = new Map<number, string>();
   const early: string[] = [];
@@ -61,6 +68,8 @@ export function openLedger(
       ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
       ...(timings.some(Boolean) ? packTimings(timings) : {}),
       ...packCodes(codes),
+      ...(digests ? { digests } : {}),
+      ...(without ? { without } : {}),
       version: stored.version + 1,
     };
   };
@@ -131,6 +140,13 @@ export function openLedger(
       if (more.timing && (!timings[member] || "da".includes(letter))) timings[member] = more.timing;
       if (more.receipt !== undefined) receipts.set(member, more.receipt);
       codes[member] = "da".includes(letter) ? (more.code ?? NO_CODE) : undefined;
+    },
+    holdFor: (frequency, date) => {
+      if (!digests?.[frequency] || !letters.includes(DIGEST_LETTER[frequency]))
+        digests = { ...digests, [frequency]: date };
+    },
+    omit: (member, items, letter) => {
+      without = withOmitted(without, member, items, letter);
     },
     save,
     close: async () => {

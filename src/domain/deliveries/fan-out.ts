@@ -4,6 +4,9 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { audience, type Member, namedSource, type Source, topicSource } from "./audience.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import { digestId, digestNamed } from "./digest.ts";
+import { digestSources } from "./digest-sources.ts";
+import { digestsOf } from "./digest-store.ts";
 import { behind, border, place } from "./hash-space.ts";
 import { runningLeases } from "./leases.ts";
 import type { ChunkMessage, MessageTarget, RangeMessage } from "./message.ts";
@@ -40,6 +43,7 @@ const WINDOWS_A_RUN = 5;
 const ENDPOINTS_A_RANGE = 5000;
 // One transaction holds the parent and its children.
 const MOST_CHILDREN = 90;
+const SETS_BYTES = 100_000;
 
 /**
  * Plans the next windows of a range: chunks first, then the range's progress, then the messages. `again`: the message was
@@ -77,13 +81,29 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
 async function waitsForEarlier(deps: FanOutDeps, fanout: Fanout): Promise<boolean> {
   for (let revision = fanout.revision - 1; revision >= 1; revision--) {
     const earlier = await findFanout(deps.table, fanout.announcementId, revision);
-    if (earlier && earlier.closedAt === undefined && (await runningLeases(deps, earlier))) return true;
+    if (!earlier || earlier.closedAt !== undefined) continue;
+    if ((await runningLeases(deps, earlier)) || (await inDigestsOnTheWay(deps, fanout, earlier))) return true;
+  }
+  return false;
+}
+
+// Longer than a chunk stays open, and one push more.
+const UNAWARE_MS = 120_000;
+
+/** A digest's worker learns of the newer revision within one opening of its chunk; it may go on with other items then. */
+async function inDigestsOnTheWay(deps: FanOutDeps, newer: Fanout, earlier: Fanout): Promise<boolean> {
+  if (deps.now().getTime() - Date.parse(newer.plannedAt) > UNAWARE_MS) return false;
+  for (const name of await digestsOf(deps.table, earlier)) {
+    const digest = await findFanout(deps.table, digestId(name), 1);
+    if (digest && digest.closedAt === undefined && (await runningLeases(deps, digest))) return true;
   }
   return false;
 }
 
 async function sources(table: Table, fanout: Fanout, range: Range): Promise<Source[]> {
   const { after, to } = range;
+  const digest = digestNamed(fanout.announcementId);
+  if (digest) return digestSources(table, digest, after, to);
   const all: Source[] = fanout.topics.map((topic) => topicSource(table, topic, after, to));
   if (fanout.endpoints.length > 0) all.push(namedSource(fanout.endpoints, after, to));
   for (let revision = fanout.revision - 1; revision >= 1; revision--) {
@@ -185,12 +205,25 @@ function makeChunks(
     // Numbers have no gaps, or a range could not say by a count which chunks it planned: a gap that nobody fills is put empty.
     for (let n = 0; rest.length > 0 || n < highest; n++) {
       if (taken.has(n)) continue;
-      const part = rest.splice(0, size);
+      const part = rest.splice(0, fitting(rest, size));
       const ref = { announcementId, revision, range: at.range.from, window: at.range.after, channel, n };
       planned.push({ ref, chunk: makeChunk(part), members: part });
     }
   }
   return planned;
+}
+
+/** How many of these make one chunk: their lists of topics or items must fit into an item and a message, too. */
+function fitting(members: Member[], most: number): number {
+  const sets = new Set<string>();
+  let bytes = 0;
+  for (const [i, { matched }] of members.slice(0, most).entries()) {
+    const text = matched.join("\n");
+    if (!sets.has(text)) bytes += Buffer.byteLength(text);
+    sets.add(text);
+    if (i > 0 && bytes > SETS_BYTES) return i;
+  }
+  return most;
 }
 
 function advanced(
@@ -267,13 +300,14 @@ const GONE: MessageTarget = { address: "", language: "zh-CN", secrets: [] };
 
 function targetOf({ reach }: Member): MessageTarget {
   if (!reach) return GONE;
-  const { address, language, secrets, frequency, quietHours } = reach;
+  const { address, language, secrets, frequency, quietHours, after } = reach;
   return {
     address,
     language,
     secrets,
     ...(frequency === "now" ? {} : { frequency }),
     ...(quietHours ? { quietHours } : {}),
+    ...(after ? { after } : {}),
   };
 }
 

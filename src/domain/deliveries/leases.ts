@@ -1,5 +1,5 @@
 import { type LeaseDeps, leaseLeft } from "./claim.ts";
-import { resultsOf } from "./seen.ts";
+import { resultsOf } from "./results.ts";
 import { type Fanout, rangesOf } from "./store.ts";
 
 /** Whether a worker may still be pushing for this fan-out. */

@@ -1,5 +1,5 @@
 import type { Table } from "#src/platform/table.ts";
-import { resultsOf } from "./seen.ts";
+import { resultsOf } from "./results.ts";
 import { addCounts, type Counts, countsOf, noCounts } from "./states.ts";
 import { type Fanout, findFanout, type Range, type Result, rangesOf } from "./store.ts";
 import { unpackTimings } from "./timing.ts";

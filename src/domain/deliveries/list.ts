@@ -2,11 +2,14 @@ import { z } from "zod";
 import { type AddressedChannels, shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
 import type { Table } from "#src/platform/table.ts";
+import { DIGEST_FREQUENCIES, DIGEST_LETTER, digestAt, digestId, itemName } from "./digest.ts";
+import { digestReader } from "./digest-reader.ts";
+import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
+import { resultsOf } from "./results.ts";
 import { deliveryId } from "./run-chunk.ts";
-import { resultsOf } from "./seen.ts";
-import { DELIVERY_STATES, type DeliveryState, stateOf } from "./states.ts";
+import { DELIVERY_STATES, type DeliveryState, REASON, REASONS, stateOf } from "./states.ts";
 import {
   Attempt,
   type Chunk,
@@ -31,11 +34,14 @@ export const DeliveryRow = z.object({
   channel: z.string(),
   address: z.string().optional(),
   state: z.enum(DELIVERY_STATES),
-  reason: z.enum(["superseded", "ended"]).optional(),
+  /** Why it is suppressed. */
+  reason: z.enum(REASONS).optional(),
   matched: z.array(z.string()),
   attempts: z.array(Attempt),
   dueAt: z.string().optional(),
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
+  /** The delivery of the digest that this one waits for or went out in. */
+  digest: z.string().optional(),
 });
 export type DeliveryRow = z.infer<typeof DeliveryRow>;
 
@@ -123,12 +129,15 @@ async function rowsOf(
   members: number[],
 ): Promise<DeliveryRow[]> {
   const endpoints = membersOf(chunk);
+  const digestOf = result?.digests ? await digestFinder(deps, ref, result) : undefined;
   return Promise.all(
     members.map(async (member) => {
       const endpoint = endpoints[member] ?? "";
       const item = await deps.table.get(deliveryKey(ref, endpoint));
       const own = item && Delivery.parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
+      const first = result ? firstAttempt(result, member) : [];
+      const inDigest = own || first.length > 0 ? undefined : await digestOf?.(endpoint, letter);
       const address = await addressOf(deps, ref.channel, endpoint);
       return {
         id: deliveryId(ref, endpoint),
@@ -138,10 +147,10 @@ async function rowsOf(
         channel: ref.channel,
         ...(address === undefined ? {} : { address }),
         state: stateOf(letter),
-        ...(letter === "x" ? { reason: "superseded" as const } : {}),
-        ...(letter === "e" ? { reason: "ended" as const } : {}),
+        ...(letter in REASON ? { reason: REASON[letter as keyof typeof REASON] } : {}),
         matched: matchedOf(chunk, member),
-        attempts: own?.attempts ?? (result ? firstAttempt(result, member) : []),
+        attempts: own?.attempts ?? first,
+        ...inDigest,
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
         ...(own?.waitsFor === undefined || letter !== "r" ? {} : { waitsFor: own.waitsFor }),
       };
@@ -152,4 +161,24 @@ async function rowsOf(
 async function addressOf(deps: Reads, channel: string, endpoint: string): Promise<string | undefined> {
   const address = (await everSubscribed(deps.table, endpoint))[0]?.address;
   return address && shownAddress(deps.channels, channel, address);
+}
+
+/** How a member of this chunk stands in its digest; the newest that has it, or the one that it waits for. */
+async function digestFinder(deps: Reads, ref: ChunkRef, result: Result) {
+  const names = (await digestsOf(deps.table, ref)).sort((a, b) => (a.date < b.date ? 1 : -1));
+  const reader = digestReader(deps.table);
+  return async (endpoint: string, letter: string): Promise<Partial<DeliveryRow> | undefined> => {
+    for (const name of names) {
+      const got = await reader.of(name, endpoint, itemName(ref));
+      if (!got) continue;
+      const [row] = await rowsOf(deps, got.ref, got.chunk, got.result, [got.member]);
+      if (row) return { digest: row.id, attempts: row.attempts, ...(row.dueAt ? { dueAt: row.dueAt } : {}) };
+    }
+    const frequency = DIGEST_FREQUENCIES.find((one) => DIGEST_LETTER[one] === letter);
+    const date = frequency && result.digests?.[frequency];
+    if (!frequency || date === undefined) return undefined;
+    const name = { frequency, date };
+    const digest = deliveryId({ announcementId: digestId(name), revision: 1 }, endpoint);
+    return { digest, dueAt: digestAt(name).toISOString() };
+  };
 }

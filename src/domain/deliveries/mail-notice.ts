@@ -1,5 +1,5 @@
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { suppressEndpoint } from "#src/domain/subscriptions/suppress.ts";
 import type { Log } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Receipt } from "./receipts.ts";
@@ -35,8 +35,7 @@ export async function takeMailNotice(
 ): Promise<void> {
   const { kind, address, receipt, detail } = notice;
   const endpoint = notice.endpoint ?? (address === undefined ? undefined : endpointKey("email", address));
-  if (endpoint !== undefined && (kind === "bounced" || kind === "complained"))
-    await suppressEndpoint(deps, { endpoint, channel: "email" }, kind);
+  if (endpoint !== undefined && (kind === "bounced" || kind === "complained")) await endEndpoint(deps, endpoint, kind);
   if (kind !== "delivered") deps.log.info("mail-notice", { kind, endpoint, detail });
   const outcome = OUTCOMES[kind];
   if (outcome && receipt !== undefined)

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { QuietHours } from "#src/domain/subscriptions/subscription.ts";
+import { Fallback, QuietHours } from "#src/domain/subscriptions/subscription.ts";
 import { ChunkRef } from "./store.ts";
 
 /** On the queue `fanout`: plan this range (named by where it begins). */
@@ -13,6 +13,7 @@ export const MessageTarget = z.strictObject({
   secrets: z.array(z.string()),
   frequency: z.enum(["daily", "weekly"]).exactOptional(),
   quietHours: QuietHours.exactOptional(),
+  after: Fallback.exactOptional(),
 });
 export type MessageTarget = z.infer<typeof MessageTarget>;
 

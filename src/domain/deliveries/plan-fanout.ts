@@ -2,6 +2,7 @@ import { type Revision, topicsOf } from "#src/domain/announcements/announcement.
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { dayItem } from "./day.ts";
+import { dropFromDigests } from "./drop-from-digests.ts";
 import { type Fanout, fanoutItem, findFanout } from "./store.ts";
 import { grouped, planningQueue } from "./work-queue.ts";
 
@@ -16,8 +17,10 @@ const FIRST_CHECK_SECONDS = 60;
 export async function planFanout(deps: PlanDeps, revision: Revision): Promise<void> {
   const { announcementId } = revision;
   const now = deps.now();
-  for (let earlier = revision.revision - 1; earlier >= 1; earlier--)
+  for (let earlier = revision.revision - 1; earlier >= 1; earlier--) {
     await supersede(deps, fanoutOf(revision, earlier, now), revision.revision);
+    await dropFromDigests(deps, { announcementId, revision: earlier });
+  }
   const fanout = fanoutOf(revision, revision.revision, now);
   const nextCheckAt = new Date(now.getTime() + FIRST_CHECK_SECONDS * 1000);
   // Apart from the fan-out itself, because a transaction costs twice: a line too many in the list of a day does no harm.

@@ -5,7 +5,7 @@ import { audience, topicSource } from "./audience.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { addLoad, type Forecast, forecast, type Load } from "./forecast.ts";
 import { END, place } from "./hash-space.ts";
-import { heldUntil } from "./hold.ts";
+import { breaksIn, heldUntil } from "./hold.ts";
 
 export type Rehearsed = {
   /** True when the audience was too large to count to the end; then it is computed from the part that was. */
@@ -56,5 +56,6 @@ export async function rehearse(
 }
 
 function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUntil>[1], now: Date): boolean {
-  return frequency !== "now" || heldUntil(quietHours ? { quietHours } : {}, text, now, false) !== undefined;
+  if (frequency !== "now") return !breaksIn(text);
+  return heldUntil(quietHours ? { quietHours } : {}, text, now) !== undefined;
 }

@@ -5,7 +5,7 @@ import { type Amendment, amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
-import { resultsOf } from "./seen.ts";
+import { resultsOf } from "./results.ts";
 import { chunksOf, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
 import { grouped } from "./work-queue.ts";
 

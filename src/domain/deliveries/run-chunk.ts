@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { readRevision } from "#src/domain/announcements/store.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { clearFailure, noteFailure } from "#src/domain/subscriptions/failing.ts";
@@ -9,11 +8,14 @@ import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
-import type { Channel, Links, Outcome } from "./channel.ts";
+import type { Channel, ChannelName, Links, Outcome } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
+import { DIGEST_FREQUENCIES, DIGEST_LETTER, type DigestName, digestNamed } from "./digest.ts";
+import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
 import { makeGate, originOf } from "./gate.ts";
-import { heldUntil } from "./hold.ts";
+import { breaksIn, heldUntil } from "./hold.ts";
+import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
 import type { Pace } from "./pace.ts";
@@ -21,7 +23,9 @@ import { makeTurns, type Turn } from "./pace-turns.ts";
 import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { settle } from "./settle.ts";
-import { type Attempt, type Chunk, type ChunkRef, type Delivery, findFanout, matchedOf } from "./store.ts";
+import { judge, type Verdict } from "./stand-in.ts";
+import { type Attempt, type Chunk, type ChunkRef, type Delivery, type Fanout, findFanout, matchedOf } from "./store.ts";
+import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
 export type RunDeps = {
@@ -34,6 +38,7 @@ export type RunDeps = {
   random?: () => number;
   log: Log;
   links: Links;
+  channels: Record<ChannelName, Channel>;
 };
 
 /** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
@@ -59,10 +64,15 @@ type Wait = Extract<Turn, { kind: "wait" }>;
 type Work = {
   ledger: ChunkLedger;
   batch: Batch;
-  text: Revision;
+  text: Parameters<typeof heldUntil>[1];
+  digest: DigestName | undefined;
   marks: Map<string, EndpointMark>;
   /** A newer revision has taken over. */
   stopped: boolean;
+  /** Of a digest: items that a newer revision has replaced. */
+  dropped: readonly string[];
+  /** Of those that stand in for a first choice. */
+  verdicts: Map<string, Verdict>;
   openUntil: number;
   /** Resolves when nobody may wait for a slot any longer. */
   over: Promise<undefined>;
@@ -91,35 +101,45 @@ export function makeRunner(
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const marksOf = marksReader(deps.table);
-  const revisionOf = recent(16, async (key) => {
+  const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
     const found = await readRevision(deps, id, Number(revision));
     if (!found) throw new AppError("not-found", "REVISION", { zh: "没有该版本", en: "no such revision" });
     return found;
   });
+  const linksOf = linksFor(deps.links);
   const renderings = recent(32, async (key) => {
     const [id, revision, language] = key.split("#");
     const text = await revisionOf(`${id}#${revision}`);
-    // What is internal has no public page; who works on it finds it from the console.
-    const links =
-      text.audience.kind === "public"
-        ? deps.links
-        : { ...deps.links, announcement: () => `${deps.links.source}/console` };
-    return channel.render(text, language as Language, links);
+    return channel.render(text, language as Language, linksOf([text]));
   });
+  const digests = digestRenderings(channel, linksOf, revisionOf);
+  const join = digestJoiner(deps);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
-  const isSuperseded = together(async (key) => {
+  const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
-    return (await findFanout(deps.table, id, Number(revision)))?.supersededBy !== undefined;
+    return findFanout(deps.table, id, Number(revision));
   });
 
   async function run(ledger: ChunkLedger, batch: Batch): Promise<void> {
     const { ref, jobs } = batch;
     if (jobs.length === 0) return ledger.close();
     const key = `${ref.announcementId}#${ref.revision}`;
-    const circumstances = () =>
-      Promise.all([marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? ""), isSuperseded(key)]);
-    const [[marks, stopped], text] = await Promise.all([circumstances(), revisionOf(key)]).catch(async (error) => {
+    const digest = digestNamed(ref.announcementId);
+    const circumstances = async () => {
+      const [marks, fanout] = await Promise.all([
+        marksOf(ref, jobs[0]?.endpoint ?? "", jobs.at(-1)?.endpoint ?? ""),
+        fanoutOf(key),
+      ]);
+      return { fanout, marks, stopped: fanout?.supersededBy !== undefined, dropped: fanout?.dropped ?? [] };
+    };
+    const prepare = async () => {
+      const [{ fanout, ...first }, text] = await Promise.all([circumstances(), digest ? A_DIGEST : revisionOf(key)]);
+      const alone = digest || !fanout || first.stopped;
+      if (!alone) await holdForDigests(ledger, fanout, text, jobs);
+      return { ...first, text, verdicts: alone ? new Map() : await verdictsOn(ledger, fanout, batch) };
+    };
+    const prepared = await prepare().catch(async (error) => {
       await ledger.close();
       throw error;
     });
@@ -133,11 +153,12 @@ export function makeRunner(
       timer = setTimeout(resolve, OPEN_MS, undefined);
     });
     const work: Work = {
-      ...{ ledger, batch, text, marks, stopped, openUntil, over, ended },
+      ...{ ledger, batch, digest, ...prepared, openUntil, over, ended },
       ...{ running: 0, broken: undefined, due: new Map(), after: [] },
     };
     const saving = nowAndThen(async () => {
-      [work.marks, work.stopped] = await circumstances();
+      const { marks, stopped, dropped } = await circumstances();
+      Object.assign(work, { marks, stopped, dropped });
       await ledger.save();
     });
     for (const job of jobs) launch(work, job);
@@ -150,6 +171,32 @@ export function makeRunner(
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     for (const step of work.after) await step();
     if (work.broken !== undefined) throw work.broken;
+  }
+
+  /** Before a member's letter says that it waits for a digest, the revision stands among that digest's. */
+  async function holdForDigests(
+    ledger: ChunkLedger,
+    fanout: Fanout,
+    text: Parameters<typeof breaksIn>[0],
+    jobs: Job[],
+  ): Promise<void> {
+    if (breaksIn(text)) return;
+    for (const frequency of DIGEST_FREQUENCIES) {
+      if (!jobs.some(({ target, row }) => target?.frequency === frequency && !row)) continue;
+      ledger.holdFor(frequency, (await join(fanout, frequency)).date);
+    }
+  }
+
+  /** A fallback is judged when it is met, and again when its minutes are over. */
+  async function verdictsOn(ledger: ChunkLedger, fanout: Fanout, { ref, jobs }: Batch) {
+    const verdicts = new Map<string, Verdict>();
+    const running = new Set(jobs.map(({ endpoint }) => endpoint));
+    const own = { ref, ledger, running };
+    for (const { endpoint, target, row } of jobs) {
+      const after = row ? (row.state === "held" ? row.after : undefined) : target?.after;
+      if (after) verdicts.set(endpoint, await judge(deps, { fanout, own, endpoint, after }, row !== undefined));
+    }
+    return verdicts;
   }
 
   /** The chunk is open as long as something of it runs. */
@@ -207,7 +254,10 @@ export function makeRunner(
       let turn = await turnOf?.({ ...ask, ticket });
       if (turn?.kind === "wait") return turn;
       const before = work.ledger.letter(job.member);
-      if (once) await noteIntent(work.ledger, job.member);
+      if (once) {
+        await noteIntent(work.ledger, job.member);
+        if (keptBack(work, job)) return undefined;
+      }
       // What took long in between would reach the vendor nearer to the next one than was reckoned.
       if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await turnOf?.({ ...ask, ticket: true });
       if (turn?.kind === "wait") {
@@ -252,27 +302,46 @@ export function makeRunner(
   function keptBack(work: Work, job: Job): boolean {
     const { ledger, batch } = work;
     const { member, endpoint, row, target } = job;
-    const end = (letter: "x" | "e" | "u", state: "suppressed" | "unknown"): true => {
+    const end = (letter: "x" | "e" | "n" | "u", state: "suppressed" | "unknown"): true => {
       const { dueAt: _, ...known } = row ?? { ref: batch.ref, endpoint, attempts: [], version: 0 };
       const needsRow = row !== undefined || letter === "u";
       ledger.note(member, letter, needsRow ? { row: { ...known, state, version: known.version + 1 } } : {});
       return true;
     };
     // What the worker before may have sent was seen, perhaps: its reader gets the newer text.
-    if (work.stopped) return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
-    if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") return end("e", "suppressed");
-    const until = heldUntil(target, work.text, deps.now(), row !== undefined);
+    const left = work.digest && contentsOf(work, member);
+    if (work.stopped || left?.length === 0)
+      return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
+    if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") {
+      work.after.push(() => wakeFallbacks(deps, batch.ref, endpoint));
+      return end("e", "suppressed");
+    }
+    const verdict = work.verdicts.get(endpoint);
+    if (verdict?.kind === "reached") return end("n", "suppressed");
+    if (target.frequency && !work.digest && !row && !breaksIn(work.text)) {
+      ledger.note(member, DIGEST_LETTER[target.frequency]);
+      return true;
+    }
+    const until = verdict?.kind === "hold" ? verdict.until : heldUntil(target, work.text, deps.now());
     if (!until) return false;
+    const after = row?.after ?? target.after;
     const held: Delivery = {
       ref: batch.ref,
       endpoint,
       attempts: row?.attempts ?? [],
       state: "held",
       dueAt: until.toISOString(),
+      ...(after && verdict ? { after } : {}),
       version: (row?.version ?? 0) + 1,
     };
     ledger.note(member, "h", { row: held, lookAt: until });
     return true;
+  }
+
+  /** Of a digest: the items that this member gets. */
+  function contentsOf({ batch, dropped }: Work, member: number): string[] {
+    const items = matchedOf(batch.chunk, member);
+    return dropped.length === 0 ? items : items.filter((item) => !dropped.includes(item));
   }
 
   function mayStart(work: Work): boolean {
@@ -285,13 +354,16 @@ export function makeRunner(
     const { ref, chunk } = work.batch;
     const { member, endpoint, row } = job;
     const { address, language, secrets } = target;
-    const rendered = await renderings(`${ref.announcementId}#${ref.revision}#${language}`);
+    const matched = work.digest ? contentsOf(work, member) : matchedOf(chunk, member);
+    const rendered = work.digest
+      ? await digests(work.digest, language, matched)
+      : await renderings(`${ref.announcementId}#${ref.revision}#${language}`);
     const startedAt = deps.now();
     const outcome = await channel
       .push(rendered, {
         deliveryId: deliveryId(ref, endpoint),
         attempt: (row?.attempts.length ?? 0) + 1,
-        target: { endpoint, address, language, secrets, matched: matchedOf(chunk, member) },
+        target: { endpoint, address, language, secrets, matched },
       })
       .catch((error: unknown): Outcome => {
         const detail = error instanceof Error ? error.message : "";
@@ -314,10 +386,17 @@ export function makeRunner(
         : {}),
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
+    if (work.digest) noteOmitted(work, job, matched);
     if (soon && settled.row && dueAt !== undefined) again(work, { ...job, row: settled.row }, dueAt);
+    if (settled.letter === "f") work.after.push(() => wakeFallbacks(deps, ref, endpoint));
     careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
     const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
     return silent ? undefined : ms;
+  }
+
+  function noteOmitted({ ledger, batch }: Work, { member, row }: Job, sent: string[]): void {
+    const omitted = matchedOf(batch.chunk, member).filter((item) => !sent.includes(item));
+    ledger.omit(member, omitted, batch.doubt && !once && !row ? "u" : "x");
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */

@@ -4,23 +4,36 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 /**
  * One letter per member of a chunk:
  * w not attempted yet, i about to be sent (channels that must not send twice), r waits for a further attempt,
- * h held (quiet hours, digest), d delivered, a accepted, f failed, u unknown,
- * x suppressed by a newer revision, e suppressed because the endpoint ended.
+ * h held (quiet hours), g held for the daily digest, k for the weekly one, d delivered, a accepted, f failed, u unknown,
+ * x suppressed by a newer revision, e because the endpoint ended, n because the first choice was reached,
+ * t because a fallback took over.
  */
-export type Letter = "w" | "i" | "r" | "h" | "d" | "a" | "f" | "u" | "x" | "e";
+export type Letter = "w" | "i" | "r" | "h" | "g" | "k" | "d" | "a" | "f" | "u" | "x" | "e" | "n" | "t";
 
 const STATE: Record<Letter, DeliveryState> = {
   w: "waiting",
   i: "waiting",
   r: "waiting",
   h: "held",
+  g: "held",
+  k: "held",
   d: "delivered",
   a: "delivered",
   f: "failed",
   u: "unknown",
   x: "suppressed",
   e: "suppressed",
+  n: "suppressed",
+  t: "suppressed",
 };
+
+export const REASONS = ["superseded", "ended", "first choice reached", "fallback took over"] as const;
+export const REASON = {
+  x: "superseded",
+  e: "ended",
+  n: "first choice reached",
+  t: "fallback took over",
+} as const satisfies Partial<Record<Letter, (typeof REASONS)[number]>>;
 
 export function stateOf(letter: string): DeliveryState {
   return STATE[letter as Letter] ?? "waiting";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Fallback } from "#src/domain/subscriptions/subscription.ts";
 import { join, keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 
@@ -8,7 +9,7 @@ const counts = z.record(z.string(), z.number());
 export const Fanout = z.object({
   announcementId: z.string(),
   revision: z.number(),
-  kind: z.enum(["published", "corrected", "withdrawn"]),
+  kind: z.enum(["published", "corrected", "withdrawn", "digest"]),
   topics: z.array(z.string()),
   /** Endpoint keys that are meant whatever they subscribe to. */
   endpoints: z.array(z.string()),
@@ -19,6 +20,8 @@ export const Fanout = z.object({
   urgent: z.literal(true).exactOptional(),
   /** The newer revision that took over: what is still waiting here is suppressed. */
   supersededBy: z.number().exactOptional(),
+  /** Of a digest: items (`itemName`) that a newer revision replaced after they were planned; nobody gets them any more. */
+  dropped: z.array(z.string()).exactOptional(),
   closedAt: z.string().exactOptional(),
   /** Totals per channel, once closed. */
   totals: z.record(z.string(), counts).exactOptional(),
@@ -167,6 +170,10 @@ export const Result = z.object({
   /** First attempts, in base 36: milliseconds from one start to the next, and how long each took. */
   starts: z.string().exactOptional(),
   took: z.string().exactOptional(),
+  /** The date of the digest that this chunk's members `g` or `k` wait for, by frequency. */
+  digests: z.record(z.string(), z.string()).exactOptional(),
+  /** Of a digest: members whose message went out without an item, and what that item came to for them (`omitted`). */
+  without: z.record(z.string(), z.string()).exactOptional(),
   version: z.number(),
 });
 export type Result = z.infer<typeof Result>;
@@ -203,6 +210,10 @@ export const Delivery = z.object({
   dueAt: z.string().exactOptional(),
   /** What it waits for where the pace of its credential gave it a turn (`dueAt`); nothing was attempted then. */
   waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
+  /** The first choice that it stands in for and waits for. */
+  after: Fallback.exactOptional(),
+  /** The endpoint that went out in its place. */
+  takenBy: z.string().exactOptional(),
   /** Whether the next attempt was asked for by a person. */
   byHand: z.boolean().exactOptional(),
   version: z.number(),

@@ -6,10 +6,14 @@ import type { Channel, ChannelName } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import { leaseLeft } from "./claim.ts";
 import { dayItem } from "./day.ts";
+import { type DigestName, digestNamed } from "./digest.ts";
+import { itemsOf } from "./digest-store.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { recent } from "./recent.ts";
-import { resultsOf } from "./seen.ts";
+import { resultsOf } from "./results.ts";
+import { settleHeld } from "./settle-digests.ts";
+import { startDigests } from "./start-digests.ts";
 import {
   type ChunkRef,
   Delivery,
@@ -40,6 +44,7 @@ const RETRY_LOOK_MS = 300_000;
 
 /** Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless. */
 export async function sweep(deps: SweepDeps): Promise<void> {
+  await startDigests(deps);
   await sweepDue(deps);
   await sweepFanouts(deps);
 }
@@ -64,7 +69,12 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   if (fanout.closedAt !== undefined) return;
   const { table } = deps;
   const now = deps.now();
-  const { channels, ranges } = await tallyAll(table, fanout);
+  const digest = digestNamed(fanout.announcementId);
+  if (digest) await checkItems(deps, digest);
+  let tallied = await tallyAll(table, fanout);
+  const held = Object.values(tallied.channels).some((counts) => counts.held > 0);
+  if (!digest && held && (await settleHeld(deps, fanout))) tallied = await tallyAll(table, fanout);
+  const { channels, ranges } = tallied;
   for (const { range, totals } of ranges) {
     if (range.settled) continue;
     if (range.done && isSettled(totals)) await settleRange(deps, fanout, { ...range, settled: totals });
@@ -82,6 +92,14 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
 async function closeFanout(deps: SweepDeps, closed: Fanout): Promise<void> {
   await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
   await deps.table.write([{ put: fanoutItem(closed, undefined), if: { version: closed.version - 1 } }]);
+}
+
+/** The revisions of a digest learn what it came to, before it closes and while it runs. */
+async function checkItems(deps: SweepDeps, digest: DigestName): Promise<void> {
+  for (const { announcementId, revision } of await itemsOf(deps.table, digest)) {
+    const fanout = await findFanout(deps.table, announcementId, revision);
+    if (fanout) await checkFanout(deps, fanout);
+  }
 }
 
 /** Many ranges keep their totals, so that a later look need not count their chunks again; a single one needs no second copy. */

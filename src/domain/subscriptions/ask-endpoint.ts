@@ -9,6 +9,7 @@ import { confirm } from "./confirm.ts";
 import { endpointItem, findEndpoint, findSubscription, parseSubscription, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
+import { suppressionOf } from "./suppress.ts";
 import { unsubscribe } from "./unsubscribe.ts";
 
 export type AskDeps = {
@@ -147,23 +148,23 @@ async function confirmAsked(deps: AskDeps, asked: Subscription): Promise<void> {
  * time it was counted; undefined: not now.
  */
 async function countQuestion(deps: AskDeps, { endpoint, channel, address }: Subscription): Promise<string | undefined> {
+  const suppressed = await suppressionOf(deps.table, endpoint);
   for (;;) {
     const now = deps.now().getTime();
     const known = await findEndpoint(deps.table, endpoint);
     const asked = (known?.asked ?? []).filter((at) => now - Date.parse(at) < DAY_MS);
     const last = known?.asked.at(-1);
-    const suppressed = known?.suppressed;
-    const gap = suppressed && suppressed.because !== "unsubscribed" ? SUPPRESSED_GAP_MS : CODE_GAP_MS;
+    const gap = suppressed && suppressed !== "unsubscribed" ? SUPPRESSED_GAP_MS : CODE_GAP_MS;
     if (asked.length >= CODES_A_DAY || (last !== undefined && now - Date.parse(last) < gap)) return undefined;
     const at = new Date(now).toISOString();
     const value = {
       channel,
       address: suppressed ? "" : address,
       asked: [...asked, at],
-      ...(suppressed ? { suppressed } : {}),
       version: (known?.version ?? 0) + 1,
     };
-    const put = endpointItem(endpoint, value, suppressed ? undefined : Math.floor(now / 1000) + PENDING_SECONDS);
+    const kept = suppressed ? SUPPRESSED_GAP_MS / 1000 : PENDING_SECONDS;
+    const put = endpointItem(endpoint, value, Math.floor(now / 1000) + kept);
     const written = await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
     if (written.ok) return at;
   }
@@ -175,8 +176,7 @@ async function uncountQuestion(deps: AskDeps, { endpoint }: Subscription, at: st
     const known = await findEndpoint(deps.table, endpoint);
     if (!known?.asked.includes(at)) return;
     const value = { ...known, asked: known.asked.filter((one) => one !== at), version: known.version + 1 };
-    const ends = known.suppressed ? undefined : Math.floor(deps.now().getTime() / 1000) + PENDING_SECONDS;
-    const put = endpointItem(endpoint, value, ends);
+    const put = endpointItem(endpoint, value, Math.floor(deps.now().getTime() / 1000) + PENDING_SECONDS);
     if ((await deps.table.write([{ put, if: { version: known.version } }])).ok) return;
   }
 }

@@ -5,6 +5,7 @@ import { confirmedRows } from "./confirm.ts";
 import { endedWrite } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
+import { notForAFallback } from "./fallback.ts";
 import type { SubscriptionChange } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS, removedPointer, SUBSCRIPTION_FEED } from "./subscribe.ts";
@@ -26,6 +27,7 @@ export async function changeSubscription(
 ): Promise<Subscription> {
   if (known.status === "ended")
     throw new AppError("conflict", "STATE", { zh: "订阅已结束", en: "the subscription has ended" });
+  if (known.after && change.frequency !== undefined && change.frequency !== "now") throw notForAFallback();
   const changed = await changedSubscription(deps, known, change);
   const moved = changed.endpoint !== known.endpoint;
   const asks = moved || known.status === "switched-off";
@@ -130,7 +132,7 @@ async function leftBehind(
     .map((key) => ({ remove: key }));
   if (moved) {
     writes.push(removedPointer(known));
-    if (await isLast(deps, known)) writes.push(endedWrite(known.endpoint, deps.now()));
+    if (await isLast(deps, known)) writes.push(endedWrite(known.endpoint, "unsubscribed", deps.now()));
   }
   return writes;
 }

@@ -41,8 +41,13 @@ export async function checkedEndpoint(
 }
 
 /** The channel's own form of the address alone; AppError "invalid" as above. */
-export async function checkedAddress(channels: AddressedChannels, channel: string, address: string): Promise<string> {
-  const checked = await channelOf(channels, channel).address(address);
+export async function checkedAddress(
+  channels: AddressedChannels,
+  channel: string,
+  address: string,
+  options?: { textOnly?: boolean },
+): Promise<string> {
+  const checked = await channelOf(channels, channel).address(address, options);
   if ("errors" in checked) throw invalid(checked.errors);
   return checked.address;
 }

@@ -4,10 +4,9 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { stopWrites } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
-import { entryItems, presenceItems } from "./entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
-import { liftSuppression } from "./suppress.ts";
 
 export type ConfirmDeps = { table: Table; now: () => Date };
 
@@ -31,7 +30,6 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
     ...confirmedRows(confirmed),
     ...(await renewedWrites(deps, confirmed)),
   ]);
-  if (written.ok) await liftSuppression(deps, confirmed.endpoint);
   return written.ok;
 }
 
@@ -50,7 +48,8 @@ export function confirmedRows(confirmed: Subscription): Write[] {
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
     { remove: keys.switchedOff(confirmed.endpoint, confirmed.id) },
-    ...entryItems(confirmed).map((item): Write => ({ put: item })),
+    { remove: keys.suppression(confirmed.endpoint) },
+    ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }
 

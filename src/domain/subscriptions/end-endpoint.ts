@@ -3,7 +3,7 @@ import type { Table, Write } from "#src/platform/table.ts";
 import { entryKeys } from "./entry.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { SUBSCRIPTION_FEED } from "./subscribe.ts";
-import type { Subscription, SubscriptionStatus } from "./subscription.ts";
+import { type EndReason, SUPPRESSING, type Subscription, type SubscriptionStatus } from "./subscription.ts";
 
 const KEPT_SECONDS = 7 * 86_400;
 const REMEMBERED_SECONDS = 90 * 86_400;
@@ -13,11 +13,12 @@ const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);
 export type EndDeps = { table: Table; now: () => Date };
 
 /** The row that stops chunks planned earlier. */
-export function endedWrite(endpoint: string, now: Date): Write {
+export function endedWrite(endpoint: string, because: EndReason, now: Date): Write {
   return {
     put: {
       ...keys.ended(endpoint),
       state: "ended",
+      because,
       at: now.toISOString(),
       version: 2,
       expiresAt: seconds(now) + KEPT_SECONDS,
@@ -31,11 +32,18 @@ export function switchedOffWrite({ status, channel, endpoint, id, endedAt }: Sub
   return status === "switched-off" ? { put: { ...key, channel, at: endedAt } } : { remove: key };
 }
 
+/** Remembers for good that the address must say yes itself before anything is pushed to it again. */
+export function suppressionWrites(endpoint: string, because: EndReason, now: Date): Write[] {
+  return SUPPRESSING.includes(because)
+    ? [{ put: { ...keys.suppression(endpoint), because, at: now.toISOString() } }]
+    : [];
+}
+
 /** Takes a subscription out of the topic index and says why. */
 export function stopWrites(
   subscription: Subscription,
   status: Extract<SubscriptionStatus, "ended" | "switched-off">,
-  because: string,
+  because: EndReason,
   now: Date,
 ): Write[] {
   const { challengeHash: _, ...kept } = subscription;
@@ -63,11 +71,11 @@ export function stopWrites(
 export async function endEndpoint(
   deps: EndDeps,
   endpoint: string,
-  because: string,
+  because: EndReason,
   status: "ended" | "switched-off" = "ended",
 ): Promise<void> {
   const now = deps.now();
-  await deps.table.write([endedWrite(endpoint, now)]);
+  await deps.table.write([endedWrite(endpoint, because, now), ...suppressionWrites(endpoint, because, now)]);
   for (;;) {
     const open = (await subscriptionsOf(deps.table, endpoint)).filter((one) => one.status === "confirmed");
     const written = await Promise.all(open.map((one) => deps.table.write(stopWrites(one, status, because, now))));

@@ -2,7 +2,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Item, Key } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
 import { leaseEnd } from "./store.ts";
-import type { Frequency, QuietHours, Subscription } from "./subscription.ts";
+import type { Fallback, Frequency, QuietHours, Subscription } from "./subscription.ts";
 import { indexRows } from "./topic.ts";
 
 /** A row of the topic index: all that a push to this endpoint needs, so that a fan-out reads nothing else. */
@@ -15,6 +15,7 @@ export type TopicEntry = {
   secrets: string[];
   frequency: Frequency;
   quietHours?: QuietHours;
+  after?: Fallback;
   /** One of these lists of topics must hold as a whole; absent: the row's topic is enough. */
   filters?: string[][];
 };
@@ -23,7 +24,7 @@ const USUAL_CHANNEL = "webhook";
 
 /** The rows of a confirmed subscription. What is usual is left out: a fan-out pays for every byte it reads. */
 export function entryItems(subscription: Subscription): Item[] {
-  const { id, endpoint, channel, address, language, secrets, frequency, quietHours } = subscription;
+  const { id, endpoint, channel, address, language, secrets, frequency, quietHours, after } = subscription;
   return indexRows(subscription.topics).map(({ topic, filters }) => ({
     ...keys.topicEntry(topic, endpoint, id),
     address,
@@ -32,6 +33,7 @@ export function entryItems(subscription: Subscription): Item[] {
     ...(language === "zh-CN" ? {} : { language }),
     ...(frequency === "now" ? {} : { frequency }),
     ...(quietHours ? { quietHours } : {}),
+    ...(after ? { after } : {}),
     ...(filters ? { filters } : {}),
     ...leaseEnd(subscription),
   }));
@@ -43,6 +45,11 @@ export function entryKeys(subscription: Subscription): Key[] {
   );
 }
 
+/** By which a first choice that fails finds who stands in for it. One that is left behind names nobody who waits. */
+export function fallbackItems({ endpoint, after }: Subscription): Item[] {
+  return after ? [keys.fallback(after.endpoint, endpoint)] : [];
+}
+
 /** One tiny row per topic and shard, told to fan-outs before they read the shard itself. Never removed. */
 export function presenceItems(subscription: Subscription): Item[] {
   return indexRows(subscription.topics).map(({ topic }) => keys.topicPresence(topic, subscription.endpoint.charAt(0)));
@@ -50,7 +57,7 @@ export function presenceItems(subscription: Subscription): Item[] {
 
 /** Read by the ten thousand, so checked by hand; undefined for a row that is not one. */
 export function readEntry(topic: string, item: Item): TopicEntry | undefined {
-  const { channel = USUAL_CHANNEL, address, secrets, language, frequency, quietHours, filters } = item;
+  const { channel = USUAL_CHANNEL, address, secrets, language, frequency, quietHours, after, filters } = item;
   if (typeof channel !== "string" || typeof address !== "string" || !Array.isArray(secrets)) return undefined;
   const entry: TopicEntry = {
     topic,
@@ -62,6 +69,7 @@ export function readEntry(topic: string, item: Item): TopicEntry | undefined {
     frequency: frequency === "daily" || frequency === "weekly" ? frequency : "now",
   };
   if (quietHours) entry.quietHours = quietHours as QuietHours;
+  if (after) entry.after = after as Fallback;
   if (filters) entry.filters = filters as string[][];
   return entry;
 }

@@ -4,14 +4,14 @@ import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
-import { type AddressedChannels, checkedEndpoint } from "./channel.ts";
+import { type AddressedChannels, checkedAddress, checkedEndpoint } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
-import { entryItems, presenceItems } from "./entry.ts";
+import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
+import { fallbackOf } from "./fallback.ts";
 import type { ImportedSubscription } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
-import type { Subscription } from "./subscription.ts";
-import { type Suppression, suppressions } from "./suppress.ts";
+import type { EndReason, Subscription } from "./subscription.ts";
 import { canonicalTopics } from "./topic.ts";
 
 export type LineError = { line: number; code: string; detail: Text };
@@ -58,16 +58,16 @@ async function importBatch(
       refuse(result, { line, ...reasonOf(error) });
     }
   }
-  const [known, suppressed] = await Promise.all([
-    deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id))),
-    suppressions(deps.table, [...new Set(batch.map(({ subscription }) => subscription.endpoint))]),
-  ]);
+  const known = await deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id)));
+  const suppressed = await deps.table.getMany(batch.map(({ subscription }) => keys.suppression(subscription.endpoint)));
   const fresh = new Map<string, Subscription>();
   for (const [i, { line, subscription }] of batch.entries()) {
     const before = known[i] && parseSubscription(known[i]);
-    const because = subscription.status === "confirmed" ? suppressed.get(subscription.endpoint) : undefined;
-    if (because) refuse(result, { line, ...SUPPRESSED[because] });
-    else if (before?.status === "ended" && before.endedBecause !== "gone") refuse(result, { line, ...UNSUBSCRIBED });
+    const because = before?.status === "ended" ? before.endedBecause : undefined;
+    const own = suppressed[i]?.["because"] as EndReason | undefined;
+    const said =
+      REFUSED[because ?? "gone"] ?? (subscription.status === "confirmed" ? REFUSED[own ?? "gone"] : undefined);
+    if (said) refuse(result, { line, ...said });
     else {
       result.accepted++;
       if (replaces(subscription, before))
@@ -93,7 +93,12 @@ async function store(deps: ImportDeps, subscriptions: Subscription[]): Promise<v
     else {
       confirmed.push(subscription);
       for (const item of presenceItems(subscription)) presence.set(item.pk + item.sk, item);
-      items.push(subscriptionItem(subscription), pointerItem(subscription), ...entryItems(subscription));
+      items.push(
+        subscriptionItem(subscription),
+        pointerItem(subscription),
+        ...entryItems(subscription),
+        ...fallbackItems(subscription),
+      );
     }
   }
   await deps.table.putAll([...presence.values()]);
@@ -115,8 +120,15 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
       zh: "一行不得超过16000个字符",
       en: "a line has at most 16,000 characters",
     });
-  const { endpoint, confirmed, basis, ...wishes } = deps.readLine(text);
+  const { endpoint, confirmed, basis, fallbackFor, afterMinutes, ...wishes } = deps.readLine(text);
   const { address, secrets } = await checkedEndpoint(deps.channels, endpoint, { textOnly: true });
+  const first =
+    fallbackFor &&
+    endpointKey(
+      fallbackFor.channel,
+      await checkedAddress(deps.channels, fallbackFor.channel, fallbackFor.address, { textOnly: true }),
+    );
+  const after = fallbackOf(endpointKey(endpoint.channel, address), first, afterMinutes);
   const now = deps.now().toISOString();
   return {
     ...wishes,
@@ -129,25 +141,35 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
     requestedAt: now,
     ...(confirmed ? { confirmedAt: now } : {}),
     ...(basis === undefined ? {} : { basis }),
+    ...(after ? { after } : {}),
     importedBy,
     version: 1,
   };
 }
 
-const UNSUBSCRIBED = {
-  code: "UNSUBSCRIBED",
-  detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
-};
-
-const SUPPRESSED: Record<Suppression, { code: string; detail: Text }> = {
-  unsubscribed: UNSUBSCRIBED,
+/** What nobody may enter again for somebody else: the endpoint has to say yes itself. */
+const REFUSED: Partial<Record<EndReason, { code: string; detail: Text }>> = {
+  unsubscribed: {
+    code: "UNSUBSCRIBED",
+    detail: { zh: "该接收端已自行退订", en: "this endpoint unsubscribed itself" },
+  },
   bounced: {
     code: "BOUNCED",
-    detail: { zh: "发往该接收端的消息曾被退回", en: "what was sent to this endpoint came back" },
+    detail: { zh: "该地址曾被退回，须由其本人重新确认", en: "this address bounced; it has to confirm itself again" },
   },
   complained: {
     code: "COMPLAINED",
-    detail: { zh: "该接收端曾投诉收到的消息", en: "this endpoint complained of what it was sent" },
+    detail: {
+      zh: "该接收端曾投诉，须由其本人重新确认",
+      en: "this endpoint complained; it has to confirm itself again",
+    },
+  },
+  blocked: {
+    code: "BLOCKED",
+    detail: {
+      zh: "该接收端已屏蔽推送，须由其本人重新确认",
+      en: "this endpoint blocked us; it has to confirm itself again",
+    },
   },
 };
 

@@ -17,22 +17,55 @@ const wishes = {
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 };
 
-export const NewSubscription = z.strictObject({ endpoint: NewEndpoint, topics: PublicTopics, ...wishes });
+const afterMinutes = z.int().min(1).max(1440).exactOptional();
+
+type Standing = { fallbackFor?: unknown; afterMinutes?: number; frequency: Frequency };
+
+/** A first choice and its minutes belong together; a digest comes in the morning and stands in for nobody. */
+const standsIn = <Wish extends z.ZodType<Standing>>(wish: Wish) =>
+  wish
+    .refine(({ fallbackFor, afterMinutes }) => (fallbackFor === undefined) === (afterMinutes === undefined), {
+      path: ["afterMinutes"],
+      error: fault(
+        "FALLBACK_MINUTES",
+        "fallbackFor 与 afterMinutes 须同时填写",
+        "fallbackFor and afterMinutes belong together",
+      ),
+    })
+    .refine(({ fallbackFor, frequency }) => fallbackFor === undefined || frequency === "now", {
+      path: ["frequency"],
+      error: fault("FALLBACK_FREQUENCY", "备用接收端的频率须为立即", "a fallback wants its texts at once"),
+    });
+
+/** `fallbackFor`: the first choice of the same person; this endpoint gets what that one did not get in time. */
+export const NewSubscription = standsIn(
+  z.strictObject({
+    endpoint: NewEndpoint,
+    topics: PublicTopics,
+    ...wishes,
+    fallbackFor: z
+      .strictObject({ subscriptionId: z.string().max(64), manageToken: z.string().max(100) })
+      .exactOptional(),
+    afterMinutes,
+  }),
+);
 export type NewSubscription = z.infer<typeof NewSubscription>;
 
 /** One line of an import. It is confirmed without asking the endpoint only on a named basis. */
-export const ImportedSubscription = z
-  .strictObject({
+export const ImportedSubscription = standsIn(
+  z.strictObject({
     endpoint: NewEndpoint,
     topics: Topics,
     ...wishes,
+    fallbackFor: NewEndpoint.pick({ channel: true, address: true }).exactOptional(),
+    afterMinutes,
     confirmed: z.boolean().default(false),
     basis: z.string().trim().min(2).max(500).exactOptional(),
-  })
-  .refine(({ confirmed, basis }) => !confirmed || basis !== undefined, {
-    path: ["basis"],
-    error: fault("BASIS_REQUIRED", "直接确认须写明依据", "confirming without asking needs a basis"),
-  });
+  }),
+).refine(({ confirmed, basis }) => !confirmed || basis !== undefined, {
+  path: ["basis"],
+  error: fault("BASIS_REQUIRED", "直接确认须写明依据", "confirming without asking needs a basis"),
+});
 export type ImportedSubscription = z.infer<typeof ImportedSubscription>;
 
 export const SubscriptionChange = z.strictObject({

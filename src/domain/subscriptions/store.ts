@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
-import { Subscription } from "./subscription.ts";
+import { END_REASONS, Subscription } from "./subscription.ts";
 
 export function subscriptionItem(subscription: Subscription, more: { feed?: string; expiresAt?: number } = {}): Item {
   return { ...keys.subscription(subscription.id), ...subscription, ...leaseEnd(subscription), ...more };
@@ -23,14 +23,13 @@ export async function findSubscription(table: Table, id: string): Promise<Subscr
 }
 
 /**
- * What belongs to the address itself. `asked`: when confirmations were sent to it lately (RFC 3339). `suppressed`: why nothing
- * goes there until its holder confirms again; for that the key is enough, so the address is no longer kept.
+ * What belongs to the address itself. `asked`: when confirmations were sent to it lately (RFC 3339). The address is left
+ * out where it is suppressed: for that the key is enough.
  */
 export const Endpoint = z.object({
   channel: z.string(),
   address: z.string(),
   asked: z.array(z.string()).default([]),
-  suppressed: z.object({ because: z.enum(["bounced", "complained", "unsubscribed"]), at: z.string() }).exactOptional(),
   version: z.number(),
 });
 export type Endpoint = z.infer<typeof Endpoint>;
@@ -89,7 +88,11 @@ export async function everSubscribed(table: Table, endpoint: string): Promise<Su
  * waits) or that keeps failing (`since` its first failure, `confirmed` once failures lie 12 hours apart).
  */
 export const EndpointMark = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("ended"), at: z.string() }),
+  z.object({
+    state: z.literal("ended"),
+    at: z.string(),
+    because: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
+  }),
   z.object({ state: z.literal("failing"), since: z.string(), lasting: z.boolean() }),
 ]);
 export type EndpointMark = z.infer<typeof EndpointMark>;

@@ -3,6 +3,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Commit, Item, Table, Write } from "#src/platform/table.ts";
 import { type AddressedChannels, checkedEndpoint } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
+import { fallbackOf, firstChoice } from "./fallback.ts";
 import type { NewSubscription } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
@@ -30,13 +31,16 @@ export async function subscribe(deps: SubscribeDeps, input: NewSubscription): Pr
   const { address, secrets, made } = await checkedEndpoint(deps.channels, input.endpoint);
   const now = deps.now();
   const manageToken = newManageToken();
-  const { endpoint: _, ...wishes } = input;
+  const { endpoint: _, fallbackFor, afterMinutes, ...wishes } = input;
+  const endpoint = endpointKey(channel, address);
+  const after = fallbackOf(endpoint, fallbackFor && (await firstChoice(deps, fallbackFor)), afterMinutes);
   const subscription: Subscription = {
     ...wishes,
     id: deps.newId("sub"),
     channel,
     address,
-    endpoint: endpointKey(channel, address),
+    endpoint,
+    ...(after ? { after } : {}),
     status: "pending",
     secrets,
     manageTokenHash: sha256(manageToken),

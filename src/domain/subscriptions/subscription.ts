@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTimeZone } from "#src/domain/calendar/zones.ts";
 import { fault } from "#src/errors.ts";
 import { Topics } from "./topic.ts";
 
@@ -10,18 +11,44 @@ const clock = z
   .string()
   .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, fault("CLOCK", "时间应为 HH:MM", "a time of day is HH:MM"));
 
-/** A daily window in Asia/Shanghai in which nothing is sent; it may cross midnight. */
+const timeZone = z
+  .string()
+  .max(64)
+  .refine(
+    isTimeZone,
+    fault("TIME_ZONE", "时区应为 IANA 名称，如 Asia/Shanghai", "a time zone is an IANA name such as Europe/Berlin"),
+  );
+
+/** A daily window in which nothing is sent, by the clocks of a time zone (Asia/Shanghai when none is named); it may cross midnight. */
 export const QuietHours = z
-  .strictObject({ from: clock, to: clock })
+  .strictObject({ from: clock, to: clock, timeZone: timeZone.exactOptional() })
   .refine(
     ({ from, to }) => from !== to,
     fault("QUIET_HOURS", "静默时段的起止时间不得相同", "quiet hours must not start and end at the same time"),
   );
 export type QuietHours = z.infer<typeof QuietHours>;
 
+/** Stands in for another endpoint of the same person, when that one did not get a text within so many minutes. */
+export const Fallback = z.strictObject({
+  endpoint: z.string(),
+  minutes: z.int().min(1).max(1440),
+});
+export type Fallback = z.infer<typeof Fallback>;
+
 /** `switched-off`: it failed for days; a new confirmation turns it on again. */
 export const SubscriptionStatus = z.enum(["pending", "confirmed", "ended", "switched-off"]);
 export type SubscriptionStatus = z.infer<typeof SubscriptionStatus>;
+
+/**
+ * Why a subscription ended. The address itself: `gone` (410, unfollowed), `bounced` (does not exist), `failing` (for
+ * days). Its owner: `complained` (marked as spam), `blocked` (refuses us), `unsubscribed`, `renewed` (asked anew, which
+ * took its place).
+ */
+export const END_REASONS = ["gone", "bounced", "complained", "blocked", "unsubscribed", "failing", "renewed"] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+/** After these nobody else can turn it on again: only a new confirmation by the endpoint itself. */
+export const SUPPRESSING: readonly EndReason[] = ["bounced", "complained", "blocked", "unsubscribed"];
 
 /** What an endpoint wants. Secrets in the form of its channel, newest first; token and challenge are kept as SHA-256 only. */
 export const Subscription = z.object({
@@ -34,6 +61,8 @@ export const Subscription = z.object({
   frequency: Frequency,
   quietHours: QuietHours.exactOptional(),
   language: z.enum(["zh-CN", "en"]),
+  /** The first choice, by its endpoint key. */
+  after: Fallback.exactOptional(),
   status: SubscriptionStatus,
   secrets: z.array(z.string()),
   manageTokenHash: z.string().exactOptional(),
@@ -47,7 +76,8 @@ export const Subscription = z.object({
   requestedAt: z.string(),
   confirmedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),
-  endedBecause: z.string().exactOptional(),
+  /** An end that was noted in other words was the reader's own wish. */
+  endedBecause: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
   /** The legal basis that an admin gave for confirming it without the endpoint, and who that was. */
   basis: z.string().exactOptional(),
   importedBy: z.string().exactOptional(),

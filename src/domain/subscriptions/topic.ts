@@ -64,3 +64,10 @@ export function canonicalTopics(topics: readonly Topic[]): string {
   );
   return JSON.stringify([...new Set(texts)].sort());
 }
+
+/** Whether any of these wishes holds for a text that speaks on `spoken`. */
+export function wants(topics: readonly Topic[], spoken: readonly string[]): boolean {
+  return topics.some((topic) =>
+    typeof topic === "string" ? spoken.includes(topic) : topic.all.every((one) => spoken.includes(one)),
+  );
+}

@@ -1,7 +1,7 @@
 import { AppError } from "#src/errors.ts";
 import type { Table } from "#src/platform/table.ts";
 import { isLast } from "./change.ts";
-import { endedWrite, stopWrites } from "./end-endpoint.ts";
+import { endedWrite, stopWrites, suppressionWrites } from "./end-endpoint.ts";
 import { findSubscription } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -11,7 +11,11 @@ export async function unsubscribe(deps: { table: Table; now: () => Date }, known
   let current: Subscription | undefined = known;
   for (let tries = 0; tries < 10 && current && current.status !== "ended"; tries++) {
     const writes = stopWrites(current, "ended", "unsubscribed", now);
-    if (await isLast(deps, current)) writes.push(endedWrite(current.endpoint, now));
+    if (await isLast(deps, current))
+      writes.push(
+        endedWrite(current.endpoint, "unsubscribed", now),
+        ...suppressionWrites(current.endpoint, "unsubscribed", now),
+      );
     if ((await deps.table.write(writes)).ok) return;
     current = await findSubscription(deps.table, known.id);
   }

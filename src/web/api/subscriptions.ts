@@ -14,6 +14,7 @@ import {
 } from "#src/domain/subscriptions/new-subscription.ts";
 import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import {
+  END_REASONS,
   Frequency,
   QuietHours,
   type Subscription,
@@ -41,10 +42,13 @@ const SubscriptionBody = z
     frequency: Frequency,
     quietHours: QuietHours.optional(),
     language: z.enum(["zh-CN", "en"]),
+    /** The endpoint key of the first choice, and the minutes after which this one takes over. */
+    fallbackFor: z.object({ endpoint: z.string() }).optional(),
+    afterMinutes: z.number().optional(),
     requestedAt: z.string(),
     confirmedAt: z.string().optional(),
     endedAt: z.string().optional(),
-    endedBecause: z.string().optional(),
+    endedBecause: z.enum(END_REASONS).optional(),
     basis: z.string().optional(),
   })
   .meta({ id: "Subscription" });
@@ -68,7 +72,7 @@ function subscriptionBody(
   subscription: Subscription,
 ): z.infer<typeof SubscriptionBody> {
   const { id, version, status, channel, address, topics, frequency, quietHours, language } = subscription;
-  const { requestedAt, confirmedAt, endedAt, endedBecause, basis } = subscription;
+  const { requestedAt, confirmedAt, endedAt, endedBecause, basis, after } = subscription;
   return {
     id,
     version,
@@ -78,6 +82,7 @@ function subscriptionBody(
     frequency,
     ...(quietHours ? { quietHours } : {}),
     language,
+    ...(after ? { fallbackFor: { endpoint: after.endpoint }, afterMinutes: after.minutes } : {}),
     requestedAt,
     ...(confirmedAt ? { confirmedAt } : {}),
     ...(endedAt ? { endedAt } : {}),

@@ -1,10 +1,10 @@
 import { managedEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
 import { SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { FREQUENCIES, type Subscription } from "#src/domain/subscriptions/subscription.ts";
-import { suppressEndpoint } from "#src/domain/subscriptions/suppress.ts";
 import type { Topic } from "#src/domain/subscriptions/topic.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { AppError } from "#src/errors.ts";
@@ -64,7 +64,7 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
   const chosen = access.subscriptions.find(({ id }) => id === form.get("subscription"));
   const act = form.get("act");
   if (act === "leave-all" && access.endpoint) {
-    await suppressEndpoint(deps, { endpoint: access.endpoint, channel: "email" }, "unsubscribed");
+    await endEndpoint(deps, access.endpoint, "unsubscribed");
     return leftPage(view);
   }
   if (act === "leave" && chosen) {

@@ -1,8 +1,8 @@
 import { listColumns } from "#src/domain/announcements/columns.ts";
 import { leavingEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { leaveColumn, withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
-import { suppressEndpoint } from "#src/domain/subscriptions/suppress.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkBodyHeaders, readText } from "#src/web/body.ts";
@@ -98,7 +98,7 @@ export async function unsubscribeByForm(deps: Deps, view: View, { token, slug, l
   if (endpoint === undefined) return brokenLink(view);
   const { slugs, name } = await columnToLeave(deps, view, endpoint, slug);
   if (leave === "column") await leaveColumn(deps, { endpoint, slug, columns: slugs });
-  else await suppressEndpoint(deps, { endpoint, channel: "email" }, "unsubscribed");
+  else await endEndpoint(deps, endpoint, "unsubscribed");
   const title = t("已退订", "You are unsubscribed");
   return {
     head: { title, hidden: true },

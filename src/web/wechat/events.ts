@@ -31,7 +31,7 @@ export async function handle(deps: EventDeps, fields: Fields): Promise<string | 
       await heard(deps, fields, "action");
       return followed(deps, fields);
     case "unsubscribe":
-      await endEndpoint(deps, endpointKey(CHANNEL, addressOf(fields)), "unfollowed");
+      await endEndpoint(deps, endpointKey(CHANNEL, addressOf(fields)), "unsubscribed");
       return undefined;
     case "click":
       await heard(deps, fields, "action");

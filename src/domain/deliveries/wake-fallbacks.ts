@@ -1,0 +1,43 @@
+import { keys } from "#src/platform/keys.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import type { Channel, ChannelName } from "./channel.ts";
+import { findMember } from "./find-member.ts";
+import type { RetryMessage } from "./message.ts";
+import { Delivery, deliveryItem, deliveryKey, findFanout } from "./store.ts";
+
+export type WakeDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  now: () => Date;
+  channels: Record<ChannelName, Channel>;
+};
+
+const SWEEP_GRACE_MS = 60_000;
+
+/** A first choice has failed for good: who stands in for it goes at once. If this gets lost, it goes when it is due. */
+export async function wakeFallbacks(
+  deps: WakeDeps,
+  { announcementId, revision }: { announcementId: string; revision: number },
+  endpoint: string,
+): Promise<void> {
+  const { pk } = keys.endpoint(endpoint);
+  const { items } = await deps.table.query({ pk, prefix: "FALLBACK#", limit: 100, fresh: true });
+  if (items.length === 0) return;
+  const fanout = await findFanout(deps.table, announcementId, revision);
+  for (const { sk } of fanout ? items : []) {
+    const fallback = sk.slice("FALLBACK#".length);
+    const found = fanout && (await findMember(deps.table, fanout, fallback));
+    const item = found && (await deps.table.get(deliveryKey(found.ref, fallback)));
+    const row = item && Delivery.parse(item);
+    if (!found || row?.state !== "held" || row.after?.endpoint !== endpoint) continue;
+    const now = deps.now();
+    const put = deliveryItem(
+      { ...row, dueAt: now.toISOString(), version: row.version + 1 },
+      new Date(now.getTime() + SWEEP_GRACE_MS),
+    );
+    if (!(await deps.table.write([{ put, if: { version: row.version } }])).ok) continue;
+    const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [fallback] };
+    await deps.queue(deps.channels[found.ref.channel as ChannelName].queue).send([{ body }]);
+  }
+}

@@ -1,0 +1,332 @@
+import { describe, expect, it } from "vitest";
+import type { Outcome } from "#src/domain/deliveries/channel.ts";
+import { ledger } from "#src/domain/deliveries/ledger.ts";
+import { deliveriesTo } from "#src/domain/deliveries/list.ts";
+import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
+import {
+  ImportedSubscription,
+  NewSubscription,
+  SubscriptionChange,
+} from "#src/domain/subscriptions/new-subscription.ts";
+import { findSubscription } from "#src/domain/subscriptions/store.ts";
+import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
+import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
+import { readJson } from "#src/web/body.ts";
+import { checked } from "#src/web/input.ts";
+import { pushWorld, type Seen, type World } from "./push-world.ts";
+
+const ID = "ann_00000000000000000000000001";
+const hook = (name: string) => `https://example.org/${name}`;
+const key = (name: string) => endpointKey("webhook", hook(name));
+const sum = (world: World, revision = 1) => ledger(world.deps, ID, revision);
+const row = async (world: World, name: string, revision = 1) =>
+  (await deliveriesTo(world.deps, ID, revision, key(name))).find((one) => one.revision === revision);
+const got = (world: World) =>
+  Object.values(world.channels)
+    .flatMap(({ seen }) => seen)
+    .sort((a, b) => a.at - b.at)
+    .map(({ target, at }) => [target.address.replace(hook(""), ""), Math.round((at - BEGIN) / 60_000)]);
+const BEGIN = Date.parse("2026-03-02T02:00:00Z");
+const delivered: Outcome = { kind: "delivered", status: 200 };
+const down: Outcome = { kind: "retry", status: 503, detail: "down" };
+
+const standIn = (world: World, name: string, first: string, minutes = 10, more: Partial<Subscription> = {}) =>
+  world.subscribe(hook(name), { after: { endpoint: key(first), minutes }, ...more });
+const answers = (world: World, by: Record<string, Outcome | ((push: Seen) => Outcome)>) =>
+  world.channels.webhook.answer((push) => {
+    const answer = by[push.target.address.replace(hook(""), "")] ?? delivered;
+    return typeof answer === "function" ? answer(push) : answer;
+  });
+
+describe("a fallback", () => {
+  it("gets nothing when the first choice was reached", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"));
+    await standIn(world, "second", "first");
+    await world.publish();
+    await world.drain();
+    await world.live(1200, 30);
+    expect(got(world)).toEqual([["first", 0]]);
+    expect(await sum(world)).toMatchObject({ closed: true, matched: 2, delivered: 1, suppressed: 1 });
+    expect(await row(world, "second")).toMatchObject({ state: "suppressed", reason: "first choice reached" });
+  });
+
+  it("takes over after its minutes, and the first choice is not tried again", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"));
+    await standIn(world, "second", "first");
+    answers(world, { first: down });
+    await world.publish();
+    await world.drain();
+    expect(await row(world, "second")).toMatchObject({ state: "held", dueAt: "2026-03-02T02:10:00.000Z" });
+    expect(await sum(world)).toMatchObject({ closed: false, matched: 2, waiting: 1, held: 1 });
+    await world.live(2 * 3600, 30);
+    const second = got(world).filter(([name]) => name === "second");
+    expect(second).toEqual([["second", expect.toSatisfy((minute: number) => minute >= 10 && minute <= 12)]]);
+    const last = got(world)
+      .filter(([name]) => name === "first")
+      .at(-1)?.[1];
+    expect(last).toBeLessThanOrEqual(10);
+    expect(await row(world, "first")).toMatchObject({ state: "suppressed", reason: "fallback took over" });
+    expect(await sum(world)).toMatchObject({ closed: true, matched: 2, delivered: 1, suppressed: 1 });
+  });
+
+  it("on another channel takes over what the first one's worker never began", async () => {
+    const world = pushWorld();
+    await world.subscribe("room:1", { channel: "wechaty" });
+    await world.subscribe(hook("second"), { after: { endpoint: endpointKey("wechaty", "room:1"), minutes: 5 } });
+    world.channels.wechaty.answer(() => ({ kind: "retry", detail: "no bot on this host", retryAfterSeconds: 3600 }));
+    await world.publish();
+    await world.drain();
+    await world.live(7200, 60);
+    expect(got(world).map(([name]) => name)).toEqual(["room:1", "second"]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 1, suppressed: 1 });
+  });
+
+  it("goes at once when the first choice fails for good or has ended", async () => {
+    const world = pushWorld();
+    const gone = await world.subscribe(hook("gone"));
+    await world.subscribe(hook("refuses"));
+    await standIn(world, "for gone", "gone", 60);
+    await standIn(world, "for refuses", "refuses", 60);
+    answers(world, {
+      gone: { kind: "gone", status: 410, detail: "410" },
+      refuses: { kind: "rejected", status: 422, detail: "no" },
+    });
+    await world.publish();
+    await world.drain();
+    await world.live(60, 5);
+    expect(got(world).toSorted()).toEqual([
+      ["for gone", 0],
+      ["for refuses", 0],
+      ["gone", 0],
+      ["refuses", 0],
+    ]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 2, failed: 2 });
+    expect((await findSubscription(world.platform.table, gone.id))?.status).toBe("ended");
+  });
+
+  it("is an endpoint like any other for what its first choice does not want", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"), { topics: ["column:policy"] });
+    await standIn(world, "second", "first", 60);
+    await standIn(world, "of nobody", "never subscribed", 60);
+    await world.publish();
+    await world.drain();
+    expect(got(world).toSorted()).toEqual([
+      ["of nobody", 0],
+      ["second", 0],
+    ]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 2 });
+  });
+
+  it("goes when nobody knows whether the first choice got it", async () => {
+    const world = pushWorld();
+    await world.subscribe("room:1", { channel: "wechaty" });
+    await world.subscribe(hook("second"), { after: { endpoint: endpointKey("wechaty", "room:1"), minutes: 5 } });
+    world.channels.wechaty.answer(() => ({ kind: "unknown", detail: "no id came back" }));
+    await world.publish();
+    await world.drain();
+    await world.live(600, 30);
+    expect(got(world)).toEqual([
+      ["room:1", 0],
+      ["second", expect.toSatisfy((minute: number) => minute >= 5)],
+    ]);
+    expect(await sum(world)).toMatchObject({ closed: true, unknown: 1, delivered: 1 });
+  });
+
+  it("waits for a receipt only where the channel gives receipts", async () => {
+    for (const receipts of [true, false]) {
+      const world = pushWorld({ email: { receipts } });
+      await world.subscribe("a@example.org", { channel: "email" });
+      await world.subscribe(hook("second"), { after: { endpoint: endpointKey("email", "a@example.org"), minutes: 5 } });
+      world.channels.email.answer(() => ({ kind: "accepted", status: 202 }));
+      await world.publish();
+      await world.drain();
+      await world.live(600, 30);
+      expect(got(world).length).toBe(receipts ? 2 : 1);
+      expect(await sum(world)).toMatchObject({ closed: true, held: 0, waiting: 0 });
+    }
+  });
+
+  it("waits for a push to the first choice that is on its way", async () => {
+    const world = pushWorld();
+    await world.subscribe("room:1", { channel: "wechaty" });
+    await world.subscribe(hook("second"), { after: { endpoint: endpointKey("wechaty", "room:1"), minutes: 1 } });
+    let answered: () => void = () => {};
+    world.channels.wechaty.answer(
+      () =>
+        new Promise((resolve) => {
+          answered = () => resolve({ kind: "delivered" });
+        }),
+    );
+    await world.publish();
+    const sending = world.drain();
+    await expect.poll(() => world.channels.wechaty.seen.length).toBe(1);
+    await expect.poll(async () => (await row(world, "second"))?.state).toBe("held");
+    world.pass(50);
+    world.pass(12);
+    await world.handlers().sweep();
+    const queue = world.platform.queue("deliver-webhook");
+    const messages = await queue.receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 60 });
+    await world.handlerOf("deliver-webhook")(messages);
+    await queue.done(messages.map(({ receipt }) => receipt));
+    expect(world.channels.webhook.seen).toEqual([]);
+    answered();
+    await sending;
+    await world.live(300, 10);
+    expect(world.channels.webhook.seen).toEqual([]);
+    expect(await row(world, "second")).toMatchObject({ reason: "first choice reached" });
+  });
+
+  it("lets the first choice sleep: its minutes begin in the morning", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"), { quietHours: { from: "09:00", to: "12:00" } });
+    await standIn(world, "second", "first", 10);
+    await world.publish();
+    await world.drain();
+    await world.live(3 * 3600, 60);
+    expect(got(world).map(([name]) => name)).toEqual(["first"]);
+    expect(await row(world, "second")).toMatchObject({ reason: "first choice reached" });
+  });
+
+  it("waits for the digest of its first choice", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"), { frequency: "daily" });
+    await standIn(world, "second", "first", 10);
+    await world.publish();
+    await world.drain();
+    await world.live(23 * 3600, 120);
+    expect(got(world).map(([name]) => name)).toEqual(["first"]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 1, suppressed: 1 });
+  });
+
+  it("has a fallback of its own, in order", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"));
+    await standIn(world, "second", "first", 10);
+    await standIn(world, "third", "second", 10);
+    answers(world, { first: down, second: down });
+    await world.publish();
+    await world.drain();
+    await world.live(3600, 30);
+    const when = Object.fromEntries(got(world).map(([name, minute]) => [name, minute]));
+    expect(when["third"]).toBeGreaterThanOrEqual(20);
+    expect(when["first"]).toBeLessThanOrEqual(when["second"] as number);
+    expect(when["second"]).toBeLessThanOrEqual(when["third"] as number);
+    expect(await sum(world)).toMatchObject({ closed: true, matched: 3, delivered: 1, suppressed: 2 });
+    await world.publish({ announcementId: "ann_00000000000000000000000002" });
+    answers(world, {});
+    await world.live(3600, 60);
+    expect(await ledger(world.deps, "ann_00000000000000000000000002", 1)).toMatchObject({
+      closed: true,
+      delivered: 1,
+      suppressed: 2,
+    });
+  });
+
+  it("and its first choice that stand in for each other do not wait for ever", async () => {
+    const world = pushWorld();
+    await standIn(world, "a", "b", 10);
+    await standIn(world, "b", "a", 10);
+    await world.publish();
+    await world.drain();
+    await world.live(3600, 30);
+    expect(await sum(world)).toMatchObject({ closed: true, held: 0, waiting: 0 });
+    expect(got(world).length).toBeGreaterThanOrEqual(1);
+  });
+
+  it("hears of a correction at once when it was the one who saw the text", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"));
+    await standIn(world, "second", "first", 10);
+    answers(world, { first: { kind: "rejected", status: 400, detail: "no" } });
+    await world.publish();
+    await world.drain();
+    await world.live(60, 10);
+    await world.publish({ revision: 2, kind: "withdrawn", reason: "有误" });
+    await world.live(60, 10);
+    expect(
+      world.channels.webhook.seen.filter(({ revision }) => revision === 2).map(({ target }) => target.address),
+    ).toEqual([hook("second")]);
+    expect(await sum(world, 2)).toMatchObject({ closed: true, matched: 1, delivered: 1 });
+  });
+
+  it("that left meanwhile is not pushed to", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("first"));
+    const second = await standIn(world, "second", "first", 10);
+    answers(world, { first: down });
+    await world.publish();
+    await world.drain();
+    await endEndpoint(world.deps, second.endpoint, "unsubscribed");
+    await world.live(1200, 60);
+    expect(got(world).some(([name]) => name === "second")).toBe(false);
+  });
+});
+
+describe("whoever names a first choice", () => {
+  const wish = (name: string, more: object = {}) =>
+    NewSubscription.parse({ endpoint: { channel: "webhook", address: hook(name) }, topics: ["all"], ...more });
+
+  it("shows that it is theirs", async () => {
+    const world = pushWorld();
+    const first = await subscribe(world.deps, wish("first"));
+    const fallbackFor = { subscriptionId: first.subscription.id, manageToken: first.manageToken };
+    const second = await subscribe(world.deps, wish("second", { fallbackFor, afterMinutes: 30 }));
+    expect(second.subscription.after).toEqual({ endpoint: key("first"), minutes: 30 });
+    for (const wrong of [
+      { ...fallbackFor, manageToken: `gsm_${"x".repeat(43)}` },
+      { ...fallbackFor, subscriptionId: "sub_00000000000000000000000000" },
+    ])
+      await expect(
+        subscribe(world.deps, wish("third", { fallbackFor: wrong, afterMinutes: 30 })),
+      ).rejects.toMatchObject({ errors: [{ pointer: "/fallbackFor", code: "FALLBACK_UNKNOWN" }] });
+    await expect(subscribe(world.deps, wish("first", { fallbackFor, afterMinutes: 30 }))).rejects.toMatchObject({
+      errors: [{ code: "FALLBACK_SELF" }],
+    });
+    await expect(
+      changeSubscription(world.deps, second.subscription, 1, SubscriptionChange.parse({ frequency: "daily" })),
+    ).rejects.toMatchObject({ errors: [{ code: "FALLBACK_FREQUENCY" }] });
+  });
+
+  it("is told what is wrong with it", () => {
+    const fallbackFor = { subscriptionId: "sub_1", manageToken: "gsm_1" };
+    const base = { endpoint: { channel: "webhook", address: hook("x") }, topics: ["all"] };
+    const path = (more: object) => NewSubscription.safeParse({ ...base, ...more }).error?.issues[0]?.path.join("/");
+    expect(path({ fallbackFor })).toBe("afterMinutes");
+    expect(path({ afterMinutes: 10 })).toBe("afterMinutes");
+    expect(path({ fallbackFor, afterMinutes: 0 })).toBe("afterMinutes");
+    expect(path({ fallbackFor, afterMinutes: 1441 })).toBe("afterMinutes");
+    expect(path({ fallbackFor, afterMinutes: 10, frequency: "daily" })).toBe("frequency");
+    expect(path({ fallbackFor, afterMinutes: 10 })).toBeUndefined();
+  });
+
+  it("may be an admin who imports both", async () => {
+    const world = pushWorld();
+    const line = (name: string, more: object = {}) =>
+      JSON.stringify({
+        endpoint: { channel: "webhook", address: hook(name) },
+        ...{ topics: ["column:notices"], confirmed: true, basis: "登记表", ...more },
+      });
+    const text = [
+      line("first"),
+      line("second", { fallbackFor: { channel: "webhook", address: hook("first") }, afterMinutes: 10 }),
+      line("bad", { fallbackFor: { channel: "webhook", address: hook("bad") }, afterMinutes: 10 }),
+    ].join("\n");
+    const readLine = (one: string) => checked(ImportedSubscription, readJson(one));
+    const result = await importSubscriptions({ ...world.deps, readLine }, text, "admin");
+    expect(result).toMatchObject({ accepted: 2, rejected: 1, errors: [{ line: 3, code: "FALLBACK_SELF" }] });
+    answers(world, { first: { kind: "rejected", status: 400, detail: "no" } });
+    await world.publish();
+    await world.drain();
+    await world.live(30, 5);
+    expect(got(world)).toEqual([
+      ["first", 0],
+      ["second", 0],
+    ]);
+  });
+});

@@ -1,0 +1,61 @@
+import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import { AppError } from "#src/errors.ts";
+import type { Ports } from "./push-world.ts";
+
+export const MODES = ["fails before", "fails after", "dies before", "dies after"] as const;
+export type Mode = (typeof MODES)[number];
+
+const never = new Promise<never>(() => {});
+
+/** Ports that go wrong at their n-th call; of a process that died, nothing moves any more. */
+export function faulty(n: number, mode: Mode) {
+  let calls = 0;
+  let hit = false;
+  let tell: () => void = () => {};
+  let death = new Promise<"died">(() => {});
+  const wrap = (ports: Ports): Ports => {
+    let dead = false;
+    death = new Promise((resolve) => {
+      tell = () => resolve("died");
+    });
+    const call = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+      if (dead) return never;
+      if (++calls !== n) return work().then((value) => (dead ? never : value));
+      hit = true;
+      if (mode.endsWith("after")) await work();
+      if (mode.startsWith("dies")) {
+        dead = true;
+        tell();
+        return never;
+      }
+      throw new AppError("unavailable", "FAULT", { zh: "故障", en: "a planned fault" });
+    };
+    const { table, queue, channels } = ports;
+    const mortal = (channel: Channel): Channel => ({
+      ...channel,
+      push: (rendered, push) => (dead ? never : channel.push(rendered, push)),
+    });
+    return {
+      table: {
+        get: (key) => call(() => table.get(key)),
+        getMany: (keys) => call(() => table.getMany(keys)),
+        query: (query) => call(() => table.query(query)),
+        queryIndex: (query) => call(() => table.queryIndex(query)),
+        write: (writes) => call(() => table.write(writes)),
+        putAll: (items) => call(() => table.putAll(items)),
+      },
+      queue: (name) => {
+        const inner = queue(name);
+        return { ...inner, send: (messages) => call(() => inner.send(messages)) };
+      },
+      channels: Object.fromEntries(
+        (Object.keys(channels) as ChannelName[]).map((name) => [name, mortal(channels[name])]),
+      ) as Record<ChannelName, Channel>,
+    };
+  };
+  return {
+    wrap,
+    hit: () => hit,
+    death: () => death,
+  };
+}

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import type { MockWechat } from "#src/bot/mock.ts";
+import { accountTurns } from "#src/channels/pace.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { hasAdminToken } from "#src/domain/members/tokens.ts";
@@ -78,20 +79,27 @@ export async function run(
   );
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   if (!process.env["GAOSHI_BASE_URL"]) config.baseUrl = url;
+  const inTurn = accountTurns(options.pace);
   let bot: { messenger(): ReturnType<NonNullable<WechatyMessenger>>; stop(): Promise<void> } | undefined;
   const house = await embedded(config, {
     log,
-    wechaty: { messenger: () => bot?.messenger(), ...(options.pace ? { pace: options.pace } : {}) },
+    wechaty: { messenger: () => bot?.messenger(), inTurn, ...(options.pace ? { pace: options.pace } : {}) },
   });
   world = house;
   ready(house);
   let wechat: MockWechat | undefined;
   if (options.puppet) {
-    const { startBot } = await import("#src/bot/start.ts");
+    const [{ startBot }, { printScan }] = await Promise.all([import("#src/bot/start.ts"), import("#src/bot/scan.ts")]);
     wechat = options.puppet === "mock" ? await (await import("#src/bot/mock.ts")).mockWechat() : undefined;
-    const print = (text: string) => process.stdout.write(`${text}\n`);
-    const puppet = wechat?.puppet ?? options.puppet;
-    bot = await startBot({ puppet, bucket: house.bucket, log, handlers: house.chat, print });
+    bot = await startBot({
+      puppet: wechat?.puppet ?? options.puppet,
+      bucket: house.bucket,
+      table: house.table,
+      log,
+      answer: house.chat.answer,
+      inTurn,
+      ...(wechat ? {} : { print: printScan(`${url}/console/bot`, log) }),
+    });
     wechat?.login();
   }
   void import("#src/channels/undici.ts"); // so that the first push does not wait for its loading

@@ -117,10 +117,7 @@ export async function makeWorld(
       ) as Workers["handlers"]["deliver"],
       tick: async () => (await workers()).handlers.tick(),
     },
-    chat: {
-      onCode: async (address, code) => (await workers()).chat.onCode(address, code),
-      onStop: async (address) => (await workers()).chat.onStop(address),
-    },
+    chat: { answer: async (said) => (await workers()).chat.answer(said) },
     close: async () => {
       for (const channel of Object.values(channels)) await channel.close();
     },

@@ -1,10 +1,9 @@
 import type { Config } from "#src/config.ts";
 import { REVISION_FEED } from "#src/domain/announcements/announcement.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
+import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
@@ -19,11 +18,8 @@ export type Workers = {
     /** Every minute on AWS, every second embedded: what is due, what was left lying. */
     tick: () => Promise<void>;
   };
-  /** What the bot does with words from a chat. */
-  chat: {
-    onCode(address: string, code: string): Promise<boolean>;
-    onStop(address: string): Promise<boolean>;
-  };
+  /** What is answered to words from a chat; undefined: nothing. */
+  chat: { answer(said: Said): Promise<string | undefined> };
 };
 
 /** Everything that runs without a request: the feed, the queues, the schedule and the chat. A push needs no more than is loaded here. */
@@ -78,16 +74,9 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       },
     },
     chat: {
-      onCode: async (address, code) => {
-        const { confirmByCode } = await import("#src/domain/subscriptions/confirm.ts");
-        return (await confirmByCode({ table, now }, { channel: "wechaty", address, code })).length > 0;
-      },
-      onStop: async (address) => {
-        const endpoint = endpointKey("wechaty", address);
-        const open = (await subscriptionsOf(table, endpoint)).filter(({ status }) => status === "confirmed");
-        const { endEndpoint } = await import("#src/domain/subscriptions/end-endpoint.ts");
-        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "asked in the chat");
-        return open.length > 0;
+      answer: async (said) => {
+        const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
+        return answerChat({ table, bucket, now, baseUrl: config.baseUrl }, said);
       },
     },
   };

@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
-import { type Bot, startBot } from "#src/bot/start.ts";
+import { type Bot, type BotOptions, startBot } from "#src/bot/start.ts";
 import { readConfig } from "#src/config.ts";
 import { type Log, silentLog } from "#src/log.ts";
 import { embedded } from "#src/wiring.ts";
@@ -40,7 +40,9 @@ export type TestWorld = {
 };
 
 /** The whole house in this process over real HTTP, on a store that keeps nothing, with a bot on the mock puppet if wanted. */
-export async function openWorld(options: { bot?: boolean; log?: Log; now?: () => Date } = {}): Promise<TestWorld> {
+export async function openWorld(
+  options: { bot?: boolean; botOptions?: Partial<BotOptions>; log?: Log; now?: () => Date } = {},
+): Promise<TestWorld> {
   const log = options.log ?? silentLog;
   const config = readConfig({
     PORT: "0",
@@ -64,7 +66,8 @@ export async function openWorld(options: { bot?: boolean; log?: Log; now?: () =>
     wechaty: { messenger: () => bot?.messenger(), pace: { perMinute: 60_000, seconds: [0, 0] } },
   });
   if (wechat) {
-    bot = await startBot({ puppet: wechat.puppet, bucket: world.bucket, log, handlers: world.chat });
+    const { bucket, table, chat } = world;
+    bot = await startBot({ puppet: wechat.puppet, bucket, table, log, answer: chat.answer, ...options.botOptions });
     wechat.login();
   }
 

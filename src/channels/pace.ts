@@ -1,5 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 /** `seconds`: the least and the most between the starts of two messages; both 0: as fast as it goes. */
 export type Pace = { perMinute: number; seconds: readonly [number, number] };
+
+/** What keeps a personal account alive longest, by the defaults that bots use. */
+export const ACCOUNT_PACE: Pace = { perMinute: 30, seconds: [3, 5] };
+
+/** Runs a task when its turn comes. */
+export type InTurn = <T>(task: () => Promise<T>) => Promise<T>;
 
 type PaceDeps = {
   pace: Pace;
@@ -9,7 +17,7 @@ type PaceDeps = {
 };
 
 /** Runs tasks one after another, in the order they came, no faster than the pace of one account allows. */
-export function makePace({ pace, now, wait, random }: PaceDeps): <T>(task: () => Promise<T>) => Promise<T> {
+export function makePace({ pace, now, wait, random }: PaceDeps): InTurn {
   let last: Promise<unknown> = Promise.resolve();
   let starts: number[] = [];
   let notBefore = 0;
@@ -34,4 +42,9 @@ export function makePace({ pace, now, wait, random }: PaceDeps): <T>(task: () =>
     last = mine.catch(() => {});
     return mine;
   };
+}
+
+/** The turns of one account, for all who send through it: its channel, and the bot's answers and probes. */
+export function accountTurns(pace: Pace = ACCOUNT_PACE): InTurn {
+  return makePace({ pace, now: () => new Date(), wait: (milliseconds) => sleep(milliseconds), random: Math.random });
 }

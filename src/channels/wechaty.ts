@@ -1,16 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, ConfirmOutcome, Digest, Links, Outcome } from "#src/domain/deliveries/channel.ts";
-import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
+import {
+  type ChatMessage,
+  COOL_DOWN_SECONDS,
+  chatAddress,
+  type Messenger,
+  parseChatAddress,
+  TOO_OFTEN,
+} from "#src/domain/deliveries/messenger.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { makePace, type Pace } from "./pace.ts";
+import { ACCOUNT_PACE, type InTurn, makePace, type Pace } from "./pace.ts";
 import { cut, cutBytes, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
   messenger?: () => Messenger | undefined;
   pace?: Pace;
+  /** The account's turns, when the bot's answers and probes take them too; absent: the channel paces itself by `pace`. */
+  inTurn?: InTurn;
   /** How long the bot may take to hand a message over; 30 s. */
   patienceMs?: number;
   /** Resolves after so many milliseconds. */
@@ -24,9 +33,7 @@ export type RenderedChat = { link: ChatMessage; text: ChatMessage };
 
 const BYTES = 2000;
 const SECONDS = { connect: 5, answer: 30, total: 30 };
-const COOL_DOWN_SECONDS = 1800;
 const LATE = Symbol("late");
-const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
 const MARKS: Record<Revision["kind"], Record<Language, string>> = {
   published: { "zh-CN": "", en: "" },
   corrected: { "zh-CN": "【更正】", en: "[Correction] " },
@@ -39,9 +46,9 @@ const MARKS: Record<Revision["kind"], Record<Language, string>> = {
  * messages, at most 30 a minute, stop at the first "操作过于频繁").
  */
 export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions): Channel<RenderedChat> {
-  const pace = deps.pace ?? { perMinute: 30, seconds: [3, 5] };
+  const pace = deps.pace ?? ACCOUNT_PACE;
   const wait = deps.wait ?? ((milliseconds: number) => sleep(milliseconds));
-  const inTurn = makePace({ pace, now: deps.now, wait, random: deps.random ?? Math.random });
+  const inTurn = deps.inTurn ?? makePace({ pace, now: deps.now, wait, random: deps.random ?? Math.random });
   let coolUntil = 0;
 
   function notNow(): Outcome | undefined {
@@ -96,6 +103,18 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     retriesUnknown: false,
     confirms: "code",
     credential: () => "account",
+    settings: [
+      {
+        name: "probeMinutes",
+        secret: false,
+        required: false,
+        label: {
+          zh: "多少分钟没有发出消息就自检一次（5至1440，默认30）",
+          en: "minutes without a message before the bot probes itself (5 to 1440, 30 by default)",
+        },
+        check: /^(?:[5-9]|[1-9]\d{1,2}|1[0-3]\d\d|14[0-3]\d|1440)$/,
+      },
+    ],
     async address(address) {
       const place = parseChatAddress(address);
       if (place !== undefined) return { address: chatAddress(place) };

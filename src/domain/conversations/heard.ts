@@ -42,5 +42,5 @@ function isName(word: string): boolean {
 /** The language somebody seems to write: English only when there is no Chinese in it. */
 export function languageOf(words: string): Language | undefined {
   if (/\p{Script=Han}/u.test(words)) return "zh-CN";
-  return /[a-z]/i.test(words) ? "en" : undefined;
+  return /(?<![\p{L}\p{N}])[a-z]{2,}(?![\p{L}\p{N}])/iu.test(words) ? "en" : undefined;
 }

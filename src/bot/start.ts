@@ -87,7 +87,11 @@ export async function startBot(options: BotOptions): Promise<Bot> {
     },
   };
 
-  let connection = await connect(options, heard);
+  let connection = await connect(options, heard).catch(async (error) => {
+    reporter.change({ phase: "stopped", lastError: { at: now().toISOString(), detail: told(error) } });
+    await reporter.stop();
+    throw error;
+  });
   const { kinds } = connection;
   const rooms = () => connection.puppet();
   const hear = makeHearing({ answer: options.answer, rooms, reply: replies.answer, log, kinds });

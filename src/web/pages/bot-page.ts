@@ -97,7 +97,7 @@ function running(view: View, state: BotState): Html {
 <p role="status"><span class="badge${BADGES[phase] ?? ""}">${names[phase]}</span>${account ? html`<strong>${account}</strong>` : NOTHING}</p>
 ${qr ? scan(view, qr) : phase === "waiting" ? html`<p class="muted">${t("二维码已过期，正在等新的。", "The QR code has expired; waiting for a new one.")}</p>` : NOTHING}
 <dl class="pairs">
-${fact(t("自", "Since"), time(state.since, view.language))}
+${fact(t("状态始于", "Since"), time(state.since, view.language))}
 ${fact(t("静默至", "Silent until"), coolUntil === undefined ? undefined : time(coolUntil, view.language))}
 ${fact(t("最近一次成功发送", "Last message that left"), lastGoodSendAt === undefined ? t("还没有", "none yet") : time(lastGoodSendAt, view.language))}
 ${fact(t("最近一次错误", "Last error"), lastError && html`<span class="code">${lastError.detail}</span><br><small class="muted">${time(lastError.at, view.language)}</small>`)}

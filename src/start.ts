@@ -87,11 +87,18 @@ export async function run(
   ready(house);
   let wechat: MockWechat | undefined;
   if (options.puppet) {
-    const { startBot } = await import("#src/bot/start.ts");
+    const [{ startBot }, { printScan }] = await Promise.all([import("#src/bot/start.ts"), import("#src/bot/scan.ts")]);
     wechat = options.puppet === "mock" ? await (await import("#src/bot/mock.ts")).mockWechat() : undefined;
-    const print = (text: string) => process.stdout.write(`${text}\n`);
-    const puppet = wechat?.puppet ?? options.puppet;
-    bot = await startBot({ puppet, bucket: house.bucket, log, handlers: house.chat, print });
+    bot = await startBot({
+      puppet: wechat?.puppet ?? options.puppet,
+      bucket: house.bucket,
+      table: house.table,
+      log,
+      answer: house.chat.answer,
+      inTurn: house.chat.inTurn,
+      freshLogin: house.chat.freshLogin,
+      ...(wechat ? {} : { print: printScan(`${url}/console/bot`, log) }),
+    });
     wechat?.login();
   }
   void import("#src/channels/undici.ts"); // so that the first push does not wait for its loading

@@ -127,6 +127,10 @@ export async function makeWorld(
       settings,
       status: statusReader({ table: ports.table, now, channels, settings }),
       secret: instanceKey,
+      answer: async (said) => {
+        const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
+        return answerChat({ ...ports, now, baseUrl: config.baseUrl }, said);
+      },
       receipt: async (receipt) => {
         const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
         await applyReceipt({ ...ports, now, log }, receipt);
@@ -153,9 +157,9 @@ export async function makeWorld(
       tick: async () => (await workers()).handlers.tick(),
     },
     chat: {
-      onCode: async (address, code) => (await workers()).chat.onCode(address, code),
-      onStop: async (address) => (await workers()).chat.onStop(address),
-      onFreshLogin: async () => (await workers()).chat.onFreshLogin(),
+      answer: async (said) => (await workers()).chat.answer(said),
+      inTurn: async (task) => (await workers()).chat.inTurn(task),
+      freshLogin: async () => (await workers()).chat.freshLogin(),
     },
     close: async () => {
       for (const channel of Object.values(channels)) await channel.close();

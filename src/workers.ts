@@ -2,10 +2,9 @@ import type { Config } from "#src/config.ts";
 import { REVISION_FEED, type Revision } from "#src/domain/announcements/announcement.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
 import { CASE_FEED } from "#src/domain/cases/feed.ts";
+import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
@@ -20,11 +19,13 @@ export type Workers = {
     /** Every minute on AWS, every second embedded: what is due, what was left lying. */
     tick: () => Promise<void>;
   };
-  /** What the bot does with words from a chat. */
+  /** `answer`: what is answered to words from a chat; undefined: nothing. */
   chat: {
-    onCode(address: string, code: string): Promise<boolean>;
-    onStop(address: string): Promise<boolean>;
-    onFreshLogin(): Promise<void>;
+    answer(said: Said): Promise<string | undefined>;
+    /** Runs what the bot itself has to say when the account may send: its pushes and its answers share one pace. */
+    inTurn<T>(task: () => Promise<T>): Promise<T>;
+    /** Somebody had to scan: the account begins slowly. */
+    freshLogin(): Promise<void>;
   };
 };
 
@@ -100,18 +101,12 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       },
     },
     chat: {
-      onCode: async (address, code) => {
-        const { confirmByCode } = await import("#src/domain/subscriptions/confirm.ts");
-        return (await confirmByCode({ table, now }, { channel: "wechaty", address, code })).length > 0;
+      answer: async (said) => {
+        const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
+        return answerChat({ table, bucket, now, baseUrl: config.baseUrl }, said);
       },
-      onStop: async (address) => {
-        const endpoint = endpointKey("wechaty", address);
-        const open = (await subscriptionsOf(table, endpoint)).filter(({ status }) => status === "confirmed");
-        const { endEndpoint } = await import("#src/domain/subscriptions/end-endpoint.ts");
-        if (open.length > 0) await endEndpoint({ table, now }, endpoint, "unsubscribed");
-        return open.length > 0;
-      },
-      onFreshLogin: () => deliveries.freshLogin("wechaty", ""),
+      inTurn: (task) => deliveries.inTurn("wechaty", "", task),
+      freshLogin: () => deliveries.freshLogin("wechaty", ""),
     },
   };
 }

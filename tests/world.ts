@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { type MockWechat, mockWechat, type SentChat } from "#src/bot/mock.ts";
-import { type Bot, startBot } from "#src/bot/start.ts";
+import { type Bot, type BotOptions, startBot } from "#src/bot/start.ts";
 import { readConfig } from "#src/config.ts";
 import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import type { Role } from "#src/domain/members/member.ts";
@@ -46,7 +46,13 @@ export type TestWorld = {
 
 /** The whole house in this process over real HTTP, on a store that keeps nothing, with a bot on the mock puppet if wanted. */
 export async function openWorld(
-  options: { bot?: boolean; log?: Log; now?: () => Date; origins?: Partial<Record<ChannelName, string>> } = {},
+  options: {
+    bot?: boolean;
+    botOptions?: Partial<BotOptions>;
+    log?: Log;
+    now?: () => Date;
+    origins?: Partial<Record<ChannelName, string>>;
+  } = {},
 ): Promise<TestWorld> {
   const log = options.log ?? silentLog;
   const config = readConfig({
@@ -72,7 +78,8 @@ export async function openWorld(
     wechaty: { messenger: () => bot?.messenger(), pace: { perMinute: 60_000, seconds: [0, 0] } },
   });
   if (wechat) {
-    bot = await startBot({ puppet: wechat.puppet, bucket: world.bucket, log, handlers: world.chat });
+    const { bucket, table, chat } = world;
+    bot = await startBot({ puppet: wechat.puppet, bucket, table, log, answer: chat.answer, ...options.botOptions });
     wechat.login();
   }
 

@@ -1,9 +1,20 @@
 import { type ChatMessage, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
+import { told } from "./told.ts";
 
 /** The two sending calls of a wechaty puppet. They answer an id, or nothing when the protocol has none. */
 export type PuppetSend = {
   messageSendText(to: string, text: string): Promise<unknown>;
   messageSendUrl(to: string, link: { title: string; description: string; url: string }): Promise<unknown>;
+};
+
+/** Who wants to know how sending goes. */
+export type Watch = {
+  /** Why nothing may be sent now. */
+  notNow(): string | undefined;
+  sent(id: string | undefined): void;
+  failed(reason: string): void;
+  /** It has been taking too long; it may still end. */
+  hangs(): void;
 };
 
 type Awaited = { to: string; shows: string; seen: (id: string | undefined) => void };
@@ -16,7 +27,8 @@ const UNSUPPORTED = /unsupported|not (supported|implemented)|未实现|不支持
  */
 export function makeMessenger(
   puppet: PuppetSend,
-  ownMessageMs: number,
+  timing: { ownMessageMs: number; patienceMs: number },
+  watch: Watch,
 ): Messenger & { own(to: string, id: string, shows: string): void } {
   const waiting = new Set<Awaited>();
   let links = true;
@@ -52,18 +64,33 @@ export function makeMessenger(
     }
   }
 
+  async function handOver(to: string, message: ChatMessage): Promise<string | undefined> {
+    const own = awaitOwn(to, message.kind === "link" ? message.url : message.text);
+    const hanging = setTimeout(watch.hangs, timing.patienceMs);
+    try {
+      const answer = await deliver(to, message);
+      return typeof answer === "string" && answer !== "" ? answer : await own.within(timing.ownMessageMs);
+    } finally {
+      clearTimeout(hanging);
+      own.end();
+    }
+  }
+
   return {
     canLink: () => links,
     async send(address, message) {
       const place = parseChatAddress(address);
       if (place === undefined) throw new Error("no chat address");
-      const own = awaitOwn(place.id, message.kind === "link" ? message.url : message.text);
+      const refusal = watch.notNow();
+      if (refusal !== undefined) throw new Error(refusal);
       try {
-        const answer = await deliver(place.id, message);
-        const id = typeof answer === "string" && answer !== "" ? answer : await own.within(ownMessageMs);
+        const id = await handOver(place.id, message);
+        watch.sent(id);
         return id === undefined ? {} : { id };
-      } finally {
-        own.end();
+      } catch (error) {
+        const reason = told(error);
+        watch.failed(reason);
+        throw new Error(reason);
       }
     },
     own(to, id, shows) {

@@ -17,13 +17,21 @@ export type MockWechat = {
   sent: SentChat[];
   login(): void;
   logout(): void;
-  /** A room needs an `@` in its id, as WeChat's have. */
-  room(id: string, topic: string, members?: string[]): void;
+  /** The puppet shows a QR code, or says that it was scanned (3), by `ScanStatus` of wechaty. */
+  scan(code: string, status?: number): void;
+  /** A room needs an `@` in its id, as WeChat's have; without an owner the puppet does not tell who that is. */
+  room(id: string, topic: string, members?: string[], owner?: string): void;
   contact(id: string, name: string): void;
-  /** A member writes into a room, or a contact to the bot. */
-  says(from: string, text: string, room?: string): void;
+  /** A member writes into a room, or a contact to the bot; `mentions` the bot as the chat itself does. */
+  says(from: string, text: string, room?: string, mentions?: boolean): void;
   /** How the next sends go, one after another; afterwards all go well. */
   next(...sends: MockSend[]): void;
+  /** How all sends go that `next` does not name, until it is well again. */
+  sick(send: MockSend | undefined): void;
+  /** How the next starts go: an error, or nothing that ever comes of them; afterwards all go well. */
+  nextStarts(...starts: ("fails" | "silent")[]): void;
+  /** How often the puppet was started, and how often somebody had to scan for it. */
+  counts: { starts: number; scans: number };
   /** Whether link cards are sent; unsupported otherwise. */
   links(supported: boolean): void;
 };
@@ -37,6 +45,9 @@ export async function mockWechat(): Promise<MockWechat> {
   const mocker = new mock.Mocker();
   const sent: SentChat[] = [];
   const script: MockSend[] = [];
+  const starts: ("fails" | "silent")[] = [];
+  const counts = { starts: 0, scans: 0 };
+  let usual: MockSend | undefined;
   const links = new Map<string, { title: string; url: string }>();
   let linksSupported = true;
 
@@ -47,7 +58,7 @@ export async function mockWechat(): Promise<MockWechat> {
     if (!puppet.isLoggedIn) throw new Error("not logged in");
     if (to.includes("@")) mocker.RoomMock.load(to);
     else mocker.ContactMock.load(to);
-    const how = script.shift();
+    const how = script.shift() ?? usual;
     if (typeof how === "object") throw new Error(how.error);
     if (how === "hang") return new Promise<never>(() => {});
     const { text, link } = message;
@@ -67,6 +78,23 @@ export async function mockWechat(): Promise<MockWechat> {
   }
 
   class RecordingPuppet extends PuppetMock {
+    /** As the real ones do: on with the kept login, or a QR code. */
+    override async onStart() {
+      counts.starts++;
+      const how = starts.shift();
+      if (how === "fails") throw new Error("cannot reach the chat");
+      await super.onStart();
+      if (how === "silent") return;
+      if ((await this.memory.get("login")) === true) setImmediate(enter);
+      else
+        setImmediate(() => {
+          if (!this.isLoggedIn) mocker.scan(`https://login.weixin.qq.com/l/mock-${++counts.scans}`, 2);
+        });
+    }
+    override async logout(reason?: string) {
+      await this.memory.delete("login");
+      await super.logout(reason);
+    }
     override async messageSendText(to: string, text: string) {
       return (await send(to, { text })) as undefined;
     }
@@ -80,18 +108,39 @@ export async function mockWechat(): Promise<MockWechat> {
     }
   }
   const puppet = new RecordingPuppet({ mocker });
+  const account = mocker.createContact({ id: BOT, name: "告示" });
+  const enter = () => {
+    if (!puppet.isLoggedIn) mocker.login(account);
+  };
 
   return {
     puppet,
     sent,
-    login: () => mocker.login(mocker.createContact({ id: BOT, name: "告示" })),
-    logout: () => void puppet.logout("test"),
-    room: (id, topic, members = []) => void mocker.createRoom({ id, topic, memberIdList: [BOT, ...members] }),
-    contact: (id, name) => void mocker.createContact({ id, name }),
-    says(from, text, room) {
-      const speaker = mocker.ContactMock.load(from);
-      speaker.say(text).to(room === undefined ? mocker.ContactMock.load(BOT) : mocker.RoomMock.load(room));
+    counts,
+    login: () => {
+      // Before its start the puppet has no memory; then somebody logs in without being remembered.
+      puppet.memory.set("login", true).catch(() => {});
+      enter();
     },
+    logout: () => void puppet.logout("test"),
+    scan: (code, status = 2) => mocker.scan(code, status),
+    room: (id, topic, members = [], owner) =>
+      void mocker.createRoom({
+        id,
+        topic,
+        memberIdList: [BOT, ...members],
+        ...(owner === undefined ? {} : { ownerId: owner }),
+      }),
+    contact: (id, name) => void mocker.createContact({ id, name }),
+    says(from, text, room, mentions = false) {
+      const speaker = mocker.ContactMock.load(from);
+      const bot = mocker.ContactMock.load(BOT);
+      speaker.say(text, mentions ? [bot] : []).to(room === undefined ? bot : mocker.RoomMock.load(room));
+    },
+    sick(send) {
+      usual = send;
+    },
+    nextStarts: (...how) => void starts.push(...how),
     next: (...sends) => void script.push(...sends),
     links(supported) {
       linksSupported = supported;

@@ -1,17 +1,16 @@
-const WAITING = 2;
+import type { Log } from "#src/log.ts";
 
-/** Shows the login's QR code in the terminal when the package that draws it is there, else its text. */
-export async function showScan(code: string, status: number, print: (text: string) => void): Promise<void> {
-  if (status !== WAITING) return;
-  print(`微信扫码登录 Scan to log in:\n${await draw(code)}`);
+/** The statuses of a wechaty scan event (wechaty-puppet `ScanStatus`) that somebody has to see. */
+export const SCAN = { waiting: 2, scanned: 3, confirmed: 4 } as const;
+
+/** The login's QR code as blocks that a terminal shows, and its text for a terminal that cannot. */
+export async function drawScan(code: string): Promise<string> {
+  const { renderUnicodeCompact } = await import("uqr");
+  return `微信扫码登录 Scan to log in:\n${renderUnicodeCompact(code, { border: 2 })}\n${code}`;
 }
 
-async function draw(code: string): Promise<string> {
-  const drawer = "qrcode";
-  try {
-    const { default: qr } = await import(drawer);
-    return `${await qr.toString(code, { type: "terminal", small: true })}\n${code}`;
-  } catch {
-    return code;
-  }
+/** A QR code is a way into the account: it goes to a terminal that somebody looks at, never to an output that is kept. */
+export function printScan(page: string, log: Log): (text: string) => void {
+  if (process.stdout.isTTY) return (text) => process.stdout.write(`${text}\n`);
+  return () => log.info("bot-scan-wanted", { page });
 }

@@ -1,6 +1,13 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, ConfirmOutcome, Digest, Links, Outcome } from "#src/domain/deliveries/channel.ts";
-import { type ChatMessage, chatAddress, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
+import {
+  type ChatMessage,
+  COOL_DOWN_SECONDS,
+  chatAddress,
+  type Messenger,
+  parseChatAddress,
+  TOO_OFTEN,
+} from "#src/domain/deliveries/messenger.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
@@ -28,9 +35,7 @@ export type RenderedChat = { link: ChatMessage; text: ChatMessage };
 
 const BYTES = 2000;
 const SECONDS = { connect: 5, answer: 30, total: 30 };
-const COOL_DOWN_SECONDS = 1800;
 const LATE = Symbol("late");
-const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
 
 /**
  * WeChat rooms and contacts through a wechaty bot. At most once: a personal account is no place for doubles. What was
@@ -83,6 +88,18 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     retriesUnknown: false,
     confirms: "code",
     credential: () => "account",
+    settings: [
+      {
+        name: "probeMinutes",
+        secret: false,
+        required: false,
+        label: {
+          zh: "多少分钟没有发出消息就自检一次（5至1440，默认30）",
+          en: "minutes without a message before the bot probes itself (5 to 1440, 30 by default)",
+        },
+        check: /^(?:[5-9]|[1-9]\d{1,2}|1[0-3]\d\d|14[0-3]\d|1440)$/,
+      },
+    ],
     async address(address) {
       const place = parseChatAddress(address);
       if (place !== undefined) return { address: chatAddress(place) };

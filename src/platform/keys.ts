@@ -95,6 +95,18 @@ export const keys = {
   /** The cases of ten minutes that got a duty alarm of their own. */
   dutyWindow: (startsAt: string): Key => ({ pk: join("DUTY", startsAt), sk: "WINDOW" }),
 
+  // conversations: `endpoint` is the endpoint key of the chat's channel and address
+  dialogue: (endpoint: string): Key => ({ pk: join("CHAT", endpoint), sk: "DIALOGUE" }),
+  /** That the short help was given there lately. */
+  chatHelp: (endpoint: string): Key => ({ pk: join("CHAT", endpoint), sk: "HELP" }),
+  /** Who may manage a room whose chat names no owner: `person` is a hash. */
+  chatManager: (endpoint: string, person: string): Key => ({
+    pk: join("CHAT", endpoint),
+    sk: join("MANAGER", person),
+  }),
+  botState: (bot: string): Key => ({ pk: join("BOT", bot), sk: "STATE" }),
+  botOrder: (bot: string): Key => ({ pk: join("BOT", bot), sk: "ORDER" }),
+
   // subscriptions: `endpoint` is the 16 characters of `endpointKey`, its first one is the shard of the topic index
   subscription: (id: string): Key => ({ pk: join("SUBSCRIPTION", id), sk: "SUBSCRIPTION" }),
   endpoint: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "ENDPOINT" }),

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEgress } from "#src/channels/egress.ts";
 import { makeChannels } from "#src/channels/index.ts";
 import { readConfig } from "#src/config.ts";
+import { putBotState } from "#src/domain/conversations/bot-state.ts";
 import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import { leaveToken, manageToken } from "#src/domain/deliveries/endpoint-link.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
@@ -30,6 +31,7 @@ let url: string;
 let stop: () => void;
 let paths: Record<string, string>;
 let enter: () => Promise<string>;
+let botSays: (state: Parameters<typeof putBotState>[1]) => Promise<void>;
 
 beforeAll(async () => {
   const clock = testClock("2026-09-10T02:00:00.000Z");
@@ -56,6 +58,7 @@ beforeAll(async () => {
   });
   const county = await sampleCounty(world.deps);
   enter = async () => (await createSignInLink(world.deps, { memberName: "王编辑", roles: ["admin"] })).secret;
+  botSays = (state) => putBotState(world.deps, state);
   paths = {
     front: "/",
     column: "/columns/notices",
@@ -244,6 +247,41 @@ it("somebody signs in by a link, sees the ledgers and signs out", async () => {
   expect(seen.complaints).toEqual([]);
   await seen.close();
 });
+
+it("an admin finds the bot's QR code, and what is wrong with the bot, on a phone and on a desk", async () => {
+  const at = "2026-09-10T01:55:00.000Z";
+  const known = { since: at, puppet: "wechaty-puppet-service", failedStarts: 0 };
+  const lastError = { at, detail: "read ECONNRESET puppet.example:443" };
+  const states = {
+    none: undefined,
+    waiting: {
+      ...known,
+      phase: "waiting",
+      qr: { code: "https://login.weixin.qq.com/l/Qb3xY_z1Aw==", until: "2026-09-10T02:05:00.000Z" },
+    },
+    in: { ...known, phase: "in", account: "云岭告示", lastGoodSendAt: at },
+    cooling: { ...known, phase: "cooling", account: "云岭告示", coolUntil: "2026-09-10T02:25:00.000Z", lastError },
+    sick: { ...known, phase: "sick", failedStarts: 2, lastError },
+  } as const;
+  for (const [width, scheme, query] of [
+    [360, "light", ""],
+    [1280, "dark", "?lang=en"],
+  ] as const) {
+    const seen = await open(`/sign-in/${await enter()}`, { viewport: { width, height: 900 }, colorScheme: scheme });
+    await seen.page.getByRole("button", { name: "登录" }).click();
+    for (const [name, state] of Object.entries(states)) {
+      if (state) await botSays(state);
+      await seen.page.goto(`${url}/console/bot${query}`);
+      if (SHOTS) await seen.page.screenshot({ path: `${SHOTS}/bot-${name}-${width}.png`, fullPage: true });
+      expect(await violations(seen.page), name).toEqual([]);
+      expect(await overflow(seen.page), name).toBeLessThanOrEqual(0);
+      expect(await seen.page.locator("svg.qr").count(), name).toBe(name === "waiting" ? 1 : 0);
+    }
+    await botSays(states.sick);
+    expect([seen.complaints, seen.outside]).toEqual([[], []]);
+    await seen.close();
+  }
+}, 120_000);
 
 it("the feeds and the site map are well-formed to a real parser", async () => {
   const { page, close } = await open("/");

@@ -4,9 +4,14 @@ import { type MockWechat, mockWechat } from "#src/bot/mock.ts";
 import { type Bot, startBot } from "#src/bot/start.ts";
 import { makeWechaty, type WechatyOptions } from "#src/channels/wechaty.ts";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
+import { answerChat } from "#src/domain/conversations/answer-chat.ts";
 import type { Channel, Outcome } from "#src/domain/deliveries/channel.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { findSubscription } from "#src/domain/subscriptions/store.ts";
+import { pendingItems } from "#src/domain/subscriptions/subscribe.ts";
+import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
+import { sha256 } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
-import type { Bucket, StoredObject } from "#src/platform/bucket.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { QUEUES } from "#src/platform/queue.ts";
 
@@ -40,28 +45,24 @@ const revision: Revision = {
   firstPublishedAt: "2026-04-01T00:00:00.000Z",
 };
 
+let bots = 0;
 const platform = embeddedPlatform({ data: ":memory:", now: () => new Date(), log: silentLog });
 let wechat: MockWechat;
 let bot: Bot;
-let codes: string[];
-let stops: string[];
+let skew = 0;
 
 beforeEach(async () => {
-  codes = [];
-  stops = [];
+  skew = 0;
   wechat = await mockWechat();
   bot = await startBot({
     puppet: wechat.puppet,
+    name: `test-${++bots}`,
     bucket: platform.bucket,
+    table: platform.table,
     log: silentLog,
-    ownMessageMs: 50,
-    handlers: {
-      onCode: async (address, code) => {
-        codes.push(`${address} ${code}`);
-        return address === `room:${ROOM}` && code === "7K3M9PXW";
-      },
-      onStop: async (address) => stops.push(address) > 0,
-    },
+    now: () => new Date(Date.now() + skew),
+    timing: { ownMessageMs: 50 },
+    answer: (said) => answerChat({ ...platform, now: () => new Date(), baseUrl: "https://gs.example" }, said),
   });
   wechat.contact("zhang", "张三");
   wechat.room(ROOM, "某村", ["zhang"]);
@@ -216,19 +217,41 @@ describe("a confirmation", () => {
     expect(JSON.stringify(wechat.sent)).not.toContain("script");
   });
 
+  const pending = async (): Promise<Subscription> => {
+    const subscription: Subscription = {
+      id: `sub_${bots}`,
+      channel: "wechaty",
+      address: `room:${ROOM}`,
+      endpoint: endpointKey("wechaty", `room:${ROOM}`),
+      topics: ["all"],
+      frequency: "now",
+      language: "zh-CN",
+      status: "pending",
+      secrets: ["c2VjcmV0"],
+      challengeHash: sha256("7K3M9PXW"),
+      requestedAt: new Date().toISOString(),
+      version: 1,
+    };
+    await platform.table.putAll(pendingItems(subscription, new Date()));
+    return subscription;
+  };
+  const status = async ({ id }: Subscription) => (await findSubscription(platform.table, id))?.status;
+
   test("counts when the code comes back from that room, in any case and after a mention", async () => {
+    const asked = await pending();
     wechat.says("zhang", "@告示\u20057k3m9pxw", ROOM);
     await expect.poll(() => wechat.sent.length).toBe(1);
-    expect(codes).toEqual([`room:${ROOM} 7K3M9PXW`]);
+    expect(await status(asked)).toBe("confirmed");
     expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: expect.stringContaining("已确认") });
   });
 
-  test("does not count from another room or from a contact, and the bot keeps silent", async () => {
+  test("does not count from another room or from a contact", async () => {
+    const asked = await pending();
     wechat.says("zhang", "7K3M9PXW", OTHER);
     wechat.says("zhang", "7K3M9PXW");
-    await expect.poll(() => codes.length).toBe(2);
-    expect(codes.toSorted()).toEqual(["contact:zhang 7K3M9PXW", `room:${OTHER} 7K3M9PXW`]);
-    expect(wechat.sent).toEqual([]);
+    await expect.poll(() => wechat.sent.length).toBe(1); // the contact gets the short help
+    expect(wechat.sent[0]).toMatchObject({ to: "zhang", text: expect.stringContaining("您可以对我说") });
+    expect(await status(asked)).toBe("pending");
   });
 
   test("is refused when nothing could be sent", async () => {
@@ -238,16 +261,30 @@ describe("a confirmation", () => {
 });
 
 describe("people talk", () => {
-  test("and the bot answers only its own commands", async () => {
-    for (const text of ["大家好", "明天停水吗？", "7K3M9PXW 是什么", "x".repeat(5000)])
+  test("in a room, and the bot answers only who calls it", async () => {
+    for (const text of ["大家好", "明天停水吗？", "最新", "@张三 最新", "7K3M9PXW 是什么", "x".repeat(5000)])
       wechat.says("zhang", text, ROOM);
     wechat.says("zhang", "告示 地址", ROOM);
     await expect.poll(() => wechat.sent.length).toBe(1);
     expect(wechat.sent[0]).toMatchObject({ to: ROOM, text: `room:${ROOM}` });
-    expect(codes).toEqual([]);
-    wechat.says("zhang", "告示 退订", ROOM);
+    wechat.says("zhang", "@小 助手\u2005地址", ROOM, true);
     await expect.poll(() => wechat.sent.length).toBe(2);
-    expect(stops).toEqual([`room:${ROOM}`]);
+  });
+
+  test("and the bot answers in order, each message once, and not what waited too long", async () => {
+    for (const text of ["地址", "address", "栏目"]) wechat.says("zhang", text);
+    await expect.poll(() => wechat.sent.length).toBe(3);
+    expect(wechat.sent.map((one) => (one.kind === "text" ? one.text.slice(0, 13) : ""))).toEqual([
+      "contact:zhang",
+      "contact:zhang",
+      expect.stringContaining("全部栏目"),
+    ]);
+  });
+
+  test("and an answer that was not sent is sent again", async () => {
+    wechat.next({ error: "network down" });
+    wechat.says("zhang", "地址");
+    await expect.poll(() => wechat.sent.length, { timeout: 8000 }).toBe(1);
   });
 });
 
@@ -274,30 +311,6 @@ describe("the address of a chat", () => {
       errors: [{ pointer: "/endpoint/address", code: "ADDRESS_MALFORMED" }],
     });
   });
-});
-
-test("a login is kept in the bucket, so that a restart needs no scan, and is dropped on request", async () => {
-  const objects = new Map<string, StoredObject>();
-  const bucket = {
-    get: async (key: string) => objects.get(key),
-    put: async (key: string, object: StoredObject) => void objects.set(key, object),
-    remove: async (key: string) => void objects.delete(key),
-  } as Bucket;
-  const run = async () => {
-    const { puppet } = await mockWechat();
-    const started = await startBot({ puppet, bucket, log: silentLog, handlers: { onCode: async () => false } });
-    return { memory: puppet.memory, started };
-  };
-  const first = await run();
-  await first.memory.set("cookie", "secret");
-  await first.memory.save();
-  await first.started.stop();
-  const second = await run();
-  expect(await second.memory.get("cookie")).toBe("secret");
-  await second.started.dropSession();
-  await second.memory.save();
-  await second.started.stop();
-  expect(objects.size).toBe(0);
 });
 
 test("the bot's host takes messages, hands back what failed, and stops when told", async () => {

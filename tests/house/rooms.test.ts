@@ -34,6 +34,13 @@ const ARROWS: Record<string, string[]> = {
     "src/domain/announcements",
     "src/domain/subscriptions",
   ],
+  "src/domain/conversations": [
+    "src/platform",
+    "src/domain/calendar",
+    "src/domain/announcements",
+    "src/domain/subscriptions",
+    "src/domain/cases",
+  ],
   "src/channels": ["src/domain/deliveries", "src/domain/announcements"],
   "src/web": ["src/web/api", "src/web/pages", "src/web/feeds", "src/domain/*", "src/platform"],
   "src/web/api": ["src/web", "src/domain/*", "src/platform"],

@@ -48,6 +48,8 @@ export type DeliveryHandlers = {
   sweep(): Promise<void>;
   /** A fresh login of the account behind this channel: where it starts slowly, it does so from now on. */
   freshLogin(channel: ChannelName, address: string): Promise<void>;
+  /** Runs what is no push but leaves through the same account, when that may send; before the routine pushes that wait. */
+  inTurn<T>(channel: ChannelName, address: string, task: () => Promise<T>): Promise<T>;
 };
 
 /** Everything that works through the queues. Make it once per process: it counts what is in flight. */
@@ -99,6 +101,15 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     receipt: (receipt) => applyReceipt(deps, receipt),
     sweep: () => sweep(deps),
     freshLogin: async (name, address) => senderOf(name).pace?.restart(address),
+    inTurn: async (name, address, task) => {
+      const { pace } = senderOf(name);
+      for (let ticket = false; pace; ticket = true) {
+        const at = (await pace.take(address, { pushes: 1, urgent: true, ticket })).turns[0];
+        if (at === undefined) break;
+        await sleep(Math.max(20, at - deps.now().getTime()));
+      }
+      return task();
+    },
   };
 }
 

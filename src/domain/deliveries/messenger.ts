@@ -13,6 +13,10 @@ export type ChatMessage =
   | { kind: "link"; title: string; description: string; url: string }
   | { kind: "text"; text: string };
 
+/** What a chat says to an account that sends too fast: from then on the account has to be silent for a while. */
+export const TOO_OFTEN = /频繁|too (often|many|frequent)|rate.?limit|frequency/i;
+export const COOL_DOWN_SECONDS = 1800;
+
 /** A place in a chat: a room, or one contact. */
 export type ChatPlace = { kind: "room" | "contact"; id: string };
 

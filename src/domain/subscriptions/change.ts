@@ -82,9 +82,9 @@ async function changedEndpoint(
   { channel: name = known.channel, ...change }: NonNullable<SubscriptionChange["endpoint"]>,
 ): Promise<{ address: string; secrets: string[] }> {
   const { secret } = change;
-  const channel = channelOf(deps.channels, name);
   const moves = name !== known.channel || change.address !== undefined;
   if (!moves && secret === undefined) return known;
+  const channel = channelOf(deps.channels, name);
   const { address, secrets } = moves
     ? await checkedEndpoint(deps.channels, { channel: name, address: change.address ?? known.address, secret })
     : { address: known.address, secrets: checkedSecrets(channel, secret) };

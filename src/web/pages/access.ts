@@ -72,7 +72,7 @@ export async function endAccess(deps: Deps, view: View, form: URLSearchParams, r
   return page(deps, view, { values: new URLSearchParams(), faults: {} }, done);
 }
 
-async function adminOf(deps: Deps, request: Request): Promise<Caller> {
+export async function adminOf(deps: Pick<Deps, "table" | "now" | "config">, request: Request): Promise<Caller> {
   const caller = await signedIn(deps, request);
   if (!caller || !hasRole(caller, "admin")) throw forbidden();
   return caller;

@@ -184,6 +184,13 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
         return actOnLedger(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
       }),
     )
+    .get(
+      "/console/bot",
+      page(async (view, c, query) => (await import("./bot-page.ts")).botPage(deps, view, query, c.req.raw)),
+    )
+    .post("/console/bot/drop-session", async (c) =>
+      (await import("./bot-page.ts")).dropBotSession(deps, see(c.req.raw), c.req.raw),
+    )
     .post("/console/sign-out", (c) => leave(deps, see(c.req.raw), c.req.raw))
     .get(
       STYLE_PATH,

@@ -156,6 +156,7 @@ progress { width: min(100%, 24rem); height: 0.9rem; accent-color: var(--green); 
 .pairs dt { color: var(--muted); }
 .pairs dd { margin: 0; }
 @media (max-width: 30rem) { .pairs { grid-template-columns: minmax(0, 1fr); gap: 0; } .pairs dd { margin-bottom: 0.6rem; } }
+.qr { display: block; width: min(100%, 18rem); height: auto; border: 1px solid var(--line); border-radius: 6px; margin: 0 0 1rem; }
 .big { font-size: 1.5rem; font-weight: 700; letter-spacing: 0.04em; font-variant-numeric: tabular-nums; line-height: 1.4; }
 
 form.stacked { max-width: 42rem; }

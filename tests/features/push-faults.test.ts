@@ -152,7 +152,7 @@ it("reaches everybody but those who never answer, nobody twice who said yes, and
   }
 }, 90_000);
 
-it("loses nobody when the power is cut in the middle of 10,000, and repeats little more than was in flight", async () => {
+it("loses nobody when the power is cut in the middle of 10,000, and repeats no more than 512", async () => {
   const ENDPOINTS = 10_000;
   await subscribed(ENDPOINTS);
   receiver.delayMs = 20;
@@ -175,7 +175,7 @@ it("loses nobody when the power is cut in the middle of 10,000, and repeats litt
   expect(new Set(receiver.arrivals.map((one) => one.id)).size).toBe(ENDPOINTS);
   const doubled = receiver.arrivals.length - ENDPOINTS;
   expect(Math.max(...[...byEndpoint.values()].map((list) => list.length))).toBeLessThanOrEqual(2);
-  // At most 512 were in flight; beside them stand answers in chunks of 100 whose ends were not yet stored.
-  expect(doubled).toBeLessThanOrEqual(512 + 2 * 100);
+  // In flight, or answered and not stored yet.
+  expect(doubled).toBeLessThanOrEqual(512);
   expect(doneMs).toBeLessThan(15_000);
 }, 90_000);

@@ -13,6 +13,7 @@ import type { SettingsReader } from "./channel-settings.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import { DIGEST_FREQUENCIES, DIGEST_LETTER, type DigestName, digestNamed } from "./digest.ts";
 import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
+import { makeExposure } from "./exposure.ts";
 import { makeGate, originOf } from "./gate.ts";
 import { breaksIn, heldUntil } from "./hold.ts";
 import { digestJoiner } from "./join-digest.ts";
@@ -43,6 +44,8 @@ export type RunDeps = {
 
 /** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
 const OPEN_MS = 30_000;
+/** So many receivers at most get a push twice for a power cut. */
+const MOST_EXPOSED = 512;
 const FIRST_SAVE_MS = 700;
 const SLOWEST_SAVE_MS = 5000;
 const LONGEST_DELAY_SECONDS = 900;
@@ -77,6 +80,9 @@ type Work = {
   /** Resolves when nobody may wait for a slot any longer. */
   over: Promise<undefined>;
   running: number;
+  /** Answered since the ledger was stored last. */
+  unstored: number;
+  storing: boolean;
   ended: () => void;
   broken: unknown;
   /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
@@ -100,6 +106,11 @@ export function makeRunner(
   const turnOf = pace && makeTurns(channel, pace);
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
+  const open = new Set<Work>();
+  // Each of the others would be sent twice by a power cut; those that must not be are written down before.
+  const exposure = makeExposure(once ? Number.POSITIVE_INFINITY : MOST_EXPOSED, () => {
+    for (const work of open) storeSoon(work);
+  });
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
@@ -154,23 +165,48 @@ export function makeRunner(
     });
     const work: Work = {
       ...{ ledger, batch, digest, ...prepared, openUntil, over, ended },
-      ...{ running: 0, broken: undefined, due: new Map(), after: [] },
+      ...{ running: 0, unstored: 0, storing: false, broken: undefined, due: new Map(), after: [] },
     };
     const saving = nowAndThen(async () => {
       const { marks, stopped, dropped } = await circumstances();
       Object.assign(work, { marks, stopped, dropped });
-      await ledger.save();
+      await stored(work, () => ledger.save());
     });
+    open.add(work);
     for (const job of jobs) launch(work, job);
     await end;
     clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
     await saving.stop();
-    await ledger.close();
+    await stored(work, () => ledger.close()).finally(() => {
+      open.delete(work);
+      exposure.leave(work.unstored);
+    });
     await queueDue(work);
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     for (const step of work.after) await step();
     if (work.broken !== undefined) throw work.broken;
+  }
+
+  /** What was answered before the ledger was stored is no longer exposed then. */
+  async function stored(work: Work, store: () => Promise<void>): Promise<void> {
+    const { unstored } = work;
+    work.unstored = 0;
+    await store().catch((error) => {
+      work.unstored += unstored;
+      throw error;
+    });
+    exposure.leave(unstored);
+  }
+
+  function storeSoon(work: Work): void {
+    if (work.unstored === 0 || work.storing) return;
+    work.storing = true;
+    stored(work, () => work.ledger.save())
+      .catch(() => undefined) // it is tried again from time to time, and at the end
+      .finally(() => {
+        work.storing = false;
+      });
   }
 
   /** Before a member's letter says that it waits for a digest, the revision stands among that digest's. */
@@ -264,7 +300,19 @@ export function makeRunner(
         work.ledger.note(job.member, before);
         return turn;
       }
-      answeredMs = await push(work, job, target, turn?.probe === true);
+      const room = exposure.enter(urgent);
+      if (room && !(await Promise.race([room.then(() => true), work.over]))) {
+        void room.then(() => exposure.leave(1));
+        return undefined;
+      }
+      if (room && (keptBack(work, job) || !mayStart(work))) {
+        exposure.leave(1);
+        return undefined;
+      }
+      answeredMs = await push(work, job, target, turn?.probe === true).finally(() => {
+        work.unstored++;
+        if (exposure.isFull()) storeSoon(work);
+      });
     } finally {
       gate.leave(slot, answeredMs);
     }

@@ -1,0 +1,36 @@
+/**
+ * Counts what a power cut would repeat: pushes in flight, and those answered whose outcome is not stored yet. Where that
+ * may be no more, whoever would add to it waits, and what was answered is stored. Urgent pushes count, but never wait.
+ */
+export type Exposure = {
+  /** Undefined when there is room now. */
+  enter(urgent: boolean): Promise<void> | undefined;
+  /** So many are stored, or were not pushed after all. */
+  leave(pushes: number): void;
+  isFull(): boolean;
+};
+
+/** `store`: asks that what was answered be stored. */
+export function makeExposure(most: number, store: () => void): Exposure {
+  let exposed = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    enter(urgent) {
+      if (urgent || exposed < most) {
+        exposed++;
+        return undefined;
+      }
+      store();
+      return new Promise((go) => waiting.push(go));
+    },
+    leave(pushes) {
+      exposed -= pushes;
+      while (waiting.length > 0 && exposed < most) {
+        exposed++;
+        waiting.shift()?.();
+      }
+      if (waiting.length > 0) store();
+    },
+    isFull: () => exposed >= most,
+  };
+}

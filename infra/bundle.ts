@@ -25,11 +25,34 @@ const leanZod: Plugin = {
 };
 
 /**
+ * What a function behind a queue loads at once anyway stands in it, so that it is not cut into many small files along
+ * the edges of what it never loads: the doors, which nobody knocks at there.
+ */
+const AT_ONCE = /import\("(#src\/(?:workers|platform\/aws\/platform|platform\/aws\/settings)\.ts)"\)/g;
+const DOORS = 'import("#src/web/app.ts")';
+const headless: Plugin = {
+  name: "headless",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/wiring\.ts$/ }, ({ path }) => {
+      const imports: string[] = [];
+      const source = readFileSync(path, "utf8").replace(
+        AT_ONCE,
+        (_, file: string) => `Promise.resolve(atOnce${imports.push(file)})`,
+      );
+      if (imports.length !== 3 || !source.includes(DOORS))
+        throw new Error("src/wiring.ts loads its parts in another way");
+      const statics = imports.map((file, i) => `import * as atOnce${i + 1} from "${file}";`);
+      return { contents: [...statics, source.replace(DOORS, "Promise.reject()")].join("\n"), loader: "ts" };
+    });
+  },
+};
+
+/**
  * Bundles one function with everything it imports, the SDK's clients included: `index.mjs` and chunks that a dynamic
  * import loads on first use. Source maps lie beside them and stay out of the zip.
  */
 export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
-  return bundled(`functions/${name}.ts`, join(outRoot, name), []);
+  return bundled(`functions/${name}.ts`, join(outRoot, name), [], name === "api" ? [] : [headless]);
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
@@ -38,7 +61,12 @@ export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
 }
 
 /** Any entry, as the functions are bundled. */
-export async function bundled(entry: string, outdir: string, external: string[]): Promise<Metafile> {
+export async function bundled(
+  entry: string,
+  outdir: string,
+  external: string[],
+  plugins: Plugin[] = [],
+): Promise<Metafile> {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
     entryPoints: { index: entry },
@@ -56,7 +84,7 @@ export async function bundled(entry: string, outdir: string, external: string[])
     legalComments: "none",
     sourcemap: "external",
     banner: { js: REQUIRE },
-    plugins: [leanZod],
+    plugins: [...plugins, leanZod],
     metafile: true,
     logLevel: "warning",
   });

@@ -5,7 +5,7 @@ import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
-import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/subscribe.ts";
+import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
 import type { Change, ChangeHandler, Item } from "#src/platform/table.ts";

@@ -6,9 +6,10 @@ import { endedWrite } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
 import { notForAFallback } from "./fallback.ts";
+import { SUBSCRIPTION_FEED } from "./feed.ts";
 import type { SubscriptionChange } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
-import { PENDING_SECONDS, removedPointer, SUBSCRIPTION_FEED } from "./subscribe.ts";
+import { PENDING_SECONDS, removedPointer } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
 
 export type ChangeDeps = {

@@ -1,8 +1,8 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { entryKeys } from "./entry.ts";
+import { SUBSCRIPTION_FEED } from "./feed.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
-import { SUBSCRIPTION_FEED } from "./subscribe.ts";
 import { type EndReason, SUPPRESSING, type Subscription, type SubscriptionStatus } from "./subscription.ts";
 
 const KEPT_SECONDS = 7 * 86_400;

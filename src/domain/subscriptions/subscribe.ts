@@ -4,12 +4,10 @@ import type { Commit, Item, Table, Write } from "#src/platform/table.ts";
 import { type AddressedChannels, checkedEndpoint } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
 import { fallbackOf, firstChoice } from "./fallback.ts";
+import { SUBSCRIPTION_FEED } from "./feed.ts";
 import type { NewSubscription } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
-
-/** The value of `feed` on a subscription that its endpoint must be asked about; the change feed hands it on. */
-export const SUBSCRIPTION_FEED = "subscription";
 
 /** A request that nobody confirmed is forgotten after so long. */
 export const PENDING_SECONDS = 86_400;

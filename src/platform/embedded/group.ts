@@ -20,7 +20,7 @@ type Waiting = {
   reject: (reason: unknown) => void;
 };
 
-/** One fsync for all writes of a turn of the event loop. */
+/** One fsync for all writes of a turn of the event loop, or of two when there are several. */
 export function groupCommit(sql: DatabaseSync): Group {
   const begin = sql.prepare("BEGIN IMMEDIATE");
   const commit = sql.prepare("COMMIT");
@@ -78,8 +78,13 @@ export function groupCommit(sql: DatabaseSync): Group {
       schedule();
     });
   };
+  // Who is not alone waits one turn more: those who are on the way share the sync, which costs more than the turn.
+  const gather = (): void => {
+    if (waiting.length > 1) immediate = setImmediate(flush);
+    else flush();
+  };
   const now = (): void => {
-    if (immediate === undefined) immediate = setImmediate(flush);
+    if (immediate === undefined) immediate = setImmediate(gather);
   };
   const later = (): void => {
     if (immediate === undefined && timer === undefined) timer = setTimeout(flush, 20);

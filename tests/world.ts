@@ -79,7 +79,12 @@ export async function openWorld(
   });
   if (wechat) {
     const { bucket, table, chat } = world;
-    bot = await startBot({ puppet: wechat.puppet, bucket, table, log, answer: chat.answer, ...options.botOptions });
+    const { now } = options;
+    bot = await startBot({
+      ...{ puppet: wechat.puppet, bucket, table, log, answer: chat.answer },
+      ...(now ? { now } : {}),
+      ...options.botOptions,
+    });
     wechat.login();
   }
 

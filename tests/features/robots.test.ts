@@ -295,9 +295,12 @@ it("tells the people on duty which robot was switched off, without its key", asy
     await world.until(async () => (await rows(id))[0]?.attempts.length === attempts);
     late += hours * HOUR;
   }
-  const [told] = await sink.until(1, "/duty");
-  const { data } = JSON.parse(told?.body.toString() ?? "");
+  // Five days on, the week's look has its own word for the same people.
+  const told = () => sink.received.filter(({ path }) => path === "/duty").map(({ body }) => body.toString());
+  const off = () => told().filter((text) => text.includes("接收端已停用"));
+  await world.until(async () => off().length > 0);
+  const { data } = JSON.parse(off()[0] ?? "");
   expect(data.title).toBe("接收端已停用 wecom-robot qyapi.weixin.qq.com");
   expect(data.summary).toContain(shown);
-  expect(told?.body.toString()).not.toContain(key);
+  expect(told().join("\n")).not.toContain(key);
 });

@@ -55,6 +55,17 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }
 
+/** The attempt of a worker that was lost: it may have arrived. */
+export function lostAttempt(now: Date, trigger: Attempt["trigger"]): Attempt {
+  return { at: now.toISOString(), outcome: "unknown", ms: 0, trigger, error: "the worker was lost" };
+}
+
+/** Whether one of the attempts may have arrived, and neither a receipt nor a person has said since that it did not. */
+export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolean {
+  const word = attempts.findLastIndex(({ trigger, note }) => trigger === "receipt" || note !== undefined);
+  return attempts.some(({ outcome }, i) => i >= word && ["unknown", "accepted", "delivered"].includes(outcome));
+}
+
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
 const STEPS = 24;

@@ -139,6 +139,23 @@ describe("a push that nobody answered", () => {
     expect(revisionsAt(world, hook("a"))).toEqual([1, 1, 2]);
   });
 
+  it("is withdrawn as well, though a receipt denies a later message", async () => {
+    const world = pushWorld({ email: { guarantee: "at-least-once", retriesUnknown: true, retrySeconds: [600] } });
+    await world.subscribe("a@example.org", { channel: "email" });
+    world.channels.email.answer(({ attempt, revision }) => {
+      if (attempt === 1 && revision === 1) return { kind: "unknown", detail: "no answer" };
+      return { kind: "accepted", status: 250, receipt: `r${revision}` };
+    });
+    await world.publish();
+    await world.drain();
+    await world.live(800, 60);
+    await world.handlers().receipt({ channel: "email", receipt: "r1", outcome: "failed" });
+    expect(await sum(world)).toMatchObject({ failed: 1 });
+    await world.publish({ revision: 2, kind: "withdrawn", reason: "有误" });
+    await closed(world);
+    expect(world.channels.email.seen.map(({ revision }) => revision)).toEqual([1, 1, 2]);
+  });
+
   it("is unknown when the channel broke down in the middle of it", async () => {
     const world = pushWorld({ webhook: { retriesUnknown: true, retrySeconds: [] } });
     await world.subscribe(hook("a"));

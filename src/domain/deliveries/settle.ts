@@ -60,10 +60,15 @@ export function lostAttempt(now: Date, trigger: Attempt["trigger"]): Attempt {
   return { at: now.toISOString(), outcome: "unknown", ms: 0, trigger, error: "the worker was lost" };
 }
 
-/** Whether one of the attempts may have arrived, and neither a receipt nor a person has said since that it did not. */
+/** Whether an attempt may have arrived: a receipt denies the one it speaks of, a person all of them. */
 export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolean {
-  const word = attempts.findLastIndex(({ trigger, note }) => trigger === "receipt" || note !== undefined);
-  return attempts.some(({ outcome }, i) => i >= word && ["unknown", "accepted", "delivered"].includes(outcome));
+  let open = 0;
+  for (const { outcome, trigger, note } of attempts) {
+    if (["unknown", "accepted", "delivered"].includes(outcome)) open++;
+    else if (note !== undefined) open = 0;
+    else if (trigger === "receipt") open--;
+  }
+  return open > 0;
 }
 
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };

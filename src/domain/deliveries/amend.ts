@@ -1,6 +1,6 @@
 import type { Table, Write } from "#src/platform/table.ts";
 import type { FoundMember } from "./find-member.ts";
-import type { Letter } from "./states.ts";
+import { type Letter, stateOf } from "./states.ts";
 import {
   Delivery,
   deliveryItem,
@@ -30,8 +30,8 @@ export function isTaken(result: Result, now: Date): boolean {
 }
 
 /**
- * Amends up to 90 members of one chunk in one transaction, under the version of its result. The sums of its range and
- * fan-out no longer hold then: both are opened again, and the sweep closes them when they balance.
+ * Amends up to 90 members of one chunk in one transaction, under the version of its result. Where that changes a sum,
+ * its range and fan-out are opened again, and the sweep closes them when they balance.
  */
 export function amendWrites(
   deps: { now: () => Date },
@@ -41,20 +41,22 @@ export function amendWrites(
   const { fanout, range, ref, result } = at;
   const letters = [...result.letters];
   for (const { member, letter } of amendments) letters[member] = letter;
-  const next = { ...result, letters: letters.join(""), version: result.version + 1 };
+  // A worker that comes back after its lease must not take this version for its own.
+  const { by: _, ...kept } = result;
+  const next = { ...kept, letters: letters.join(""), version: result.version + 1 };
   const writes: Write[] = [{ put: resultItem(ref, next), if: { version: result.version } }];
   for (const { row, lookAt } of amendments) writes.push({ put: deliveryItem(row, lookAt) });
-  return [...writes, ...openedWrites(deps, fanout, range)];
+  const sums = amendments.some(({ member, letter }) => stateOf(letter) !== stateOf(result.letters.charAt(member)));
+  return sums ? [...writes, ...openedWrites(deps, fanout, range)] : writes;
 }
 
+/** The fan-out gets a new version even when it is open, or a sweep that counted before could close it with the old sums. */
 export function openedWrites(deps: { now: () => Date }, fanout: Fanout, range: Range): Write[] {
-  const writes: Write[] = [];
   const { closedAt, totals: _t, ...open } = fanout;
-  if (closedAt !== undefined) {
-    const next = { ...open, sweeps: 0, version: fanout.version + 1 };
-    const lookAt = new Date(deps.now().getTime() + LOOK_MS);
-    writes.push({ put: fanoutItem(next, lookAt), if: { version: fanout.version } });
-  }
+  const soon = new Date(deps.now().getTime() + LOOK_MS);
+  const lookAt = closedAt === undefined && fanout.checkAt !== undefined ? new Date(fanout.checkAt) : soon;
+  const next = { ...open, sweeps: closedAt === undefined ? fanout.sweeps : 0, version: fanout.version + 1 };
+  const writes: Write[] = [{ put: fanoutItem(next, lookAt), if: { version: fanout.version } }];
   const { settled, ...unsettled } = range;
   if (settled !== undefined) {
     const next = { ...unsettled, version: range.version + 1 };

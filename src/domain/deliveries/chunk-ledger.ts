@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#src/errors.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { codeOf, packCodes } from "./codes.ts";
 import { DIGEST_LETTER, type DigestFrequency } from "./digest.ts";
@@ -40,7 +41,7 @@ const PAUSES_MS = [20, 100, 400, 1000, 2000, 5000, 5000, 5000, 5000, 5000];
 
 /** `members`: endpoint keys in the order of the letters. */
 export function openLedger(
-  deps: { table: Table; now: () => Date },
+  deps: { table: Table; queue: (name: QueueName) => Queue; now: () => Date },
   { ref, members }: { ref: ChunkRef; members: readonly string[] },
   claimed: Result,
   leaseMs: number,

@@ -21,7 +21,7 @@ export function leaseLeft(deps: LeaseDeps, lease: Pick<Result, "by" | "until">):
 }
 
 export type Claim =
-  /** `doubt`: the worker before died, so members without an outcome may have been sent to. */
+  /** `doubt`: a worker before died, so members without an outcome may have been sent to. */
   | { kind: "mine"; result: Result; doubt: boolean }
   /** Somebody has it for so many more milliseconds. */
   | { kind: "taken"; ms: number }
@@ -50,15 +50,15 @@ export async function claim(
     const open = known?.until !== undefined;
     if (known && !open && !options.wanted(known.letters)) return { kind: "done", result: known };
     const result: Result = known
-      ? { ...known, by, until, version: known.version + 1 }
+      ? { ...known, by, until, ...(open ? { lost: true } : {}), version: known.version + 1 }
       : { letters: "w".repeat(options.members ?? 0), by, until, startedAt: now, version: 1 };
     const written = await deps.table
       .write([{ put: resultItem(ref, result), if: known ? { version: known.version } : { absent: true } }])
       .catch(() => ({ ok: false }));
-    if (written.ok) return { kind: "mine", result, doubt: open };
+    if (written.ok) return { kind: "mine", result, doubt: result.lost === true };
     // Either somebody was faster, or the store did it without saying so.
     const stored = await findResult(deps.table, ref);
-    if (stored?.by === by) return { kind: "mine", result: stored, doubt: open };
+    if (stored?.by === by) return { kind: "mine", result: stored, doubt: stored.lost === true };
     known = stored;
   }
 }

@@ -63,7 +63,8 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   };
   const plan = ({ body, receives }: Message): Promise<void> => {
     const message = PlanMessage.parse(body);
-    if (!("kind" in message)) return insist(() => fanOut(deps, message, receives > 1));
+    let times = receives;
+    if (!("kind" in message)) return insist(() => fanOut(deps, message, times++ > 1));
     return insist(() => later(message));
   };
   // A push should not wait for what seldom happens to be loaded.

@@ -22,13 +22,14 @@ const KEPT_SECONDS = 30 * 86_400;
 const EARLY_SECONDS = 2 * 86_400;
 const BUSY_SECONDS = 5;
 
+type Early = Pick<Receipt, "outcome" | "detail">;
 type LinkDeps = { table: Table; now: () => Date };
 
 const expiry = (deps: LinkDeps, seconds: number) => Math.floor(deps.now().getTime() / 1000) + seconds;
 
 /** Notes which delivery a provider's id stands for. `early`: its receipt is here already, and is to be applied. */
 export async function linkReceipt(
-  deps: LinkDeps,
+  deps: LinkDeps & { queue: (name: QueueName) => Queue },
   { ref, endpoint }: { ref: ChunkRef; endpoint: string },
   receipt: string,
 ): Promise<"linked" | "early"> {
@@ -39,6 +40,16 @@ export async function linkReceipt(
   const known = await deps.table.get(key);
   if (!known || !("early" in known)) return "linked";
   await deps.table.write([{ put: { ...put, early: known["early"] } }]);
+  // Should this worker die before it applies the receipt, the message does.
+  const { outcome, detail } = known["early"] as Early;
+  const body: ReceiptMessage = {
+    kind: "receipt",
+    channel: ref.channel,
+    receipt,
+    outcome,
+    ...(detail ? { detail } : {}),
+  };
+  await deps.queue("fanout").send([{ body, delaySeconds: BUSY_SECONDS }]);
   return "early";
 }
 
@@ -66,7 +77,7 @@ export async function applyReceipt(deps: ReceiptDeps, receipt: Receipt): Promise
 /** The receipt that was faster than the ledger. */
 export async function applyEarly(deps: ReceiptDeps, channel: string, receipt: string): Promise<void> {
   const item = await deps.table.get(keys.receipt(channel, receipt));
-  const early = item?.["early"] as Pick<Receipt, "outcome" | "detail"> | undefined;
+  const early = item?.["early"] as Early | undefined;
   if (early) await applyReceipt(deps, { channel, receipt, ...early });
 }
 

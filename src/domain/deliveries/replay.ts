@@ -117,6 +117,8 @@ async function addLate(deps: ReplayDeps, fanout: Fanout, endpoint: string): Prom
   const range = wanted && (await rangeAt(deps.table, fanout, endpoint));
   // What is not planned yet meets it by itself.
   if (!wanted || !range || (!range.done && range.after < endpoint)) return "done";
+  // It may have been planned since it was looked for; from here on the range's version guards.
+  if (await findMember(deps.table, fanout, endpoint)) return "again";
   const at = range.windows.findLastIndex(({ after }) => after < endpoint);
   const window = range.windows[at] ?? { after: range.from, chunks: {} };
   const n = window.chunks[wanted.channel] ?? 0;

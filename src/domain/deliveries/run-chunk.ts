@@ -23,7 +23,7 @@ import type { Pace } from "./pace.ts";
 import { makeTurns, type Turn } from "./pace-turns.ts";
 import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
-import { settle } from "./settle.ts";
+import { lostAttempt, mayHaveArrived, settle } from "./settle.ts";
 import { judge, type Verdict } from "./stand-in.ts";
 import { type Attempt, type Chunk, type ChunkRef, type Delivery, type Fanout, findFanout, matchedOf } from "./store.ts";
 import { wakeFallbacks } from "./wake-fallbacks.ts";
@@ -290,10 +290,7 @@ export function makeRunner(
       let turn = await turnOf?.({ ...ask, ticket });
       if (turn?.kind === "wait") return turn;
       const before = work.ledger.letter(job.member);
-      if (once) {
-        await noteIntent(work.ledger, job.member);
-        if (keptBack(work, job)) return undefined;
-      }
+      if (once && !(await noteIntent(work, job))) return undefined;
       // What took long in between would reach the vendor nearer to the next one than was reckoned.
       if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await turnOf?.({ ...ask, ticket: true });
       if (turn?.kind === "wait") {
@@ -337,13 +334,19 @@ export function makeRunner(
     if (soon) again(work, { ...job, row }, until);
   }
 
-  async function noteIntent(ledger: ChunkLedger, member: number): Promise<void> {
+  /** Answers whether it may still be sent: the store may have taken long to write that down. */
+  async function noteIntent(work: Work, job: Job): Promise<boolean> {
+    const { ledger } = work;
+    const { member } = job;
     const before = ledger.letter(member);
     ledger.note(member, "i");
     await ledger.save().catch((error) => {
       ledger.note(member, before);
       throw error;
     });
+    if (mayStart(work) && !keptBack(work, job)) return true;
+    if (ledger.letter(member) === "i") ledger.note(member, before);
+    return false;
   }
 
   /** Notes why nothing may be sent to this member now, if something forbids it. */
@@ -353,13 +356,16 @@ export function makeRunner(
     const end = (letter: "x" | "e" | "n" | "u", state: "suppressed" | "unknown"): true => {
       const { dueAt: _, ...known } = row ?? { ref: batch.ref, endpoint, attempts: [], version: 0 };
       const needsRow = row !== undefined || letter === "u";
-      ledger.note(member, letter, needsRow ? { row: { ...known, state, version: known.version + 1 } } : {});
+      const attempts =
+        letter === "u" && lost ? [...known.attempts, lostAttempt(deps.now(), triggerOf(row))] : known.attempts;
+      ledger.note(member, letter, needsRow ? { row: { ...known, attempts, state, version: known.version + 1 } } : {});
       return true;
     };
-    // What the worker before may have sent was seen, perhaps: its reader gets the newer text.
+    // What a worker before may have sent was seen, perhaps: its reader gets the newer text.
+    const lost = batch.doubt && !once;
     const left = work.digest && contentsOf(work, member);
     if (work.stopped || left?.length === 0)
-      return batch.doubt && !once && !row ? end("u", "unknown") : end("x", "suppressed");
+      return lost || (row && mayHaveArrived(row)) ? end("u", "unknown") : end("x", "suppressed");
     if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") {
       work.after.push(() => wakeFallbacks(deps, batch.ref, endpoint));
       return end("e", "suppressed");
@@ -416,7 +422,7 @@ export function makeRunner(
       .catch((error: unknown): Outcome => {
         const detail = error instanceof Error ? error.message : "";
         deps.log.error("push-threw", { channel: channel.name, announcement: ref.announcementId, detail });
-        return { kind: once ? "unknown" : "retry", detail };
+        return { kind: "unknown", detail };
       });
     const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
     await heed(work, target.address, outcome, probe);
@@ -444,7 +450,8 @@ export function makeRunner(
 
   function noteOmitted({ ledger, batch }: Work, { member, row }: Job, sent: string[]): void {
     const omitted = matchedOf(batch.chunk, member).filter((item) => !sent.includes(item));
-    ledger.omit(member, omitted, batch.doubt && !once && !row ? "u" : "x");
+    const lost = batch.doubt && !once;
+    ledger.omit(member, omitted, lost || (row && mayHaveArrived(row)) ? "u" : "x");
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
@@ -482,10 +489,11 @@ export function makeRunner(
   function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number): void {
     const mark = work.marks.get(endpoint);
     const failing = mark?.state === "failing" ? mark : undefined;
+    const failed = outcome.kind === "retry" || (outcome.kind === "unknown" && channel.retriesUnknown);
     // The credential is at fault, not the one endpoint.
     if (outcome.kind === "retry" && outcome.pause) return;
     if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
-    else if (outcome.kind === "retry" && (attempts > 1 || failing))
+    else if (failed && (attempts > 1 || failing))
       work.after.push(async () => {
         if (await noteFailure(deps, endpoint, failing))
           deps.log.warn("endpoint-switched-off", { channel: channel.name, endpoint, since: failing?.since });
@@ -501,7 +509,7 @@ function isUrgent({ content }: { content: { urgency: string } }): boolean {
   return content.urgency === "urgent";
 }
 
-function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
+export function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
   if (!row) return "plan";
   if (row.byHand) return "person";
   if (row.waitsFor && row.attempts.length === 0) return "plan";

@@ -5,7 +5,8 @@ import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
-import { type Job, makeRunner, type RunDeps } from "./run-chunk.ts";
+import { type Job, makeRunner, type RunDeps, triggerOf } from "./run-chunk.ts";
+import { lostAttempt } from "./settle.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
 import { grouped } from "./work-queue.ts";
 
@@ -92,7 +93,8 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     for (const [i, member] of members.entries()) {
       const known = rows[i] ? Delivery.parse(rows[i]) : undefined;
       const { dueAt: _, ...kept } = known ?? { ref, endpoint: endpoints[member] ?? "", attempts: [], version: 0 };
-      ledger.note(member, "u", { row: { ...kept, state: "unknown", version: kept.version + 1 } });
+      const attempts = [...kept.attempts, lostAttempt(deps.now(), triggerOf(known))];
+      ledger.note(member, "u", { row: { ...kept, attempts, state: "unknown", version: kept.version + 1 } });
     }
     return ledger;
   }

@@ -55,6 +55,22 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }
 
+/** The attempt of a worker that was lost: it may have arrived. */
+export function lostAttempt(now: Date, trigger: Attempt["trigger"]): Attempt {
+  return { at: now.toISOString(), outcome: "unknown", ms: 0, trigger, error: "the worker was lost" };
+}
+
+/** Whether an attempt may have arrived: a receipt denies the one it speaks of, a person all of them. */
+export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolean {
+  let open = 0;
+  for (const { outcome, trigger, note } of attempts) {
+    if (["unknown", "accepted", "delivered"].includes(outcome)) open++;
+    else if (note !== undefined) open = 0;
+    else if (trigger === "receipt") open--;
+  }
+  return open > 0;
+}
+
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
 const STEPS = 24;

@@ -87,7 +87,7 @@ async function stateOfFirst(deps: StandInDeps, { own, after }: Asking, found: Fo
   const letter = result?.letters.charAt(found.member) ?? "w";
   // Under a lease what is not over may be on its way; a worker that died is found by the sweep first.
   if (result?.until !== undefined && "wir".includes(letter)) return "in flight" as const;
-  if (letter === "i") return "in flight" as const;
+  if (letter === "i" || (letter === "w" && result?.lost)) return "in flight" as const;
   return { letter, row, result };
 }
 

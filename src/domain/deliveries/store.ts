@@ -25,18 +25,20 @@ export const Fanout = z.object({
   closedAt: z.string().exactOptional(),
   /** Totals per channel, once closed. */
   totals: z.record(z.string(), counts).exactOptional(),
+  /** When the sweep looks at it next; none once it is closed. */
+  checkAt: z.string().exactOptional(),
   sweeps: z.number(),
   version: z.number(),
 });
 export type Fanout = z.infer<typeof Fanout>;
 
 export function fanoutItem(fanout: Fanout, nextCheckAt: Date | undefined): Item {
-  const { announcementId, revision } = fanout;
-  return {
-    ...keys.fanout(announcementId, revision),
-    ...fanout,
-    ...(nextCheckAt ? { index: keys.openFanout(nextCheckAt.toISOString(), announcementId, revision) } : {}),
-  };
+  const { checkAt: _, ...kept } = fanout;
+  const { announcementId, revision } = kept;
+  const item = { ...keys.fanout(announcementId, revision), ...kept };
+  if (!nextCheckAt) return item;
+  const checkAt = nextCheckAt.toISOString();
+  return { ...item, checkAt, index: keys.openFanout(checkAt, announcementId, revision) };
 }
 
 export async function findFanout(table: Table, id: string, revision: number): Promise<Fanout | undefined> {
@@ -164,6 +166,8 @@ export const Result = z.object({
   /** Milliseconds since 1970. */
   until: z.number().exactOptional(),
   startedAt: z.number(),
+  /** A worker lost it once: what has no outcome may have been sent by that one. */
+  lost: z.literal(true).exactOptional(),
   /** The answer code that most got (200 when absent), and the others' by position in base 36. */
   usual: z.number().exactOptional(),
   codes: z.record(z.string(), z.number()).exactOptional(),

@@ -181,8 +181,8 @@ async function queueRows(deps: SweepDeps, rows: Delivery[]): Promise<void> {
   const mine: Delivery[] = [];
   await Promise.all(
     rows.map(async (row) => {
-      const later = { ...row, version: row.version + 1 };
-      const put = await deps.table.write([{ put: deliveryItem(later, lookAt), if: { version: row.version } }]);
+      // Its version counts what became of it; looking does not, or a second sweep could undo what a worker wrote.
+      const put = await deps.table.write([{ put: deliveryItem(row, lookAt), if: { version: row.version } }]);
       if (put.ok) mine.push(row);
     }),
   );

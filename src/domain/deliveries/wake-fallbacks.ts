@@ -32,10 +32,7 @@ export async function wakeFallbacks(
     const row = item && Delivery.parse(item);
     if (!found || row?.state !== "held" || row.after?.endpoint !== endpoint) continue;
     const now = deps.now();
-    const put = deliveryItem(
-      { ...row, dueAt: now.toISOString(), version: row.version + 1 },
-      new Date(now.getTime() + SWEEP_GRACE_MS),
-    );
+    const put = deliveryItem({ ...row, dueAt: now.toISOString() }, new Date(now.getTime() + SWEEP_GRACE_MS));
     if (!(await deps.table.write([{ put, if: { version: row.version } }])).ok) continue;
     const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [fallback] };
     await deps.queue(deps.channels[found.ref.channel as ChannelName].queue).send([{ body }]);

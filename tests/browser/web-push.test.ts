@@ -36,6 +36,9 @@ afterAll(async () => {
   await service.close();
 });
 
+/** A busy machine may take its time. */
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 15_000 });
+
 type Device = { endpoint: string; keys: object };
 
 /**
@@ -176,7 +179,7 @@ async function turnedOn(opened: Opened, device: TestBrowser): Promise<void> {
   const [question] = await device.next();
   if (!question) throw new Error("no question");
   await opened.deliver(question);
-  await expect.poll(() => said(opened.page).textContent()).toContain("已开启");
+  await eventually(() => said(opened.page).textContent()).toContain("已开启");
 }
 
 async function published(title: string): Promise<{ id: string; contentHash: string }> {
@@ -203,11 +206,11 @@ it("somebody turns notifications on by one button, and sees an announcement and 
   await part(page).getByLabel("全部公告").uncheck();
   await part(page).getByLabel("节气").check();
   await turnOn(page);
-  await expect.poll(() => said(page).textContent()).toContain("等待");
+  await eventually(() => said(page).textContent()).toContain("等待");
   const [question] = await device.next();
   if (!question) throw new Error("no question");
   await opened.deliver(question);
-  await expect.poll(() => said(page).textContent(), { timeout: 5000 }).toContain("已开启");
+  await eventually(() => said(page).textContent()).toContain("已开启");
   expect(await opened.shown()).toMatchObject([{ title: "告示：浏览器通知已开启", tag: "gaoshi-subscription" }]);
   expect(await part(page).getByRole("button", { name: "停用通知" }).isVisible()).toBe(true);
   await page.evaluate(AXE);
@@ -218,7 +221,7 @@ it("somebody turns notifications on by one button, and sees an announcement and 
   const [, first] = await device.next(2);
   if (!first) throw new Error("no push");
   await opened.deliver(first);
-  await expect.poll(() => opened.shown()).toHaveLength(2);
+  await eventually(() => opened.shown()).toHaveLength(2);
   const [, notification] = await opened.shown();
   expect(notification).toMatchObject({
     ...{ title: "谷雨", body: "某县互联网信息中心：周三停水。", tag: id, lang: "zh-CN", renotify: false },
@@ -226,7 +229,7 @@ it("somebody turns notifications on by one button, and sees an announcement and 
   });
 
   await opened.deliver(first); // the same once more, as a push service may
-  await expect.poll(async () => (await opened.calls()).length).toBe(3);
+  await eventually(async () => (await opened.calls()).length).toBe(3);
   expect((await opened.calls())[2]).toMatchObject({ tag: id, renotify: false, silent: true });
 
   const text = { title: "谷雨", body: "改为周四。", column: "solar-terms", unitId: "center" };
@@ -234,7 +237,7 @@ it("somebody turns notifications on by one button, and sees an announcement and 
   const [, , correction] = await device.next(3);
   if (!correction) throw new Error("no correction");
   await opened.deliver(correction);
-  await expect.poll(async () => (await opened.shown()).at(-1)?.title).toBe("【更正】谷雨");
+  await eventually(async () => (await opened.shown()).at(-1)?.title).toBe("【更正】谷雨");
   expect((await opened.shown()).filter(({ tag }) => tag === id)).toMatchObject([{ renotify: true, silent: false }]);
   expect(opened.complaints).toEqual([]);
   await opened.context.close();
@@ -256,13 +259,13 @@ it("an older text that comes late does not take the newer one's place, and rubbi
     });
   await opened.deliver(message(2, "【更正】新"));
   await opened.deliver(message(1, "旧"));
-  await expect.poll(async () => (await opened.calls()).length).toBe(3);
+  await eventually(async () => (await opened.calls()).length).toBe(3);
   const last = (await opened.shown()).filter(({ tag }) => tag === "ann_x");
   expect(last).toMatchObject([{ title: "【更正】新", silent: true }]);
   await opened.deliver(message(3, "【撤回】新"));
-  await expect.poll(async () => (await opened.shown()).at(-1)).toMatchObject({ title: "【撤回】新", renotify: true });
+  await eventually(async () => (await opened.shown()).at(-1)).toMatchObject({ title: "【撤回】新", renotify: true });
   await opened.deliver("not json");
-  await expect.poll(async () => (await opened.shown()).at(-1)).toMatchObject({ title: "告示", tag: "gaoshi" });
+  await eventually(async () => (await opened.shown()).at(-1)).toMatchObject({ title: "告示", tag: "gaoshi" });
   await opened.context.close();
 }, 60_000);
 
@@ -319,7 +322,7 @@ it("a browser whose address changed tells the server by itself, and answers agai
   const [question] = await next.next();
   if (!question) throw new Error("no question");
   await opened.deliver(question);
-  await expect.poll(async () => (await opened.calls()).at(-1)?.title).toBe("告示：浏览器通知已开启");
+  await eventually(async () => (await opened.calls()).at(-1)?.title).toBe("告示：浏览器通知已开启");
   await published("立夏");
   const [, push] = await next.next(2);
   expect(push?.json.title).toBe("立夏");
@@ -333,23 +336,23 @@ it("somebody changes what is wanted and turns it off again on the same device, b
   const { page } = opened;
   await turnedOn(opened, device);
   await page.reload();
-  await expect.poll(() => said(page).textContent()).toContain("已开启");
+  await eventually(() => said(page).textContent()).toContain("已开启");
   await part(page).getByLabel("全部公告").uncheck();
   await part(page).getByRole("button", { name: "保存更改" }).press("Enter");
-  await expect.poll(() => said(page).textContent()).toBe("请至少选择一项订阅内容。");
+  await eventually(() => said(page).textContent()).toBe("请至少选择一项订阅内容。");
   await part(page).getByLabel("节气").check();
   await part(page).getByLabel("每天一次").check();
   await part(page).getByRole("button", { name: "保存更改" }).press("Enter");
-  await expect.poll(() => said(page).textContent()).toBe("已保存。");
+  await eventually(() => said(page).textContent()).toBe("已保存。");
   expect(await page.evaluate("document.activeElement.getAttribute('role')")).toBe("status");
   await page.reload();
-  await expect.poll(() => part(page).getByLabel("每天一次").isChecked()).toBe(true);
+  await eventually(() => part(page).getByLabel("每天一次").isChecked()).toBe(true);
   expect(await part(page).getByLabel("全部公告").isChecked()).toBe(false);
   await part(page).getByRole("button", { name: "停用通知" }).press("Enter");
-  await expect.poll(() => said(page).textContent()).toContain("已停用");
+  await eventually(() => said(page).textContent()).toContain("已停用");
   expect(await stored(page, "device")).toBe("-1");
   await page.reload();
-  await expect.poll(() => said(page).textContent()).toBe("尚未开启。");
+  await eventually(() => said(page).textContent()).toBe("尚未开启。");
   const all = (await world.admin.get("/subscriptions?limit=100")).body.items as { endpoint: { address: string } }[];
   expect(all.map(({ endpoint }) => endpoint.address)).not.toContain(device.endpoint);
   await opened.context.close();
@@ -364,15 +367,15 @@ it("says what to do where notifications are blocked or not allowed, and shows no
     }, answer);
   const blocked = await open([device], "/subscribe", will("denied"));
   await turnOn(blocked.page);
-  await expect.poll(() => said(blocked.page).textContent()).toContain("网站设置");
+  await eventually(() => said(blocked.page).textContent()).toContain("网站设置");
   expect(await part(blocked.page).getByRole("button").count()).toBe(0);
   await blocked.page.reload();
-  await expect.poll(() => said(blocked.page).textContent()).toContain("网站设置");
+  await eventually(() => said(blocked.page).textContent()).toContain("网站设置");
   await blocked.context.close();
 
   const dismissed = await open([device], "/subscribe?lang=en", will("default"));
   await part(dismissed.page).getByRole("button", { name: "Turn on" }).click();
-  await expect.poll(() => said(dismissed.page).textContent()).toContain("Without the permission");
+  await eventually(() => said(dismissed.page).textContent()).toContain("Without the permission");
   await dismissed.context.close();
 
   const old = await open([], "/subscribe", (page) => page.addInitScript("delete window.PushManager"));

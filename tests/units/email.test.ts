@@ -180,7 +180,7 @@ describe("what it tells", () => {
     const outcome = await channel.push(rendered, {
       deliveryId: "digest",
       attempt: 1,
-      target: target("digest@example.org"),
+      target: target("digest@example.org", { matched: ["ann_3.1", "ann_2.1", "ann_1.1"] }),
     });
     expect(outcome.kind).toBe("accepted");
     const mail = await sink.next("digest@example.org");
@@ -190,6 +190,7 @@ describe("what it tells", () => {
     expect(order).not.toContain(-1);
     expect([...order].sort((a, b) => a - b)).toEqual(order);
     expect(text.match(/\/unsubscribe\?/g)).toHaveLength(1);
+    expect(text).toContain("因为在告示订阅了：每日汇总。");
     expect(header(sink, "digest@example.org", "list-id")).toContain("<daily-digest.example.org>");
     expect(mailedEndpoint(secret, header(sink, "digest@example.org", "message-id"))).toBe(endpoint);
   });

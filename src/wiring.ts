@@ -133,7 +133,7 @@ export async function makeWorld(
       },
       receipt: async (receipt) => {
         const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
-        await applyReceipt({ ...ports, now, log }, receipt);
+        await applyReceipt({ ...ports, channels, now, log }, receipt);
       },
       visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),

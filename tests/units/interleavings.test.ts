@@ -32,7 +32,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 const anyStory = fc.array(anyStep, { minLength: 20, maxLength: 160, size: "max" });
 
 const SEED = Number(process.env["SEED"] ?? 20_260_302);
-const SECONDS = Number(process.env["SECONDS"] ?? 45);
+const SECONDS = Number(process.env["SECONDS"] ?? 30);
 
 const SHRINK_SECONDS = 40;
 
@@ -53,16 +53,13 @@ async function search(seconds: number, seed: number, plant?: Plant) {
         throw error;
       }
     }),
-    { seed, numRuns: 100_000, endOnFailure: plant !== undefined },
+    { seed, numRuns: 50 * seconds, endOnFailure: plant !== undefined },
   );
   return { ...found, runs, failure };
 }
 
 it("keeps every promise however two processes interleave, crash and are told twice", { timeout: 300_000 }, async () => {
   const found = await search(SECONDS, SEED);
-  if (found.failed && process.env["BRIEF"]) {
-    expect.fail(`${found.failure} ${found.runs}`);
-  }
   if (found.failed) {
     const log: string[] = [];
     const [steps] = found.counterexample ?? [[]];
@@ -129,6 +126,7 @@ const PLANTS: Record<string, Plant> = {
   }),
   "rows of those who need one are not stored": (_, ports) =>
     puts(ports, (put) => (put.sk.startsWith("DELIVERY#") ? undefined : put)),
+  "what an account sends is not counted": (_, ports) => puts(ports, (put) => (put.sk === "PACE" ? undefined : put)),
   "receipts are not linked": (_, ports) => puts(ports, (put) => (put.sk === "RECEIPT" ? undefined : put)),
 };
 

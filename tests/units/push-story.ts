@@ -1,7 +1,7 @@
 import { expect, vi } from "vitest";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { revisionItem } from "#src/domain/announcements/store.ts";
-import type { Channel, ChannelName, Outcome } from "#src/domain/deliveries/channel.ts";
+import type { Channel, ChannelName, Outcome, Window } from "#src/domain/deliveries/channel.ts";
 import { findMember } from "#src/domain/deliveries/find-member.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
@@ -52,7 +52,7 @@ export async function story(steps: readonly Step[], options: { plant?: Plant; lo
     webhook: channelLike({ guarantee: "at-least-once", chunk: 2, retriesUnknown: true }),
     wechaty: channelLike({ guarantee: "at-most-once", chunk: 2, inFlight: 1 }),
     email: channelLike({ guarantee: "at-least-once", chunk: 2, retriesUnknown: true }),
-    dingtalk: channelLike({ guarantee: "at-most-once", chunk: 3, inFlight: 1 }),
+    dingtalk: { ...channelLike({ guarantee: "at-most-once", chunk: 3, inFlight: 1 }), ...oneRobot },
   });
   try {
     await play(world, steps, options);
@@ -61,6 +61,13 @@ export async function story(steps: readonly Step[], options: { plant?: Plant; lo
     vi.useRealTimers();
   }
 }
+
+const ROBOT: Window = { seconds: 60, count: 2 };
+/** All its groups share one account, and that may send two messages a minute. */
+const oneRobot: Partial<Channel> = {
+  credential: () => "robot",
+  limits: { inFlight: 1, inFlightPerOrigin: 1, windows: [ROBOT], bytes: 20_000, chunk: 3, seconds: SECONDS },
+};
 
 function channelLike(more: {
   guarantee: Channel["guarantee"];
@@ -136,7 +143,7 @@ async function play(
   for (let i = 0; i < 4; i++) await join("webhook", `https://r${i}.example.org/`, i === 3 ? { quietHours: QUIET } : {});
   for (let i = 0; i < 3; i++) await join("wechaty", `room:${i}`);
   for (let i = 0; i < 2; i++) await join("email", `${i}@example.org`);
-  for (let i = 0; i < 2; i++) await join("dingtalk", `robot:${i}`);
+  for (let i = 0; i < 3; i++) await join("dingtalk", `robot:${i}`);
   const firstAudience = [...subscriptions.keys()];
 
   // The house: two processes, and what they were given to do.
@@ -144,7 +151,7 @@ async function play(
     const process: Process = { name: title, dead: false, tasks: new Set() };
     const plain: Ports = { table, queue: world.platform.queue, channels: world.channels };
     const ports = scheduler.portsOf(process, plant ? plant(title, plain) : plain);
-    const deps = { ...world.handlerDeps(), ...ports };
+    const deps = { ...world.handlerDeps(), ...ports, patienceMs: 0 };
     return { process, deps, handlers: deliveryHandlers(deps) };
   };
   const houses = [begin("A"), begin("B")];
@@ -351,6 +358,12 @@ async function play(
   };
 
   const end = async (): Promise<void> => {
+    const robots = world.channels.dingtalk.seen.map(({ at }) => at).sort((a, b) => a - b);
+    for (const [i, at] of robots.entries())
+      expect(at - (robots[i - ROBOT.count] ?? -Infinity), "the robot keeps to its limit").toBeGreaterThanOrEqual(
+        // What was granted may still be under way for one time-out.
+        (ROBOT.seconds - SECONDS.total) * 1000,
+      );
     const letters = new Map<string, string>();
     for (let revision = 1; revision <= newest; revision++) {
       const fanout = await findFanout(table, ID, revision);

@@ -37,6 +37,8 @@ export type RunDeps = {
   /** How long a push may wait in place for its turn (2 s), and what draws spacings and jitter. */
   patienceMs?: number;
   random?: () => number;
+  /** See `LeaseDeps`. */
+  onlyHost?: string;
   log: Log;
   links: Links;
   channels: Record<ChannelName, Channel>;
@@ -44,7 +46,7 @@ export type RunDeps = {
 
 /** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
 const OPEN_MS = 30_000;
-/** So many receivers at most get a push twice for a power cut. */
+/** So many receivers at most get a push twice for a power cut of the one process there is; a function has a few chunks. */
 const MOST_EXPOSED = 512;
 const FIRST_SAVE_MS = 700;
 const SLOWEST_SAVE_MS = 5000;
@@ -106,8 +108,9 @@ export function makeRunner(
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const open = new Set<Work>();
-  // Each of the others would be sent twice by a power cut; those that must not be are written down before.
-  const exposure = makeExposure(once ? Number.POSITIVE_INFINITY : MOST_EXPOSED, () => {
+  // What must not be sent twice is written down before; of the rest a power cut repeats no more than this.
+  const bounded = !once && deps.onlyHost !== undefined;
+  const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () => {
     for (const work of open) storeSoon(work);
   });
   const marksOf = marksReader(deps.table);

@@ -283,6 +283,7 @@ const parts: [string, () => Promise<void>][] = [
       row("  to browsers never pushed to before", unknown, peer, "/s");
     },
   ],
+  ["scale", async () => (await import("./scale.ts")).printScale([10_000, 100_000])],
   ["push-1000", () => fanOut(1_000, { inFlight: 64, label: "" })],
   ["push-10000", () => fanOut(10_000, { inFlight: 64, label: "" })],
   [

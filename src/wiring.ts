@@ -20,7 +20,7 @@ import type { Workers } from "#src/workers.ts";
 export const VERSION = "0.1.0";
 
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
-const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 128, wechaty: 4 };
+const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 256, wechaty: 4 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
 
@@ -133,7 +133,7 @@ export async function makeWorld(
       },
       receipt: async (receipt) => {
         const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
-        await applyReceipt({ ...ports, now, log }, receipt);
+        await applyReceipt({ ...ports, channels, now, log }, receipt);
       },
       visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),

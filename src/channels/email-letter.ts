@@ -122,16 +122,22 @@ function footerOf(text: MailText, matched: string[], ways: Ways | undefined): { 
       text: `-- \n${en ? `Sent automatically by ${product}.` : `本邮件由${product}自动发送。`}`,
       html: `<p style="margin:2em 0 0;padding-top:1em;border-top:1px solid #79818d;font-size:.9em">${en ? `Sent automatically by ${product}.` : `本邮件由${product}自动发送。`}</p>`,
     };
-  const topics = topicWords(matched, text.names, text.language);
+  const wanted = text.digest ? digestWords(text.digest, text.language) : topicWords(matched, text.names, text.language);
   const why = en
-    ? `You get this mail because you subscribed at ${product} to: ${topics}.`
-    : `您收到本邮件，是因为在${product}订阅了：${topics}。`;
+    ? `You get this mail because you subscribed at ${product} to: ${wanted}.`
+    : `您收到本邮件，是因为在${product}订阅了：${wanted}。`;
   const [leave, manage] = en ? ["Unsubscribe", "Change what you get"] : ["退订", "更改订阅"];
   const apart = en ? ": " : "：";
   return {
     text: `-- \n${why}\n${leave}${apart}${ways.leave}\n${manage}${apart}${ways.manage}`,
     html: `<p style="margin:2em 0 0;padding-top:1em;border-top:1px solid #79818d;font-size:.9em">${escaped(why)}<br><a href="${escaped(ways.leave)}">${leave}</a> · <a href="${escaped(ways.manage)}">${manage}</a></p>`,
   };
+}
+
+/** What matched a digest are its announcements, not what its reader asked for. */
+function digestWords(frequency: NonNullable<MailText["digest"]>, language: Language): string {
+  if (language === "en") return `a ${frequency} digest`;
+  return frequency === "daily" ? "每日汇总" : "每周汇总";
 }
 
 const MOST_NAMED = 12;

@@ -16,6 +16,8 @@ export type MailText = {
   names: ReadonlyMap<string, string>;
   /** The list that it belongs to (RFC 2919), and the column that a reader may leave; none for internal ones. */
   list?: { id: string; name: string; column?: string };
+  /** A mail of many announcements, and how often such a one comes. */
+  digest?: Digest["frequency"];
   /** Ties the revisions of one announcement together in a reader's program. */
   thread?: string;
   /** Whether the text was too long, and is continued on the site. */
@@ -182,6 +184,7 @@ export function digestText(digest: Digest, language: Language, links: Links, ite
       id: `${frequency}-digest`,
       name: en ? `${daily ? "Daily" : "Weekly"} digest` : daily ? "每日汇总" : "每周汇总",
     },
+    digest: frequency,
     isCut: rest > 0,
   };
 }

@@ -8,7 +8,6 @@ import type {
   Pause,
   Preview,
   Push,
-  Quota,
   Target,
 } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
@@ -42,8 +41,6 @@ const BYTES = 200_000;
 const SECONDS = { connect: 5, answer: 20, total: 25 };
 const MINUTE = 60;
 const HOUR = 3600;
-const DAY_MS = 86_400_000;
-const SHANGHAI_MS = 8 * 3_600_000;
 
 /**
  * Mail over SMTP or Amazon SES. At least once: where a server took the bytes and never answered, the mail is sent again under the
@@ -53,15 +50,11 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
   const { now } = deps;
   const seconds = deps.seconds ?? SECONDS;
   const host = new URL(deps.baseUrl).hostname;
-  let quotas: Quota[] = [];
   let open: { key: string; post: Promise<Post> } | undefined;
-  let today = { day: 0, sent: 0 };
   let secret: Promise<Uint8Array> | undefined;
 
   async function mailing(): Promise<Mailing | undefined> {
-    const found = mailingOf((await deps.settings("email"))?.settings);
-    quotas = found?.dailyLimit === undefined ? [] : [{ per: "day", of: "credential", count: found.dailyLimit }];
-    return found;
+    return mailingOf((await deps.settings("email"))?.settings);
   }
 
   /** The one way out, opened again when the settings have changed; who is sending by the old one ends first. */
@@ -93,23 +86,9 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
   async function send(target: Target, delivery: string, text: MailText, withWays: boolean): Promise<Outcome> {
     const found = await mailing();
     if (!found) return notSetUp("mail is not set up");
-    const full = usedUp(found.dailyLimit);
-    if (full) return full;
     const letter = await written(found.sender, { target, delivery, text, withWays });
     if (!Buffer.isBuffer(letter.bytes)) return notSetUp(letter.bytes);
-    const outcome = await (await postOf(found)).send(letter as Letter);
-    if (outcome.kind === "accepted" || outcome.kind === "unknown") today.sent++;
-    return outcome;
-  }
-
-  /** Counts in this process; the ledger's own pacing counts over all of them. */
-  function usedUp(limit: number | undefined): Outcome | undefined {
-    const local = now().getTime() + SHANGHAI_MS;
-    const day = Math.floor(local / DAY_MS);
-    if (today.day !== day) today = { day, sent: 0 };
-    if (limit === undefined || today.sent < limit) return undefined;
-    const rest = Math.ceil(((day + 1) * DAY_MS - local) / 1000);
-    return { kind: "retry", detail: "the day's mails are used up", pause: { seconds: rest, because: "quota" } };
+    return (await postOf(found)).send(letter as Letter);
   }
 
   async function written(
@@ -176,10 +155,6 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     limits: {
       inFlight: CONNECTIONS,
       inFlightPerOrigin: CONNECTIONS,
-      // What the operator has set; known from the first mail on.
-      get quotas() {
-        return quotas;
-      },
       bytes: BYTES,
       chunk: 100,
       seconds: SECONDS,
@@ -190,7 +165,10 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     retriesUnknown: true,
     confirms: "link",
     settings: MAIL_SETTINGS,
+    quotas: ({ dailyLimit }) => (dailyLimit ? [{ per: "day", of: "credential", count: Number(dailyLimit) }] : []),
     credential: () => "account",
+    // Bounces come back where a door is open for them; that a mail arrived is told by Amazon SES at most.
+    receipts: ({ noticeKey }) => (noticeKey ? "failures" : undefined),
     shown: maskedAddress,
     async address(text) {
       const checked = mailAddress(text);

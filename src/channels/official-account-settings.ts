@@ -128,9 +128,13 @@ export function accountOf(settings: Settings | undefined): Account | undefined {
   };
 }
 
-/** WX Batch_Sends: a certified 公众号 one mass message a day; a 服务号 four a calendar month to each follower. */
+/**
+ * WX Batch_Sends: a certified 公众号 one mass message a day; a 服务号 four a calendar month to each follower. Nobody waits for
+ * them where what finds them used up is published instead.
+ */
 export function massQuotas(settings: Settings, address: string | undefined): Quota[] {
-  if (address?.startsWith("openid:") || settings["broadcast"] === "publish") return [];
+  const waits = settings["broadcast"] !== "publish" && settings["broadcast"] !== "mass-or-publish";
+  if (address?.startsWith("openid:") || !waits) return [];
   return settings["kind"] === "service"
     ? [{ per: "month", of: "endpoint", count: 4 }]
     : [{ per: "day", of: "credential", count: 1 }];

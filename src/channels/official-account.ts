@@ -112,6 +112,8 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
     retriesUnknown: false,
     settings: ACCOUNT_SETTINGS,
     quotas: massQuotas,
+    // The platform tells of every mass message, publication and template message how it ended, where its callback is set up.
+    receipts: ({ token }) => (token ? "always" : undefined),
     // A used-up mass quota must not stop the replies.
     credential: (address) => (address.startsWith("openid:") ? "replies" : "mass"),
     shown: (address) =>

@@ -124,6 +124,7 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
     ],
     confirms: "echo",
     // The path is a capability: who knows it can address this one browser.
+    // No `receipts`: RFC 8030's receipts are offered by no push service of a browser.
     shown: (address) => `${originOf(address)}/…${address.slice(-6)}`,
     async address(address, options) {
       const checked = await deps.egress.check(address, options);

@@ -6,6 +6,7 @@ import type {
   Links,
   Outcome,
   Push,
+  Quota,
   SettingSpec,
   Settings,
   Target,
@@ -90,6 +91,16 @@ const SETTINGS: readonly SettingSpec[] = [
     required: true,
     label: { zh: "应用的 AgentId", en: "the app's AgentId" },
     check: /^\d{1,12}$/,
+  },
+  {
+    name: "accounts",
+    secret: false,
+    required: false,
+    label: {
+      zh: "企业的账号上限数（每应用每天可发其200倍人次），不填则不计",
+      en: "how many accounts the corporation may have (an app may reach 200 times as many people a day); empty: not counted",
+    },
+    check: /^[1-9]\d{0,6}$/,
   },
 ];
 
@@ -176,7 +187,10 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
     retrySeconds: [30, 5 * MINUTE, 30 * MINUTE, 90 * MINUTE, 5 * HOUR, 10 * HOUR],
     retriesUnknown: true,
     settings: SETTINGS,
+    quotas: dayQuota,
+    // A member's own pace; the day's messages, a wrong secret and "too many calls" concern the whole app.
     credential: (address) => address,
+    account: () => "app",
     confirms: "link",
     async address(address) {
       if (!(await known())) return { errors: [SET_UP_FIRST] };
@@ -194,6 +208,14 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
     push: (rendered: RenderedApp, { target }: Push) => send(target.address, rendered),
     close: () => outgoing.close(),
   };
+}
+
+/**
+ * WW 90236: an app may send to 200 times as many people a day as the corporation may have accounts. A party or a tag counts
+ * once here, since nobody tells how many it holds: what is more, the platform says itself.
+ */
+function dayQuota({ accounts }: Settings): Quota[] {
+  return accounts ? [{ per: "day", of: "account", count: Number(accounts) * 200 }] : [];
 }
 
 type App = { corpId: string; secret: string; agentId: number };

@@ -172,6 +172,8 @@ export const keys = {
     pk: join("PACE", channel, credential),
     sk: join("ENDPOINT", endpoint),
   }),
+  /** Credentials (their hashes) that a vendor has stopped, for whoever runs the service. */
+  pausedPace: (channel: string, credential: string): Key => ({ pk: join("PAUSED", channel), sk: credential }),
   /** A delivery that needs a row of its own: retry, held, unknown, failed. */
   delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
     pk: join("CHUNKS", id, padded(revision), range),

@@ -5,6 +5,9 @@ import type { ChangeHandler, Item, Key, Query, Table, Write } from "#src/platfor
 /** What a flow would be billed on AWS; `invocations` are those of handlers, HTTP not included. */
 export type Counts = { writeUnits: number; readUnits: number; queueRequests: number; invocations: number };
 
+/** One item that was written or read: the units it was billed, in the partition where they count; `index` for the index's copy. */
+export type Use = { pk: string; sk: string; writeUnits: number; readUnits: number; bytes: number; index?: true };
+
 const KB = 1_024;
 const steps = (bytes: number, step: number): number => Math.max(1, Math.ceil(bytes / step));
 const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
@@ -45,9 +48,10 @@ function after(write: Write, before: Item | undefined): Item | undefined {
 /**
  * Wraps the ports and counts what AWS would bill: write units of 1 KB (the larger of old and new item, twice in a
  * transaction, index copies added), read units of 4 KB (half when not fresh), queue requests of 64 KB in batches of
- * 10 and 256 KB. Reads the old item to know its size, so it is for tests and benchmarks.
+ * 10 and 256 KB. Reads the old item to know its size, so it is for tests and benchmarks. `tell` hears of every item, to find
+ * partitions that get too much; what a query read is told of its last item's partition, once.
  */
-export function meter() {
+export function meter(tell: (use: Use) => void = () => {}) {
   const counts: Counts = { writeUnits: 0, readUnits: 0, queueRequests: 0, invocations: 0 };
 
   const table = (inner: Table): Table => {
@@ -57,33 +61,45 @@ export function meter() {
         const before = stored[position];
         const next = after(write, before);
         const bytes = Math.max(itemBytes(before), itemBytes(next));
-        counts.writeUnits += factor * steps(bytes, KB) + ("check" in write ? 0 : indexUnits(before, next));
+        const own = factor * steps(bytes, KB);
+        const copied = "check" in write ? 0 : indexUnits(before, next);
+        counts.writeUnits += own + copied;
+        const { pk, sk } = keyOf(write);
+        tell({ pk, sk, writeUnits: own, readUnits: 0, bytes });
+        const index = next?.index ?? before?.index;
+        if (copied > 0 && index) tell({ ...index, writeUnits: copied, readUnits: 0, bytes, index: true });
       }
     };
-    const countRead = (items: (Item | undefined)[], fresh: boolean): void => {
-      counts.readUnits += steps(sum(items.map(itemBytes)), 4 * KB) * (fresh ? 1 : 0.5);
+    const countRead = (items: (Item | undefined)[], fresh: boolean, at: Key, index?: true): void => {
+      const bytes = sum(items.map(itemBytes));
+      const readUnits = steps(bytes, 4 * KB) * (fresh ? 1 : 0.5);
+      counts.readUnits += readUnits;
+      tell({ pk: at.pk, sk: at.sk, writeUnits: 0, readUnits, bytes, ...(index ? { index } : {}) });
     };
     const paged =
-      (read: Table["query"], isFresh: (query: Query) => boolean): Table["query"] =>
+      (read: Table["query"], isFresh: (query: Query) => boolean, index?: true): Table["query"] =>
       async (query) => {
         const page = await read(query);
-        countRead(page.items, isFresh(query));
+        countRead(page.items, isFresh(query), { pk: query.pk, sk: page.items.at(-1)?.sk ?? query.prefix ?? "" }, index);
         return page;
       };
     return {
       get: async (key) => {
         const item = await inner.get(key);
-        countRead([item], true);
+        countRead([item], true, key);
         return item;
       },
       getMany: async (keys) => {
         const items = await inner.getMany(keys);
         const distinct = new Map(keys.map(({ pk, sk }: Key, position) => [JSON.stringify([pk, sk]), items[position]]));
-        for (const item of distinct.values()) countRead([item], true);
+        for (const [key, item] of distinct) {
+          const [pk, sk] = JSON.parse(key) as [string, string];
+          countRead([item], true, { pk, sk });
+        }
         return items;
       },
       query: paged(inner.query, ({ fresh }) => fresh === true),
-      queryIndex: paged(inner.queryIndex, () => false),
+      queryIndex: paged(inner.queryIndex, () => false, true),
       write: async (writes) => {
         await countWrites(writes, writes.length > 1 ? 2 : 1);
         return inner.write(writes);

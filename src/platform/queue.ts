@@ -24,7 +24,10 @@ export type Queue = {
 /** Answers the ids of the messages to deliver again. An exception means: all of them. */
 export type MessageHandler = (messages: Message[]) => Promise<{ failed: string[] }>;
 
-/** Every queue has a dead-letter queue behind it, reached after `receives` deliveries. */
+/**
+ * Every queue has a dead-letter queue behind it, reached after `receives` deliveries. `batch`: messages a call where calls
+ * are paid for; in one process each message has a call of its own, so that one that hangs keeps no other from its place.
+ */
 export type QueueSpec = { name: QueueName; visibilitySeconds: number; receives: number; batch: number };
 
 /** `deliver-<channel>` for each channel of src/domain/deliveries/channel.ts; `urgent` carries both kinds of work of urgent texts. */
@@ -46,7 +49,12 @@ export type QueueName = (typeof QUEUE_NAMES)[number];
 
 const figures: Partial<Record<QueueName, Partial<QueueSpec>>> = {
   fanout: { visibilitySeconds: 180, batch: 1 },
-  "deliver-webhook": { batch: 2 },
+  // A thousand webhooks a call: what a receiver takes to answer is waited for once, and of two calls one is spared.
+  "deliver-webhook": { batch: 10 },
+  "deliver-web-push": { batch: 10 },
+  "deliver-wecom-robot": { batch: 5 },
+  "deliver-dingtalk": { batch: 5 },
+  "deliver-feishu": { batch: 5 },
 };
 
 export const QUEUES = Object.fromEntries(

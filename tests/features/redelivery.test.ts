@@ -81,6 +81,20 @@ describe("an editor", () => {
     expect(ledgers.some((one) => !one.closed)).toBe(true);
   });
 
+  it("whose token is revoked is told nothing more of a ledger that is still open", async () => {
+    const slug = await column();
+    sink.answer(`/${slug}/ill`, { status: 503 });
+    await imported(slug, [sink.url(`/${slug}/ill`)]);
+    const id = await published(slug);
+    const { body: token } = await world.admin.post("/tokens", { name: "值班", roles: ["editor"] });
+    let last: Event | undefined;
+    for await (const event of events(`/api/v1/announcements/${id}/ledger`, token.token)) {
+      last = event;
+      await world.admin.delete(`/tokens/${token.id}`);
+    }
+    expect(last?.event).toBe("ledger");
+  });
+
   it("has everything of one revision tried again that failed", async () => {
     const slug = await column();
     const [good = "", bad = ""] = [sink.url(`/${slug}/good`), sink.url(`/${slug}/bad`)];

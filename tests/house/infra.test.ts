@@ -255,6 +255,16 @@ describe("queues", () => {
   });
 });
 
+describe("concurrency", () => {
+  const mappings = () =>
+    Object.values(service.functions).flatMap(({ events }) => events.flatMap(({ sqs }) => (sqs ? [sqs] : [])));
+
+  it("of all queues together leaves room for the web in an account's thousand", () => {
+    const most = mappings().reduce((sum, sqs) => sum + Number(sqs["maximumConcurrency"]), 0);
+    expect(most).toBeLessThanOrEqual(850);
+  });
+});
+
 describe("the table", () => {
   it("has the keys and the index that the contracts were run on", () => {
     const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode } = TABLE;

@@ -138,18 +138,56 @@ describe("a fallback", () => {
     expect(await sum(world)).toMatchObject({ closed: true, unknown: 1, delivered: 1 });
   });
 
-  it("waits for a receipt only where the channel gives receipts", async () => {
-    for (const receipts of [true, false]) {
-      const world = pushWorld({ email: { receipts } });
+  it("waits for a receipt only where the channel gives receipts, and goes without one only where one always comes", async () => {
+    for (const follows of ["always", "failures", undefined] as const) {
+      const world = pushWorld({ email: { receipts: () => follows } });
       await world.subscribe("a@example.org", { channel: "email" });
       await world.subscribe(hook("second"), { after: { endpoint: endpointKey("email", "a@example.org"), minutes: 5 } });
       world.channels.email.answer(() => ({ kind: "accepted", status: 202 }));
       await world.publish();
       await world.drain();
+      expect((await row(world, "second"))?.state).toBe("held");
       await world.live(600, 30);
-      expect(got(world).length).toBe(receipts ? 2 : 1);
+      expect(got(world).length).toBe(follows === "always" ? 2 : 1);
       expect(await sum(world)).toMatchObject({ closed: true, held: 0, waiting: 0 });
     }
+  });
+
+  it("went out before the receipt came: the receipt is believed, nothing goes out again, and all is counted once", async () => {
+    for (const outcome of ["delivered", "failed"] as const) {
+      const world = pushWorld({ "official-account": { receipts: () => "always" } });
+      const [channel, address] = ["official-account", "followers"] as const;
+      await world.subscribe(address, { channel });
+      await world.subscribe(hook("second"), { after: { endpoint: endpointKey(channel, address), minutes: 5 } });
+      world.channels[channel].answer(() => ({ kind: "accepted", receipt: "mass:1" }));
+      await world.publish();
+      await world.drain();
+      await world.live(600, 30);
+      expect(got(world).length).toBe(2);
+      for (let times = 0; times < 2; times++) {
+        await world.handlers().receipt({ channel, receipt: "mass:1", outcome });
+        await world.live(120, 30);
+      }
+      expect(got(world).length).toBe(2);
+      const ends = outcome === "delivered" ? { delivered: 2, failed: 0 } : { delivered: 1, failed: 1 };
+      expect(await sum(world)).toMatchObject({ closed: true, matched: 2, held: 0, waiting: 0, ...ends });
+    }
+  });
+
+  it("goes as soon as a receipt says that the first choice got nothing", async () => {
+    const world = pushWorld({ email: { receipts: () => "failures" } });
+    await world.subscribe("a@example.org", { channel: "email" });
+    await world.subscribe(hook("second"), { after: { endpoint: endpointKey("email", "a@example.org"), minutes: 60 } });
+    world.channels.email.answer(() => ({ kind: "accepted", receipt: "mail-1" }));
+    await world.publish();
+    await world.drain();
+    await world.handlers().receipt({ channel: "email", receipt: "mail-1", outcome: "failed" });
+    await world.live(60, 5);
+    expect(got(world)).toEqual([
+      ["a@example.org", 0],
+      ["second", 0],
+    ]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 1, failed: 1 });
   });
 
   it("waits for a push to the first choice that is on its way", async () => {

@@ -1,4 +1,7 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
+import { DEFAULT_COLUMNS } from "#src/domain/announcements/column.ts";
+import { contentHash } from "#src/domain/announcements/content-hash.ts";
+import type { Manuscript } from "#src/domain/announcements/draft.ts";
 import { revisionItem } from "#src/domain/announcements/store.ts";
 import {
   CHANNELS,
@@ -228,4 +231,20 @@ export async function confirmed(
     ...presenceItems(subscription),
   ]);
   return subscription;
+}
+
+/** A draft of the same text. */
+export function manuscript(title = "停水通知"): Manuscript {
+  const { content, audience } = revisionOf(new Date("2026-03-02T02:00:00Z"), { content: { title } });
+  const hash = contentHash(content);
+  const at = "2026-03-02T02:00:00.000Z";
+  const column = DEFAULT_COLUMNS.find(({ slug }) => slug === "notices");
+  if (!column) throw new Error("no column");
+  return {
+    announcement: {
+      ...{ id: "ann_00000000000000000000000001", version: 1, unitId: "center", audience, state: "draft", revision: 0 },
+      ...{ createdAt: at, updatedAt: at },
+    },
+    ...{ content, contentHash: hash, column, unitName: "某县互联网信息中心" },
+  };
 }

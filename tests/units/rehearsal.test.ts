@@ -1,13 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_COLUMNS } from "#src/domain/announcements/column.ts";
-import { contentHash } from "#src/domain/announcements/content-hash.ts";
-import type { Manuscript } from "#src/domain/announcements/draft.ts";
 import type { Channel, Limits } from "#src/domain/deliveries/channel.ts";
 import { rehearse } from "#src/domain/deliveries/rehearse.ts";
 import { warningsOf } from "#src/domain/deliveries/warnings.ts";
 import { silentLog } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
-import { pushWorld, revisionOf, testLinks, type World } from "./push-world.ts";
+import { manuscript, pushWorld, testLinks, type World } from "./push-world.ts";
 
 const limits: Limits = {
   inFlight: 16,
@@ -25,21 +22,6 @@ const long: Channel["preview"] = ({ content }) => ({
       ? [{ pointer: "/title", code: "CHANNEL_TITLE_LONG", detail: { zh: "标题过长", en: "the title is cut" } }]
       : [],
 });
-
-function manuscript(title = "停水通知"): Manuscript {
-  const { content, audience } = revisionOf(new Date("2026-03-02T02:00:00Z"), { content: { title } });
-  const hash = contentHash(content);
-  const at = "2026-03-02T02:00:00.000Z";
-  const column = DEFAULT_COLUMNS.find(({ slug }) => slug === "notices");
-  if (!column) throw new Error("no column");
-  return {
-    announcement: {
-      ...{ id: "ann_00000000000000000000000001", version: 1, unitId: "center", audience, state: "draft", revision: 0 },
-      ...{ createdAt: at, updatedAt: at },
-    },
-    ...{ content, contentHash: hash, column, unitName: "某县互联网信息中心" },
-  };
-}
 
 const rehearsed = (world: World) =>
   rehearse(world.deps, ["column:notices"], { mayBreakQuietHours: false, content: { urgency: "routine" } });

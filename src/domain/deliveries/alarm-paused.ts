@@ -4,7 +4,7 @@ import { shanghaiMinute } from "#src/domain/calendar/dates.ts";
 import type { Table } from "#src/platform/table.ts";
 import { PRODUCT } from "#src/text.ts";
 import type { Channel, Links } from "./channel.ts";
-import { credentialHash } from "./pace.ts";
+import { pausedHash } from "./pace.ts";
 
 /**
  * Tells the people on duty that a channel's vendor refuses everything until somebody changes a right or a setting: once for
@@ -30,7 +30,7 @@ export async function alarmPaused(
       language: "zh-CN",
     },
     unitName: PRODUCT.zh,
-    idSeed: ["channel-paused", channel.name, credentialHash(channel, address), String(since)],
+    idSeed: ["channel-paused", channel.name, pausedHash(channel, address), String(since)],
     topics: ["duty"],
     endpoints: [],
   });

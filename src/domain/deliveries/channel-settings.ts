@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AppError, type InputError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
+import type { Text } from "#src/text.ts";
 import type { Channel, ChannelName, Settings } from "./channel.ts";
 
 /** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
@@ -44,7 +45,8 @@ export async function changeSetup(
     const pointer = `/settings/${name}`;
     if (!spec) errors.push({ pointer, code: "SETTING_UNKNOWN", detail: UNKNOWN });
     else if (value === null) delete settings[name];
-    else if (spec.check && !spec.check.test(value)) errors.push({ pointer, code: "SETTING", detail: spec.label });
+    else if (spec.check && !spec.check.test(value))
+      errors.push({ pointer, code: "SETTING", detail: unfit(spec.label) });
     else settings[name] = value;
   }
   const checked = change.canary ? await channel.address(change.canary) : undefined;
@@ -114,6 +116,10 @@ export function settingsReader(deps: { table: Table; now: () => Date }) {
 export type SettingsReader = ReturnType<typeof settingsReader>;
 
 const UNKNOWN = { zh: "该渠道没有这一项设置", en: "this channel has no such setting" };
+
+function unfit({ zh, en }: Text): Text {
+  return { zh: `格式不符：${zh}`, en: `not in the form that is needed: ${en}` };
+}
 
 function stale(): AppError {
   return new AppError("stale", "VERSION", {

@@ -30,7 +30,7 @@ export type Limits = {
   windows?: readonly Window[];
   /** Per credential: the least and the most seconds between two pushes, drawn at random. */
   spacing?: readonly [least: number, most: number];
-  /** What the vendor allows in a calendar day or month of Asia/Shanghai, per credential or per endpoint. */
+  /** What the vendor allows in a calendar day or month of Asia/Shanghai, per account, credential or endpoint. */
   quotas?: readonly Quota[];
   /** Per credential: after a fresh login or a pause the rate climbs from so many a minute to the full one in so many seconds. */
   slowStart?: { perMinute: number; seconds: number };
@@ -43,7 +43,8 @@ export type Limits = {
 };
 
 export type Window = { seconds: number; count: number };
-export type Quota = { per: "day" | "month"; of: "credential" | "endpoint"; count: number };
+/** `account`: what all credentials of one account (`Channel.account`) share. */
+export type Quota = { per: "day" | "month"; of: "account" | "credential" | "endpoint"; count: number };
 
 /** An endpoint as a push needs it: everything frozen when the chunk was planned. */
 export type Target = {
@@ -130,6 +131,11 @@ export type Channel<Rendered = unknown> = {
   quotas?(settings: Settings, address?: string): readonly Quota[];
   /** The credential (account, robot, member) that a push to this address counts against; absent: each origin has no common limit. */
   credential?(address: string): string;
+  /**
+   * The account that several credentials belong to, for a channel whose `credential` is finer (a member of an app): quotas
+   * `of: "account"` and the vendor's pauses hold for all of them together. Absent: there is no such thing.
+   */
+  account?(address: string): string;
   /** The address as others may see it, where it holds a key; absent: as it is. */
   shown?(address: string): string;
   /**
@@ -137,8 +143,11 @@ export type Channel<Rendered = unknown> = {
    * made when none is named. With it: a new secret replaces the old one, and a new address comes without the old one's.
    */
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
-  /** Whether a receipt follows what was `accepted`; absent: accepted is the last word, and counts as reached. */
-  receipts?: boolean;
+  /**
+   * What follows on `accepted`, as the operator has set the channel up. `always`: a receipt, whatever came of it; without one it
+   * was not reached. `failures`: a word when it did not arrive; silence is good. Undefined: accepted is the last word.
+   */
+  receipts?(settings: Settings): "always" | "failures" | undefined;
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;

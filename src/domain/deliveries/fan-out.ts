@@ -64,6 +64,7 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
     return;
   }
   const members = audience(await sources(table, fanout, range), fanout.topics);
+  const begun = range.after;
   for (let planned = 0; planned < WINDOWS_A_RUN; planned++) {
     const step: Step = await planWindow(deps, fanout, range, members);
     if (step === "conflict") {
@@ -74,7 +75,7 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
     range = step;
     if (range.done) return;
   }
-  await goOn(deps, fanout, range);
+  await goOn(deps, fanout, range, begun);
 }
 
 /** An older revision never arrives after a newer one: its pushes in flight end first. */
@@ -311,13 +312,16 @@ function targetOf({ reach }: Member): MessageTarget {
   };
 }
 
-/** Shares out what is left when it is much, by the density seen so far; else goes on in a message of its own. */
-async function goOn(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<void> {
+/**
+ * Shares out what is left when it is much, by the density that this run met (reachable or not: both take time, and a row
+ * for every window); else goes on in a message of its own. `begun`: where the run began.
+ */
+async function goOn(deps: FanOutDeps, fanout: Fanout, range: Range, begun: string): Promise<void> {
   const { announcementId, revision } = fanout;
   const from = place(range.after);
   const to = place(range.to);
-  const seen = Object.values(range.planned).reduce((sum, count) => sum + count, 0);
-  const left = (seen / Math.max(from - place(range.from), 1e-9)) * (to - from);
+  const met = WINDOWS_A_RUN * WINDOW;
+  const left = (met / Math.max(from - place(begun), 1e-9)) * (to - from);
   const children = Math.min(MOST_CHILDREN, Math.ceil(left / ENDPOINTS_A_RANGE));
   const bodies: RangeMessage[] = [{ announcementId, revision, range: range.from }];
   if (children >= 2) {
@@ -342,6 +346,7 @@ async function goOn(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<voi
     if (!(await deps.table.write(writes)).ok) return;
     bodies.splice(0, 1, ...ranges.map(({ from }) => ({ announcementId, revision, range: from })));
   }
-  const messages = bodies.map((body) => ({ body }));
+  // Grandchildren of many ranges lie next to each other: one after the other, they do not all read the same shard.
+  const messages = bodies.map((body, i) => ({ body, delaySeconds: range.from === "" ? 0 : i }));
   await deps.queue(planningQueue(fanout.urgent === true)).send(grouped(announcementId, messages));
 }

@@ -1,9 +1,9 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel, Quota, Settings } from "./channel.ts";
 import { isSetUp, readSetup } from "./channel-settings.ts";
-import { credentialHash, paceRules, resetsAt } from "./pace.ts";
-import { leftAt, type Used } from "./pace-quota.ts";
+import { accountHash, credentialHash, paceRules, quotasOf } from "./pace.ts";
+import { leftAt, nextPeriod, type Used } from "./pace-quota.ts";
 import { type Because, blankPace, decide, isPaused, type PaceRules, PaceState } from "./pace-rules.ts";
 
 export type Forecast = {
@@ -44,29 +44,86 @@ export async function forecast(
 ): Promise<Forecast> {
   const now = deps.now().getTime();
   const setup = await readSetup(deps.table, channel.name);
-  const rules = await paceRules(async () => setup, channel);
+  const settings = async () => setup;
   const busiest = [...load.entries()].sort(([, a], [, b]) => b.count - a.count);
-  const read = busiest.slice(0, channel.credential ? CREDENTIALS_READ : 0);
-  const items = await deps.table.getMany(read.map(([hash]) => keys.pace(channel.name, hash)));
-  const states = items.map((item) => (item ? PaceState.parse(item) : blankPace()));
   // Of an audience that was counted in part: few credentials have more each, many are more of them.
   const each = load.size <= 8 ? scale : 1;
   const endpoints = busiest.reduce((sum, [, { count }]) => sum + count, 0) * scale;
-  const turns = read.map(([, { count }], i) =>
-    lastTurn(states[i] ?? blankPace(), rules, Math.round(count * each), now),
-  );
+  const paces: Paced[] = [];
+  const accounts = new Map<string, { address: string; count: number }>();
+  for (const [hash, { address, count, endpoints }] of busiest.slice(0, channel.credential ? CREDENTIALS_READ : 0)) {
+    paces.push({
+      hash,
+      rules: await paceRules(settings, channel, address),
+      pushes: Math.round(count * each),
+      endpoints,
+    });
+    if (!channel.account) continue;
+    const account = accountHash(channel, address);
+    accounts.set(account, { address, count: count + (accounts.get(account)?.count ?? 0) });
+  }
+  for (const [hash, { address, count }] of accounts) {
+    const rules = await paceRules(settings, channel, address, "account");
+    paces.push({ hash, rules, pushes: Math.round(accounts.size === 1 ? endpoints : count), endpoints: [] });
+  }
+  const items = await deps.table.getMany(paces.map(({ hash }) => keys.pace(channel.name, hash)));
+  const states = items.map((item) => (item ? PaceState.parse(item) : blankPace()));
+  const turns = paces.map(({ rules, pushes }, i) => lastTurn(states[i] ?? blankPace(), rules, pushes, now));
   const inParallel = (endpoints / channel.limits.inFlight) * ANSWER_SECONDS * 1000;
-  const last = Math.max(now + inParallel, ...turns);
-  const pauses = states.flatMap((state) => isPaused(state, rules, now) ?? []).sort((a, b) => b.until - a.until);
-  const quota = await quotaOf(deps, channel, rules, read, states, now);
+  const pauses = states
+    .flatMap((state, i) => isPaused(state, paces[i]?.rules ?? NO_RULES, now) ?? [])
+    .sort((a, b) => b.until - a.until);
+  const lefts = [
+    ...paces.map(({ rules }, i) => quotaLeft(rules.quotas, now, states[i]?.used, states[i]?.promised)),
+    ...(await ownQuotas(deps, channel, setup?.settings, load, paces, now)),
+  ].flatMap((left) => left ?? []);
+  const least = lefts.toSorted((a, b) => a.left - b.left || b.resets - a.resets)[0];
+  const usedUp = lefts.flatMap(({ left, resets, own }) => (own && left === 0 ? [resets] : []));
+  const last = Math.max(now + inParallel, ...turns, ...usedUp);
   const [pause] = pauses;
   return {
     drainSeconds: Math.ceil((last - now) / 1000),
     lastAt: new Date(last).toISOString(),
-    ...quota,
+    quotaLeft: least?.left ?? null,
+    ...(least ? { quotaResetsAt: new Date(least.resets).toISOString() } : {}),
     ready: isSetUp(channel, setup?.settings),
     ...(pause ? { paused: { because: pause.because, until: new Date(pause.until).toISOString() } } : {}),
   };
+}
+
+type Paced = { hash: string; rules: PaceRules; pushes: number; endpoints: string[] };
+type Left = { left: number; resets: number; own?: true };
+
+const NO_RULES: PaceRules = { windows: [], spacing: undefined, quotas: [], slowStart: undefined, setup: 0 };
+
+/** What is left of the quota that has least, and when it begins anew. */
+function quotaLeft(quotas: readonly Quota[], now: number, ...used: (Used | undefined)[]): Left | undefined {
+  const lefts = quotas.map((one) => ({ left: leftAt([one], now, ...used), resets: nextPeriod(one.per, now) }));
+  return lefts.toSorted((a, b) => a.left - b.left || b.resets - a.resets)[0];
+}
+
+/** Of endpoints that have a share of their own: of each what it has left. */
+async function ownQuotas(
+  deps: { table: Table },
+  channel: Channel,
+  settings: Settings | undefined,
+  load: Load,
+  paces: Paced[],
+  now: number,
+): Promise<Left[]> {
+  const counted = paces
+    .flatMap(({ hash, endpoints }) => {
+      const quotas = quotasOf(channel, settings, load.get(hash)?.address).filter((one) => one.of === "endpoint");
+      return quotas.length === 0 ? [] : endpoints.map((endpoint) => ({ hash, endpoint, quotas }));
+    })
+    .slice(0, CREDENTIALS_READ);
+  const items = await deps.table.getMany(
+    counted.map(({ hash, endpoint }) => keys.paceEndpoint(channel.name, hash, endpoint)),
+  );
+  return counted.flatMap(({ quotas }, i): Left[] => {
+    const left = quotaLeft(quotas, now, items[i]?.["used"] as Used | undefined);
+    return left ? [{ ...left, own: true }] : [];
+  });
 }
 
 /** When the last of so many would have its turn, by the rule that will give it to them; nothing is promised to anybody. */
@@ -85,25 +142,4 @@ function lastTurn(state: PaceState, rules: PaceRules, pushes: number, now: numbe
 
 function middle(): number {
   return 0.5;
-}
-
-async function quotaOf(
-  deps: { table: Table },
-  channel: Channel,
-  rules: PaceRules,
-  read: [string, { endpoints: string[] }][],
-  states: PaceState[],
-  now: number,
-): Promise<Pick<Forecast, "quotaLeft" | "quotaResetsAt">> {
-  const quotas = channel.limits.quotas ?? [];
-  const resets = resetsAt(quotas, now);
-  if (resets === undefined) return { quotaLeft: null };
-  const own = quotas.filter((one) => one.of === "endpoint");
-  const lefts = states.map(({ used, promised }) => leftAt(rules.quotas, now, used, promised));
-  const keysOfEndpoints = read
-    .flatMap(([hash, { endpoints }]) => endpoints.map((endpoint) => keys.paceEndpoint(channel.name, hash, endpoint)))
-    .slice(0, own.length > 0 ? CREDENTIALS_READ : 0);
-  for (const item of await deps.table.getMany(keysOfEndpoints)) lefts.push(leftAt(own, now, item?.["used"] as Used));
-  const left = Math.min(...quotas.map(({ count }) => count), ...lefts);
-  return { quotaLeft: left, quotaResetsAt: new Date(resets).toISOString() };
 }

@@ -105,9 +105,9 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     inTurn: async (name, address, task) => {
       const { pace } = senderOf(name);
       for (let ticket = false; pace; ticket = true) {
-        const at = (await pace.take(address, { pushes: 1, urgent: true, ticket })).turns[0];
-        if (at === undefined) break;
-        await sleep(Math.max(20, at - deps.now().getTime()));
+        const turn = await pace.turn({ address, urgent: true, ticket });
+        if (turn.kind === "go") break;
+        await sleep(Math.max(20, turn.until - deps.now().getTime()));
       }
       return task();
     },
@@ -118,7 +118,10 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
 function askedInTurn({ pace }: Sender): Pick<AskDeps, "turn"> {
   if (!pace) return {};
   return {
-    turn: async (address, ticket) => (await pace.take(address, { pushes: 1, urgent: false, ticket })).turns[0],
+    turn: async (address, ticket) => {
+      const turn = await pace.turn({ address, urgent: false, ticket });
+      return turn.kind === "wait" ? turn.until : undefined;
+    },
   };
 }
 

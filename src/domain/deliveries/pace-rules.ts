@@ -38,6 +38,8 @@ export const PaceState = z.object({
       since: z.number(),
       times: z.number(),
       setup: z.number(),
+      /** One push is on its way to see whether a configuration works again. */
+      probing: z.boolean().exactOptional(),
     })
     .exactOptional(),
   /** The slow start counts from here. */
@@ -102,7 +104,9 @@ export function paused(
 ): { next: PaceState; first: boolean } {
   const { because } = pause;
   const known = state.pause?.because === because && state.pause.setup === rules.setup ? state.pause : undefined;
-  const times = (known?.times ?? 0) + 1;
+  // Pushes that were under way together say the same thing once.
+  const together = known !== undefined && !known.probing && known.until > now;
+  const times = (known?.times ?? 0) + (together ? 0 : 1);
   const seconds =
     because === "configuration"
       ? Math.max(pause.seconds, Math.min(LONGEST_CONFIGURATION_SECONDS, pause.seconds * 2 ** (times - 1)))
@@ -214,7 +218,7 @@ function grant(book: Book, rules: PaceRules, now: number, random: () => number):
   else delete book.notBefore;
   if (rules.quotas.length > 0) book.used = counted(book.used, rules.quotas, now, 1);
   if (book.pause?.because === "configuration")
-    book.pause = { ...book.pause, until: now + PROBE_MS, seconds: PROBE_MS / 1000 };
+    book.pause = { ...book.pause, until: now + PROBE_MS, seconds: PROBE_MS / 1000, probing: true };
 }
 
 /** A turn for one who cannot go now. A ticket that lost its turn gets the next one there is; the others the end of the line. */

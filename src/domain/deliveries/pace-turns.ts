@@ -1,5 +1,5 @@
 import type { Channel } from "./channel.ts";
-import { credentialHash, type Pace } from "./pace.ts";
+import { accountHash, credentialHash, type Pace } from "./pace.ts";
 import type { Because } from "./pace-rules.ts";
 
 /** `at`: when the grant was given; it is for a push that starts at once. `until`: when the push's turn is. */
@@ -7,27 +7,42 @@ export type Turn =
   | { kind: "go"; at: number; probe: boolean }
   | { kind: "wait"; at: number; until: number; because: Because };
 
-export type TurnAsk = { address: string; endpoint: string; urgent: boolean; ticket: boolean };
+export type TurnAsk = { address: string; endpoint?: string; urgent: boolean; ticket: boolean };
 
 type Waiting = TurnAsk & { resolve: (turn: Turn) => void; reject: (error: unknown) => void };
 
 const MOST_AT_ONCE = 500;
 
-/** Asks for the pushes of one process: those of a credential that ask in the same moment share one write, and wait for no other credential. */
+/**
+ * Asks for the pushes of one process: those of a credential that ask in the same moment share one write, and wait for no
+ * other credential. Who may go by the credential asks its account as well, where the channel has one.
+ */
 export function makeTurns(channel: Channel, pace: Pace): (ask: TurnAsk) => Promise<Turn> {
+  const own = askersOf(pace, (address) => credentialHash(channel, address));
+  const { account } = pace;
+  if (!account) return own;
+  const shared = askersOf(account, (address) => accountHash(channel, address));
+  return async (ask) => {
+    const turn = await own(ask);
+    return turn.kind === "wait" ? turn : shared(ask);
+  };
+}
+
+function askersOf(pace: Pace, hashOf: (address: string) => string): (ask: TurnAsk) => Promise<Turn> {
   const lines = new Map<string, Waiting[]>();
-  const alone = (channel.limits.quotas ?? []).some((one) => one.of === "endpoint");
 
   async function serve(hash: string, line: Waiting[]): Promise<void> {
     await new Promise((next) => setImmediate(next));
     while (line.length > 0) {
       const first = line.find(({ urgent }) => urgent) ?? line[0];
       if (!first) break;
-      const alike = line.filter(({ urgent, ticket }) => urgent === first.urgent && ticket === first.ticket);
-      const batch = alone ? [first] : alike.slice(0, MOST_AT_ONCE);
-      for (const one of batch) line.splice(line.indexOf(one), 1);
-      const ask = { pushes: batch.length, urgent: first.urgent, ticket: first.ticket };
+      let batch = [first];
       try {
+        if (!(await pace.countsEndpoints(first.address)))
+          batch = line
+            .filter(({ urgent, ticket }) => urgent === first.urgent && ticket === first.ticket)
+            .slice(0, MOST_AT_ONCE);
+        const ask = { pushes: batch.length, urgent: first.urgent, ticket: first.ticket };
         const { granted, at, turns, because, probe } = await pace.take(first.address, ask, first.endpoint);
         for (const [i, one] of batch.entries()) {
           const until = turns[i - granted];
@@ -36,12 +51,13 @@ export function makeTurns(channel: Channel, pace: Pace): (ask: TurnAsk) => Promi
       } catch (error) {
         for (const one of batch) one.reject(error);
       }
+      for (const one of batch) line.splice(line.indexOf(one), 1);
     }
     lines.delete(hash);
   }
 
   return (ask) => {
-    const hash = credentialHash(channel, ask.address);
+    const hash = hashOf(ask.address);
     return new Promise<Turn>((resolve, reject) => {
       const waiting = { ...ask, resolve, reject };
       const line = lines.get(hash);

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
-import type { Channel, Pause, Quota } from "./channel.ts";
+import type { Channel, Pause, Quota, Settings } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
-import { counted, nextPeriod, quotaAt, type Used } from "./pace-quota.ts";
+import { counted, quotaAt, type Used } from "./pace-quota.ts";
 import {
   type Ask,
   type Because,
@@ -15,6 +15,7 @@ import {
   PaceState,
   paused,
 } from "./pace-rules.ts";
+import { pausedWrite } from "./paused.ts";
 
 export type PaceDeps = { table: Table; now: () => Date; settings: SettingsReader; random?: () => number };
 
@@ -28,6 +29,10 @@ export type Taken = { granted: number; at: number; turns: number[]; because: Bec
 export type Pace = {
   /** `endpoint`: for quotas of an endpoint's own; then one push at a time. */
   take(address: string, ask: Ask, endpoint?: string): Promise<Taken>;
+  /** Whether endpoints have quotas of their own here, so that each asks for itself. */
+  countsEndpoints(address: string): Promise<boolean>;
+  /** What all credentials of one account share, where the channel has that: whoever may go by this pace asks there as well. */
+  account?: Pace;
   /** The vendor's word against the credential. `first`: not one more of a row; `since` names the row. */
   pause(address: string, pause: Pause): Promise<{ first: boolean; since: number }>;
   /** A push went well again after a pause for its configuration. */
@@ -43,16 +48,33 @@ const MONTHLY_SPREAD_MS = 600_000;
 const SEEN_MS = 5000;
 const KNOWN = 500;
 
-export async function paceRules(settings: SettingsReader, channel: Channel): Promise<PaceRules> {
+/** What is kept together: the pushes of one credential, or all of one account. */
+export type Scope = "credential" | "account";
+
+/** What holds for the credential (or the account) of this address, as the operator has set the channel up. */
+export async function paceRules(
+  settings: SettingsReader,
+  channel: Channel,
+  address: string,
+  scope: Scope = "credential",
+): Promise<PaceRules> {
   const setup = await settings(channel.name);
-  const { windows = [], spacing, quotas = [], slowStart } = channel.limits;
+  const { windows = [], spacing, slowStart } = channel.limits;
+  const quotas = quotasOf(channel, setup?.settings, address).filter((one) => one.of === scope);
+  const version = setup?.version ?? 0;
+  if (scope === "account") return { windows: [], spacing: undefined, quotas, slowStart: undefined, setup: version };
   return {
     windows: setup?.windows ?? windows,
     spacing: spacing && spacing[1] > 0 ? spacing : undefined,
-    quotas: quotas.filter((one) => one.of === "credential"),
+    quotas,
     slowStart,
-    setup: setup?.version ?? 0,
+    setup: version,
   };
+}
+
+/** Every quota that holds for an address; without one, those of the channel as a whole. */
+export function quotasOf(channel: Channel, settings: Settings | undefined, address?: string): Quota[] {
+  return [...(channel.limits.quotas ?? []), ...(channel.quotas?.(settings ?? {}, address) ?? [])];
 }
 
 /** Where the pace of a credential is kept: by its hash, for it may be a secret. */
@@ -60,16 +82,33 @@ export function credentialHash(channel: Channel, address: string): string {
   return sha256(channel.credential?.(address) ?? "").slice(0, 32);
 }
 
-export async function readPace(table: Table, channel: Channel, address: string): Promise<PaceState> {
-  const item = await table.get(keys.pace(channel.name, credentialHash(channel, address)));
-  return item ? PaceState.parse(item) : blankPace();
+export function accountHash(channel: Channel, address: string): string {
+  return sha256(`account ${channel.account?.(address) ?? ""}`).slice(0, 32);
+}
+
+/** What the vendor stops, and an operator is told of: the account where the channel has one, else the credential. */
+export function pausedHash(channel: Channel, address: string): string {
+  return channel.account ? accountHash(channel, address) : credentialHash(channel, address);
 }
 
 export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
   if (!channel.credential) return undefined;
+  const own = paceOf(deps, channel, "credential");
+  if (!channel.account) return own;
+  const account = paceOf(deps, channel, "account");
+  return { ...own, pause: account.pause, well: account.well, account };
+}
+
+function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
   const { table } = deps;
   const random = deps.random ?? Math.random;
-  const ofEndpoint = (channel.limits.quotas ?? []).filter((one) => one.of === "endpoint");
+  const hashOf = (address: string) => (scope === "account" ? accountHash : credentialHash)(channel, address);
+  const rulesOf = (address: string) => paceRules(deps.settings, channel, address, scope);
+  const endpointQuotas = async (address: string): Promise<Quota[]> => {
+    if (scope === "account") return [];
+    const settings = channel.quotas && (await deps.settings(channel.name))?.settings;
+    return quotasOf(channel, settings, address).filter((one) => one.of === "endpoint");
+  };
   const known = new Map<string, { state: PaceState; readAt: number }>();
 
   const remember = (hash: string, state: PaceState): void => {
@@ -115,6 +154,7 @@ export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
   }
 
   async function ownQuota(
+    ofEndpoint: Quota[],
     hash: string,
     endpoint: string,
     now: number,
@@ -131,12 +171,13 @@ export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
   }
 
   async function take(address: string, ask: Ask, endpoint?: string): Promise<Taken> {
-    const hash = credentialHash(channel, address);
-    const rules = await paceRules(deps.settings, channel);
+    const hash = hashOf(address);
+    const [rules, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
     if (isFree(rules) && ofEndpoint.length === 0) return unlessPaused(hash, rules, ask);
     return change<Taken>(hash, async (state) => {
       const now = deps.now().getTime();
-      const own = endpoint !== undefined && ofEndpoint.length > 0 ? await ownQuota(hash, endpoint, now) : undefined;
+      const own =
+        endpoint !== undefined && ofEndpoint.length > 0 ? await ownQuota(ofEndpoint, hash, endpoint, now) : undefined;
       if (own && "waitUntil" in own)
         return { result: { granted: 0, at: now, turns: [own.waitUntil], because: "quota", probe: false } };
       const { next, ...decision } = decide(state, rules, ask, now, random);
@@ -161,24 +202,35 @@ export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
 
   return {
     take,
+    countsEndpoints: async (address) => (await endpointQuotas(address)).length > 0,
     async pause(address, pause) {
-      const rules = await paceRules(deps.settings, channel);
-      return change(credentialHash(channel, address), async (state) => {
+      const rules = await rulesOf(address);
+      const hash = hashOf(address);
+      return change(hash, async (state) => {
         const now = deps.now().getTime();
         const { next, first } = paused(state, rules, pause, now);
-        return { next, result: { first, since: next.pause?.since ?? now } };
+        return {
+          next,
+          result: { first, since: next.pause?.since ?? now },
+          more: next.pause ? [pausedWrite(channel.name, hash, next.pause)] : [],
+        };
       });
     },
     async well(address) {
-      await change(credentialHash(channel, address), async ({ pause, ...state }) =>
+      const hash = hashOf(address);
+      await change(hash, async ({ pause, ...state }) =>
         pause?.because === "configuration"
-          ? { next: { ...state, version: state.version + 1 }, result: undefined }
+          ? {
+              next: { ...state, version: state.version + 1 },
+              result: undefined,
+              more: [{ remove: keys.pausedPace(channel.name, hash) }],
+            }
           : { result: undefined },
       );
     },
     async restart(address) {
       if (!channel.limits.slowStart) return;
-      await change(credentialHash(channel, address), async (state) => ({
+      await change(hashOf(address), async (state) => ({
         next: { ...state, slowFrom: deps.now().getTime(), version: state.version + 1 },
         result: undefined,
       }));
@@ -188,9 +240,4 @@ export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
 
 function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
   return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
-}
-
-/** When the earliest of these quotas begins anew. */
-export function resetsAt(quotas: readonly Quota[], now: number): number | undefined {
-  return quotas.length === 0 ? undefined : Math.min(...quotas.map(({ per }) => nextPeriod(per, now)));
 }

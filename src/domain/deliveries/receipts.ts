@@ -8,6 +8,7 @@ import { findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
 import type { ReceiptMessage } from "./message.ts";
 import { type Attempt, ChunkRef, findFanout, findResult } from "./store.ts";
+import { type WakeDeps, wakeFallbacks } from "./wake-fallbacks.ts";
 
 /** A provider's later word on a message it took: `receipt` is the id it gave it then. */
 export type Receipt = { channel: string; receipt: string; outcome: "delivered" | "failed"; detail?: string };
@@ -53,7 +54,7 @@ export async function linkReceipt(
   return "early";
 }
 
-export type ReceiptDeps = LinkDeps & { queue: (name: QueueName) => Queue; log: Log };
+export type ReceiptDeps = WakeDeps & { log: Log };
 
 /**
  * Settles the delivery that a receipt speaks of: `accepted` and `unknown` become delivered or failed, and a push that
@@ -118,6 +119,7 @@ async function settleBy(
         announcement: ref.announcementId,
         outcome: receipt.outcome,
       });
+      if (receipt.outcome === "failed") await wakeFallbacks(deps, ref, endpoint);
       return;
     }
   }

@@ -20,7 +20,7 @@ import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
 import type { MessageTarget, RetryMessage } from "./message.ts";
 import type { Pace } from "./pace.ts";
-import { makeTurns, type Turn } from "./pace-turns.ts";
+import type { Turn, TurnAsk } from "./pace-turns.ts";
 import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { lostAttempt, mayHaveArrived, settle } from "./settle.ts";
@@ -95,7 +95,7 @@ type Work = {
 export function makeRunner(
   deps: RunDeps,
   channel: Channel,
-  pace?: Pace,
+  pace?: Pace & { turn(ask: TurnAsk): Promise<Turn> },
 ): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
   const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
   const routineGate = makeGate(channel.limits);
@@ -103,7 +103,6 @@ export function makeRunner(
   const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
   const urgentGate =
     inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
-  const turnOf = pace && makeTurns(channel, pace);
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const open = new Set<Work>();
@@ -287,12 +286,12 @@ export function makeRunner(
       if (waited && keptBack(work, job)) return undefined;
       if (!mayStart(work)) return undefined;
       const ask = { address: target.address, endpoint: job.endpoint, urgent };
-      let turn = await turnOf?.({ ...ask, ticket });
+      let turn = await pace?.turn({ ...ask, ticket });
       if (turn?.kind === "wait") return turn;
       const before = work.ledger.letter(job.member);
       if (once && !(await noteIntent(work, job))) return undefined;
       // What took long in between would reach the vendor nearer to the next one than was reckoned.
-      if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await turnOf?.({ ...ask, ticket: true });
+      if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await pace?.turn({ ...ask, ticket: true });
       if (turn?.kind === "wait") {
         work.ledger.note(job.member, before);
         return turn;

@@ -5,7 +5,8 @@ import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
-import { type Job, makeRunner, type RunDeps, triggerOf } from "./run-chunk.ts";
+import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
+import { type Job, type Job, makeRunner, makeRunner, type RunDeps, type RunDeps, triggerOf } from "./run-chunk.ts";
 import { lostAttempt } from "./settle.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
 import { grouped } from "./work-queue.ts";
@@ -15,14 +16,15 @@ export type Sender = {
   chunk(message: ChunkMessage, queue: QueueName): Promise<void>;
   retry(message: RetryMessage, queue: QueueName): Promise<void>;
   /** Undefined for a channel without one. */
-  pace: Pace | undefined;
+  pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined;
 };
 
 export type SendDeps = RunDeps & LeaseDeps;
 
 /** Sends chunks of one channel. One per process and channel: the limits in flight are counted here. */
 export function makeSender(deps: SendDeps, channel: Channel): Sender {
-  const pace = makePace(deps, channel);
+  const made = makePace(deps, channel);
+  const pace = made && { ...made, turn: makeTurns(channel, made) };
   const run = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
 

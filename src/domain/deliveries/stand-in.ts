@@ -3,6 +3,7 @@ import type { Fallback } from "#src/domain/subscriptions/subscription.ts";
 import { wants } from "#src/domain/subscriptions/topic.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import { readSetup } from "./channel-settings.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import { type DigestName, digestAt } from "./digest.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
@@ -57,7 +58,11 @@ export async function judge(deps: StandInDeps, asking: Asking, due: boolean): Pr
   if (state === "in flight") return until(due ? 0 : end);
   const { letter, row, result } = state;
   if (letter === "d") return REACHED;
-  if (letter === "a") return channelOf(deps, found).receipts ? (due ? SEND : until(end)) : REACHED;
+  if (letter === "a") {
+    const follows = await receiptsOf(deps, found);
+    if (!follows || (due && follows === "failures")) return REACHED;
+    return due ? SEND : until(end);
+  }
   if (letter === "n") return REACHED;
   if (letter === "t") return row?.takenBy === asking.endpoint ? SEND : REACHED;
   if ("fe".includes(letter)) return SEND;
@@ -70,8 +75,9 @@ export async function judge(deps: StandInDeps, asking: Asking, due: boolean): Pr
   return (await takeOver(deps, asking, found, state)) ? SEND : until(0);
 }
 
-function channelOf(deps: StandInDeps, { ref }: FoundMember): Channel {
-  return deps.channels[ref.channel as ChannelName];
+async function receiptsOf({ table, channels }: StandInDeps, { ref }: FoundMember) {
+  const channel = channels[ref.channel as ChannelName];
+  return channel.receipts?.((await readSetup(table, channel.name))?.settings ?? {});
 }
 
 type FirstState = { letter: string; row: Delivery | undefined; result: Result | undefined };

@@ -6,7 +6,7 @@ export type Consumer = {
   /** Takes nothing more; resolves when the calls in flight have ended. */ stop(): Promise<void>;
 };
 
-/** Hands visible messages to `handler`, up to `concurrency` calls at once; what fails stays hidden for its visibility. */
+/** Hands visible messages to `handler`, one a call, up to `concurrency` calls at once; what fails stays hidden for its visibility. */
 export function consumer(deps: {
   queue: LocalQueue;
   name: QueueName;
@@ -15,7 +15,7 @@ export function consumer(deps: {
   log: Log;
 }): Consumer {
   const { queue, name, handler, concurrency, log } = deps;
-  const { batch, visibilitySeconds } = QUEUES[name];
+  const { visibilitySeconds } = QUEUES[name];
   const running = new Set<Promise<void>>();
   let stopped = false;
 
@@ -32,7 +32,7 @@ export function consumer(deps: {
   const pump = (): void => {
     try {
       while (!stopped && running.size < concurrency) {
-        const messages = queue.take(batch, visibilitySeconds);
+        const messages = queue.take(1, visibilitySeconds);
         if (messages.length === 0) return;
         const call = handle(messages).finally(() => {
           running.delete(call);

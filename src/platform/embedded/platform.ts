@@ -26,7 +26,7 @@ export type EmbeddedPlatform = {
   queue: (name: QueueName) => Queue;
   /** Starts the change feed's single consumer. */
   feed(handler: ChangeHandler): void;
-  /** Starts taking messages: up to `concurrency` handler calls at once, each with up to QUEUES[name].batch messages. */
+  /** Starts taking messages: up to `concurrency` handler calls at once, each with one message. */
   consume(name: QueueName, handler: MessageHandler, options: { concurrency: number }): void;
   /** Runs `task` every so many seconds, never twice at once. */
   every(seconds: number, task: () => Promise<void>): void;

@@ -59,7 +59,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         query: z.strictObject({ revision: revisionNumber.optional() }),
         answers: { 200: LedgerBody },
       },
-      async ({ c, caller, params, query }) => {
+      async ({ c, caller, params, query, stands }) => {
         const announcement = await readForLedger(deps, caller, params.id);
         const revision = query.revision ?? announcement.revision;
         if (revision < 1 || revision > announcement.revision) throw noLedger();
@@ -67,7 +67,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         const empty = { revision, closed: false, ...noCounts(), channels: {} };
         const read = async () => (await ledger(deps, params.id, revision)) ?? empty;
         if (!c.req.raw.headers.get("accept")?.includes("text/event-stream")) return { status: 200, body: await read() };
-        return ledgerStream(read, { streams: deps.streams === true, signal: c.req.raw.signal });
+        return ledgerStream(read, { streams: deps.streams === true, signal: c.req.raw.signal, stands });
       },
     ),
     route(

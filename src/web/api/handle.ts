@@ -58,6 +58,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
       query: undefined as never,
       after: undefined,
       claim: undefined,
+      stands: async () => bearer !== undefined && (await bearers.known(bearer)) !== undefined,
     };
     readQuery(call);
     const takesBody = spec.body !== undefined || spec.text !== undefined;

@@ -5,15 +5,16 @@ const LONGEST_PAUSE_MS = 5000;
 const OPEN_MS = 5 * 60_000;
 
 /**
- * A ledger as server-sent events: one event whenever it changed, until it is closed or the reader leaves. Where answers cannot
+ * A ledger as server-sent events: one event whenever it changed, until it is closed or the reader leaves or may no longer
+ * read it (`stands`: a token that is revoked stops here as well). Where answers cannot
  * stream (a function behind a gateway) it is one event, and the reader comes back by itself: so both kinds of host are
  * followed by the same `EventSource`.
  */
 export function ledgerStream(
   read: () => Promise<{ closed: boolean }>,
-  options: { streams: boolean; signal: AbortSignal },
+  options: { streams: boolean; signal: AbortSignal; stands: () => Promise<boolean> },
 ): Response {
-  const { streams, signal } = options;
+  const { streams, signal, stands } = options;
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
@@ -23,7 +24,7 @@ export function ledgerStream(
       let pause = PAUSE_MS;
       say(`retry: ${streams ? 3000 : 1000}\n\n`);
       try {
-        for (;;) {
+        while (await stands()) {
           const ledger = await read();
           const text = JSON.stringify(ledger);
           say(text === last ? ": still\n\n" : `event: ledger\ndata: ${text}\n\n`);

@@ -64,6 +64,8 @@ export type Call<
   /** Where the page before ended, from the query's `cursor`. */
   after: string | undefined;
   claim: Claim | undefined;
+  /** Whether the presented credential is a token that stands, still; for an answer that stays open. */
+  stands: () => Promise<boolean>;
 };
 
 export type Route = {

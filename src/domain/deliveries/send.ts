@@ -6,7 +6,7 @@ import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
-import { type Job, type Job, makeRunner, makeRunner, type RunDeps, type RunDeps, triggerOf } from "./run-chunk.ts";
+import { type Job, makeRunner, type RunDeps, triggerOf } from "./run-chunk.ts";
 import { lostAttempt } from "./settle.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
 import { grouped } from "./work-queue.ts";

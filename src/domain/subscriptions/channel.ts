@@ -9,6 +9,7 @@ export type AddressedChannel = {
   queue: QueueName;
   confirms: "echo" | "code" | "link";
   shown?(address: string): string;
+  fixedWishes?: true;
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<"confirmed" | "sent" | "refused">;

@@ -140,7 +140,8 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
       status,
     });
     // Nobody is there, or this is never taken: asking again would be the same.
-    return outcome.kind === "retry" ? "refused" : "sent";
+    if (outcome.kind !== "retry") return "sent";
+    return outcome.pause ? { paused: outcome.pause } : "refused";
   }
 
   async function preview(revision: Revision, language: Language, links: Links): Promise<Preview> {

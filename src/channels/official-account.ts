@@ -101,7 +101,9 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
     const content = `${title}\n${text}\n${confirmLink(deps.baseUrl, requestedBy, challenge)}`;
     const json = { touser: openidOf(target.address), msgtype: "text", text: { content } };
     const reply = await call(sourceOf(account), "/cgi-bin/message/custom/send", { json });
-    return reply.kind === "ok" || reply.kind === "silent" || reply.kind === "unreadable" ? "sent" : "refused";
+    if (reply.kind === "ok" || reply.kind === "silent" || reply.kind === "unreadable") return "sent";
+    const fault = failureOf(reply, { now: now(), errors: accountErrors(account.kind), unsure: "unknown" });
+    return fault.kind === "retry" && fault.pause ? { paused: fault.pause } : "refused";
   }
 
   return {

@@ -114,6 +114,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     async confirm(target, challenge): Promise<ConfirmOutcome> {
       const text = confirmation(challenge, target.language);
       const outcome = await handOver(target.address, () => ({ kind: "text", text }));
+      if (outcome.kind === "retry" && outcome.pause) return { paused: outcome.pause };
       return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
     },
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),

@@ -166,6 +166,7 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
       msgtype: "textcard",
       textcard: { title, description: cutBytes(text, DESCRIPTION), url, btntxt: button },
     });
+    if (outcome.kind === "retry" && outcome.pause) return { paused: outcome.pause };
     return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
   }
 

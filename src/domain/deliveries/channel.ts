@@ -85,7 +85,8 @@ export type Outcome =
  */
 export type Pause = { seconds: number; because: "rate" | "quota" | "configuration" };
 
-export type ConfirmOutcome = "confirmed" | "sent" | "refused";
+/** `paused`: refused as a push would be, with the vendor's word against the whole credential. */
+export type ConfirmOutcome = "confirmed" | "sent" | "refused" | { paused: Pause };
 
 /**
  * How an endpoint says yes. `echo`: a machine returns the challenge at once. `code`: people send a short code back from

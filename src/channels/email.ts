@@ -18,6 +18,7 @@ import { mailAddress, maskedAddress } from "./email-address.ts";
 import type { Ways } from "./email-letter.ts";
 import { MAIL_SETTINGS, type Mailing, mailingOf, type Sender } from "./email-settings.ts";
 import type { MailText } from "./email-text.ts";
+import { noSecret } from "./no-secret.ts";
 import { openSes, type SendBySes } from "./ses.ts";
 import { CONNECTIONS, type Letter, openSmtp, type Post, type SmtpSeconds } from "./smtp.ts";
 
@@ -139,7 +140,8 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
       status,
     });
     // Nobody is there, or this is never taken: asking again would be the same.
-    return outcome.kind === "retry" ? "refused" : "sent";
+    if (outcome.kind !== "retry") return "sent";
+    return outcome.pause ? { paused: outcome.pause } : "refused";
   }
 
   async function preview(revision: Revision, language: Language, links: Links): Promise<Preview> {
@@ -170,9 +172,11 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     // Bounces come back where a door is open for them; that a mail arrived is told by Amazon SES at most.
     receipts: ({ noticeKey }) => (noticeKey ? "failures" : undefined),
     shown: maskedAddress,
-    async address(text) {
+    secret: noSecret,
+    isSetUp: (settings) => mailingOf(settings) !== undefined,
+    async address(text, options) {
       const checked = mailAddress(text);
-      if ("errors" in checked || (await mailing())) return checked;
+      if ("errors" in checked || (options?.settings ? mailingOf(options.settings) : await mailing())) return checked;
       return { errors: [{ pointer: "/endpoint/channel", ...NOT_SET_UP }] };
     },
     confirm,

@@ -6,6 +6,7 @@ import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-to
 import type { InputError } from "#src/errors.ts";
 import { PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
+import { noSecret } from "./no-secret.ts";
 import { ARTICLE, type ArticleDraft, articleDraft, articleFaults, digestDraft } from "./official-account-article.ts";
 import { accountErrors } from "./official-account-errors.ts";
 import { pushToAll } from "./official-account-mass.ts";
@@ -100,7 +101,9 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
     const content = `${title}\n${text}\n${confirmLink(deps.baseUrl, requestedBy, challenge)}`;
     const json = { touser: openidOf(target.address), msgtype: "text", text: { content } };
     const reply = await call(sourceOf(account), "/cgi-bin/message/custom/send", { json });
-    return reply.kind === "ok" || reply.kind === "silent" || reply.kind === "unreadable" ? "sent" : "refused";
+    if (reply.kind === "ok" || reply.kind === "silent" || reply.kind === "unreadable") return "sent";
+    const fault = failureOf(reply, { now: now(), errors: accountErrors(account.kind), unsure: "unknown" });
+    return fault.kind === "retry" && fault.pause ? { paused: fault.pause } : "refused";
   }
 
   return {
@@ -119,8 +122,9 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
     shown: (address) =>
       address.startsWith("openid:") ? `openid:${openidOf(address).slice(0, 4)}…${address.slice(-4)}` : address,
     confirms: "link",
-    async address(address) {
-      if (!(await known())) return { errors: [SET_UP_FIRST] };
+    secret: noSecret,
+    async address(address, options) {
+      if (!(options?.settings ? accountOf(options.settings) : await known())) return { errors: [SET_UP_FIRST] };
       const normal = normalAddress(address);
       return normal === undefined ? { errors: [MALFORMED] } : { address: normal };
     },

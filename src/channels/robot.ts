@@ -125,8 +125,9 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
     secret: vendor.secret,
     async confirm(target, challenge, subscriptionId) {
       const text = questionText(deps.links.confirm(subscriptionId, challenge), target.language);
-      const { kind } = await send(vendor.write(text, target.language), target);
-      return kind === "delivered" || kind === "unknown" ? "sent" : "refused";
+      const outcome = await send(vendor.write(text, target.language), target);
+      if (outcome.kind === "retry" && outcome.pause) return { paused: outcome.pause };
+      return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
     },
     render: (revision, language, links) => rendered(revision, language, links).message,
     renderDigest: (digest, language, links) =>

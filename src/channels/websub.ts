@@ -98,6 +98,7 @@ export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
       if ("url" in checked) return { address: `${checked.url.href} ${path}` };
       return { errors: [{ pointer: "/endpoint/address", ...checked.fault }] };
     },
+    fixedWishes: true,
     // A lease is agreed on at the hub alone.
     secret: () => ({ errors: [AT_THE_HUB] }),
     confirm: (target, challenge) => verify(target, "subscribe", challenge),

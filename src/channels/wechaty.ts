@@ -10,6 +10,7 @@ import {
 } from "#src/domain/deliveries/messenger.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
+import { noSecret } from "./no-secret.ts";
 import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
@@ -88,6 +89,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     retriesUnknown: false,
     confirms: "code",
     credential: () => "account",
+    secret: noSecret,
     settings: [
       {
         name: "probeMinutes",
@@ -112,6 +114,7 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     async confirm(target, challenge): Promise<ConfirmOutcome> {
       const text = confirmation(challenge, target.language);
       const outcome = await handOver(target.address, () => ({ kind: "text", text }));
+      if (outcome.kind === "retry" && outcome.pause) return { paused: outcome.pause };
       return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
     },
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),

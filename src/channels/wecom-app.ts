@@ -18,6 +18,7 @@ import type { InputError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
+import { noSecret } from "./no-secret.ts";
 import { makeOutgoing } from "./outgoing.ts";
 import { cut, cutBytes, summaryOf } from "./summary.ts";
 import { makeWechatCall, readReply, tokenIn } from "./wechat-call.ts";
@@ -165,6 +166,7 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
       msgtype: "textcard",
       textcard: { title, description: cutBytes(text, DESCRIPTION), url, btntxt: button },
     });
+    if (outcome.kind === "retry" && outcome.pause) return { paused: outcome.pause };
     return outcome.kind === "delivered" || outcome.kind === "unknown" ? "sent" : "refused";
   }
 
@@ -191,9 +193,10 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
     // A member's own pace; the day's messages, a wrong secret and "too many calls" concern the whole app.
     credential: (address) => address,
     account: () => "app",
+    secret: noSecret,
     confirms: "link",
-    async address(address) {
-      if (!(await known())) return { errors: [SET_UP_FIRST] };
+    async address(address, options) {
+      if (!(options?.settings ? appOf(options.settings) : await known())) return { errors: [SET_UP_FIRST] };
       const normal = normalAddress(address);
       return normal === undefined ? { errors: [MALFORMED] } : { address: normal };
     },

@@ -1,4 +1,5 @@
 import type { Channel } from "#src/domain/deliveries/channel.ts";
+import { noSecret } from "./no-secret.ts";
 import { makeRobot, type RobotDeps, type RobotMessage, type RobotVendor } from "./robot.ts";
 import { markdownOf } from "./robot-text.ts";
 
@@ -18,14 +19,7 @@ const VENDOR: RobotVendor = {
   },
   windows: [{ seconds: 60, count: 20 }],
   bytes: 4096,
-  secret(text) {
-    if (text === undefined) return { secrets: [] };
-    const detail = {
-      zh: "企业微信群机器人不用密钥，请去掉这一项",
-      en: "a WeCom group robot has no secret; leave this out",
-    };
-    return { errors: [{ pointer: "/endpoint/secret", code: "SECRET_NOT_USED", detail }] };
-  },
+  secret: noSecret,
   write(text) {
     const content = markdownOf(text, "\n");
     const body = JSON.stringify({ msgtype: "markdown", markdown: { content } });

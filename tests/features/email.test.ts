@@ -435,6 +435,7 @@ describe("what comes back", () => {
         channels: _c,
         revision: _r,
         within10s: _s,
+        inDigest: _i,
         within60s: _m,
         ...sum
       } = (await editor.get(`/announcements/${id}/ledger`)).body;

@@ -337,8 +337,8 @@ describe("the status of the service", () => {
     const address = "https://canary.example.org/";
     await changeSetup(world.deps, world.channels.webhook, { canary: address }, undefined);
     const to = (await readSetup(world.deps.table, "webhook"))?.canary;
-    await moveCanary(world.deps, "webhook", { from: undefined, to, by: "tok_1" });
-    await moveCanary(world.deps, "webhook", { from: undefined, to, by: "tok_1" });
+    await moveCanary(world.deps, world.channels.webhook, { from: undefined, to, by: "tok_1" });
+    await moveCanary(world.deps, world.channels.webhook, { from: undefined, to, by: "tok_1" });
     world.channels.webhook.answer(() => {
       world.pass(2);
       return { kind: "delivered", status: 200 };
@@ -354,7 +354,7 @@ describe("the status of the service", () => {
       within60s: 1,
       lastMs: 2000,
     });
-    await moveCanary(world.deps, "webhook", { from: address, to: undefined, by: "tok_1" });
+    await moveCanary(world.deps, world.channels.webhook, { from: address, to: undefined, by: "tok_1" });
     world.channels.webhook.seen.length = 0;
     await world.publish({ announcementId: "ann_00000000000000000000000002" });
     await world.drain();

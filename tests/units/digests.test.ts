@@ -3,6 +3,8 @@ import { joinDigest } from "#src/domain/deliveries/join-digest.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
+import { replay } from "#src/domain/deliveries/replay.ts";
+import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { sweep } from "#src/domain/deliveries/sweep.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
@@ -22,6 +24,50 @@ const DAY = 86_400;
 async function reader(world: World, name: string, frequency: Frequency = "daily", more: object = {}) {
   return world.subscribe(hook(name), { frequency, ...more });
 }
+
+describe("the figures and replays of what a digest brought", () => {
+  const status = async (world: World) => {
+    const { channels, fanouts } = await serviceStatus({ ...world.deps, settings: async () => undefined });
+    return { fanouts, webhook: channels.find(({ name }) => name === "webhook") };
+  };
+
+  it("count each revision once, and say nothing of its speed; internal texts count in no public figure", async () => {
+    const world = pushWorld();
+    await reader(world, "daily");
+    await world.subscribe(hook("now"));
+    await world.subscribe(hook("duty"), { topics: ["duty"] });
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.publish({ announcementId: ann(3), audience: { kind: "internal", topics: ["duty"], endpoints: [] } });
+    await world.drain();
+    expect((await status(world)).webhook).toMatchObject({ matched: 4, delivered: 2, held: 2, shareWithin10s: 1 });
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    expect(digests(world)).toHaveLength(1);
+    const { fanouts, webhook } = await status(world);
+    expect(fanouts).toBe(2);
+    expect(webhook).toMatchObject({ matched: 4, delivered: 4, held: 0, waiting: 0, inDigest: 2 });
+    expect(webhook).toMatchObject({ shareWithin10s: 1, shareWithin60s: 1 });
+  });
+
+  it("are sent again one by one when a digest failed, not as the digest besides", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    world.channels.webhook.answer(() => ({ kind: "rejected", status: 422, detail: "no" }));
+    const since = world.now();
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.drain();
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, failed: 1 });
+    world.channels.webhook.answer(() => ({ kind: "delivered" }));
+    world.channels.webhook.seen.length = 0;
+    await replay({ ...world.deps, ...world.platform }, endpoint, since);
+    await world.live(600, 10);
+    expect(world.channels.webhook.seen.map(({ deliveryId }) => deliveryId.slice(0, 30)).toSorted()).toEqual([
+      ann(1),
+      ann(2),
+    ]);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, delivered: 1, failed: 0 });
+  });
+});
 
 describe("a daily digest", () => {
   it("is one message with everything of the day, the newest first, at eight in the morning", async () => {

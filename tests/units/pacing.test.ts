@@ -246,6 +246,22 @@ describe("an urgent text", () => {
 });
 
 describe("the pace of questions", () => {
+  it("is that of the account: a question that is answered 'too often' stops the pushes as well", async () => {
+    const world = pushWorld({
+      "wecom-robot": robot({ confirms: "code", confirm: async () => ({ paused: { seconds: 600, because: "rate" } }) }),
+    });
+    await world.subscribe(ROBOT, { channel: "wecom-robot" });
+    const pending = await world.subscribe(ROBOT, { channel: "wecom-robot", status: "pending", id: "sub_new" });
+    await world.platform
+      .queue("deliver-wecom-robot")
+      .send([{ body: { kind: "confirm", subscriptionId: pending.id, tries: 0 } }]);
+    await world.drain();
+    await world.publish({ announcementId: id(1) });
+    await world.drain();
+    expect(world.channels["wecom-robot"].seen).toHaveLength(0);
+    expect(await row(world, 1)).toMatchObject({ state: "waiting", waitsFor: "rate", attempts: [] });
+  });
+
   it("makes a question wait for its turn behind the pushes, and asks it once", async () => {
     let asked = 0;
     const world = pushWorld({

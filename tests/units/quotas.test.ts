@@ -78,6 +78,29 @@ describe("the mass messages of an Official Account", () => {
     expect(await rehearsed(world, "official-account")).toMatchObject({ quotaLeft: 0 });
   });
 
+  it("that met an error before they were sent cost nothing of the day", async () => {
+    const world = pushWorld({ "official-account": channel });
+    await set(world, "official-account", { appId: "wx0", appSecret: "s" });
+    await world.subscribe("followers", { channel: "official-account" });
+    const { seen, answer } = world.channels["official-account"];
+    answer(({ attempt }) =>
+      attempt < 3 ? { kind: "retry", status: 502, detail: "a page of HTML" } : { kind: "delivered" },
+    );
+    await world.publish({ announcementId: id(1) });
+    await world.drain();
+    await world.live(2 * 3600, 10);
+    expect(seen).toHaveLength(3);
+    expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 1, waiting: 0 });
+    expect(await rehearsed(world, "official-account")).toMatchObject({ quotaLeft: 0 });
+    // So with a share of each audience's own.
+    await set(world, "official-account", { appId: "wx0", appSecret: "s", kind: "service" }, 2);
+    answer(({ attempt }) => (attempt === 1 ? { kind: "retry", detail: "busy" } : { kind: "delivered" }));
+    for (let n = 2; n <= 5; n++) await world.publish({ announcementId: id(n) });
+    await world.drain();
+    await world.live(2 * 3600, 10);
+    expect(seen).toHaveLength(3 + 8);
+  });
+
   it("of a service account are four a month to each audience, from the moment the setting says so", async () => {
     const world = pushWorld({ "official-account": channel });
     await world.subscribe("followers", { channel: "official-account" });

@@ -1,13 +1,13 @@
+import { checkedSecrets } from "#src/domain/subscriptions/channel.ts";
 import { confirmedRows } from "#src/domain/subscriptions/confirm.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { presenceItems } from "#src/domain/subscriptions/entry.ts";
-import { newSecret } from "#src/domain/subscriptions/secret.ts";
 import { findSubscription, subscriptionItem } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { derivedId } from "#src/ids.ts";
 import type { Table } from "#src/platform/table.ts";
-import { CHANNELS, type ChannelName } from "./channel.ts";
+import { CHANNELS, type Channel, type ChannelName } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import { findMember } from "./find-member.ts";
 import { type Fanout, findResult } from "./store.ts";
@@ -20,7 +20,7 @@ const idOf = (channel: ChannelName, address: string) => derivedId("sub", "canary
 /** The operator's own endpoint gets every public announcement from now on; the one before it no longer does. */
 export async function moveCanary(
   deps: Deps,
-  channel: ChannelName,
+  { name: channel, ...rules }: Channel,
   { from, to, by }: { from: string | undefined; to: string | undefined; by: string },
 ): Promise<void> {
   if (from !== undefined && from !== to) {
@@ -41,7 +41,7 @@ export async function moveCanary(
       frequency: "now",
       language: "zh-CN",
       status: "confirmed",
-      secrets: known?.secrets ?? [newSecret()],
+      secrets: known?.secrets ?? checkedSecrets({ name: channel, ...rules }, undefined),
       requestedAt: now,
       confirmedAt: now,
       basis: "canary",

@@ -49,8 +49,11 @@ export async function changeSetup(
       errors.push({ pointer, code: "SETTING", detail: unfit(spec.label) });
     else settings[name] = value;
   }
-  const checked = change.canary ? await channel.address(change.canary) : undefined;
+  const checked = change.canary ? await channel.address(change.canary, { settings }) : undefined;
   if (checked && "errors" in checked) errors.push(...checked.errors.map((one) => ({ ...one, pointer: "/canary" })));
+  // What an address needs besides itself (the keys of a browser) nobody can enter here.
+  const signing = change.canary ? channel.secret?.(undefined) : undefined;
+  if (signing && "errors" in signing) errors.push(...signing.errors.map((one) => ({ ...one, pointer: "/canary" })));
   if (errors.length > 0)
     throw new AppError("invalid", "INVALID", { zh: "输入有误", en: "the input is not acceptable" }, { errors });
   const windows = change.windows === undefined ? known?.windows : (change.windows ?? undefined);
@@ -95,7 +98,8 @@ export async function keepSetting(
 
 /** Whether everything that the channel needs is set. */
 export function isSetUp(channel: Channel, settings: Settings | undefined): boolean {
-  return (channel.settings ?? []).every(({ name, required }) => !required || (settings?.[name] ?? "") !== "");
+  const all = (channel.settings ?? []).every(({ name, required }) => !required || (settings?.[name] ?? "") !== "");
+  return all && (channel.isSetUp?.(settings ?? {}) ?? true);
 }
 
 const FRESH_MS = 10_000;

@@ -85,7 +85,8 @@ export type Outcome =
  */
 export type Pause = { seconds: number; because: "rate" | "quota" | "configuration" };
 
-export type ConfirmOutcome = "confirmed" | "sent" | "refused";
+/** `paused`: refused as a push would be, with the vendor's word against the whole credential. */
+export type ConfirmOutcome = "confirmed" | "sent" | "refused" | { paused: Pause };
 
 /**
  * How an endpoint says yes. `echo`: a machine returns the challenge at once. `code`: people send a short code back from
@@ -122,11 +123,16 @@ export type Channel<Rendered = unknown> = {
   retriesUnknown: boolean;
   /**
    * Checks and normalises an address (pointer `/endpoint/address`); the same place always gives the same text.
-   * `textOnly`: without asking anybody about it, for thousands at once.
+   * `textOnly`: without asking anybody about it, for thousands at once. `settings`: as they are about to be, instead of as they are.
    */
-  address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
+  address(
+    address: string,
+    options?: { textOnly?: boolean; settings?: Settings },
+  ): Promise<{ address: string } | { errors: InputError[] }>;
   /** What must be set up before anybody can subscribe here; absent: nothing. */
   settings?: readonly SettingSpec[];
+  /** Whether these settings are enough to push with, where that is more than every `required` one. */
+  isSetUp?(settings: Settings): boolean;
   /** Quotas that hang on how the operator's account is set up, or hold for some addresses only, beside those of `limits`. */
   quotas?(settings: Settings, address?: string): readonly Quota[];
   /** The credential (account, robot, member) that a push to this address counts against; absent: each origin has no common limit. */
@@ -148,6 +154,8 @@ export type Channel<Rendered = unknown> = {
    * was not reached. `failures`: a word when it did not arrive; silence is good. Undefined: accepted is the last word.
    */
   receipts?(settings: Settings): "always" | "failures" | undefined;
+  /** What an endpoint wants is agreed on with itself alone (WebSub): nobody changes it here, but anybody in charge may end it. */
+  fixedWishes?: true;
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;

@@ -10,6 +10,8 @@ export const FanoutOfDay = z.object({
   revision: z.number(),
   /** When it was published. */
   at: z.string(),
+  /** For named people; no public figure counts it. */
+  internal: z.literal(true).exactOptional(),
   totals: z.record(z.string(), z.record(z.string(), z.number())).exactOptional(),
   /** Per channel: milliseconds from publication until its canary had it; null when it never got it. */
   canaries: z.record(z.string(), z.number().nullable()).exactOptional(),
@@ -17,13 +19,14 @@ export const FanoutOfDay = z.object({
 export type FanoutOfDay = z.infer<typeof FanoutOfDay>;
 
 export function dayItem(fanout: Fanout, canaries?: Record<string, number | null>): Item {
-  const { announcementId, revision, totals } = fanout;
+  const { announcementId, revision, totals, internal } = fanout;
   const at = fanout.publishedAt ?? fanout.plannedAt;
   return {
     ...keys.fanoutOfDay(shanghaiDate(new Date(at)), at, announcementId, revision),
     announcementId,
     revision,
     at,
+    ...(internal ? { internal } : {}),
     ...(totals ? { totals } : {}),
     ...(canaries ? { canaries } : {}),
   };

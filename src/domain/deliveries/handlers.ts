@@ -77,7 +77,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     const sender = senderOf(name);
     if (message.kind === "chunk") await insist(() => sender.chunk(message, queue));
     else if (message.kind === "retry") await insist(() => sender.retry(message, queue));
-    else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender) }, message);
+    else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
   };
   return {
     planFanout: (revision) => planFanout(deps, revision),
@@ -115,12 +115,16 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
 }
 
 /** A question to an endpoint goes out through the same account as the pushes, so it takes its turn. */
-function askedInTurn({ pace }: Sender): Pick<AskDeps, "turn"> {
+function askedInTurn({ pace }: Sender, log: Log): Pick<AskDeps, "turn" | "paused"> {
   if (!pace) return {};
   return {
     turn: async (address, ticket) => {
       const turn = await pace.turn({ address, urgent: false, ticket });
       return turn.kind === "wait" ? turn.until : undefined;
+    },
+    paused: async (address, pause) => {
+      const { first } = await pace.pause(address, pause);
+      log.warn("channel-paused", { ...pause, first, by: "question" });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Table } from "#src/platform/table.ts";
 import { resultsOf } from "./results.ts";
-import { addCounts, type Counts, countsOf, noCounts } from "./states.ts";
+import { addCounts, type Counts, countsOf, noCounts, type Speed } from "./states.ts";
 import { type Fanout, findFanout, type Range, type Result, rangesOf } from "./store.ts";
 import { unpackTimings } from "./timing.ts";
 
@@ -12,11 +12,15 @@ export type PerChannel = Record<string, Counts>;
 const TALLIED_AT_ONCE = 32;
 
 /** How many of a chunk's good answers came within 10 and 60 seconds of publication. */
-function speedOf(fanout: Fanout, result: Result): Pick<Counts, "within10s" | "within60s"> {
+function speedOf(fanout: Fanout, result: Result): Speed {
   const since = Date.parse(fanout.publishedAt ?? fanout.plannedAt);
-  const speed = { within10s: 0, within60s: 0 };
+  const speed = { within10s: 0, within60s: 0, inDigest: 0 };
   for (const [member, timing] of unpackTimings(result, result.letters.length).entries()) {
-    if (!timing || !"da".includes(result.letters.charAt(member))) continue;
+    if (!"da".includes(result.letters.charAt(member))) continue;
+    if (!timing) {
+      if (result.digests) speed.inDigest++;
+      continue;
+    }
     const ms = result.startedAt + timing.start + timing.took - since;
     if (ms <= 10_000) speed.within10s++;
     if (ms <= 60_000) speed.within60s++;

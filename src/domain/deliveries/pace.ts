@@ -29,6 +29,8 @@ export type Taken = { granted: number; at: number; turns: number[]; because: Bec
 export type Pace = {
   /** `endpoint`: for quotas of an endpoint's own; then one push at a time. */
   take(address: string, ask: Ask, endpoint?: string): Promise<Taken>;
+  /** What was granted at that moment surely did not go out: the vendor's day or month is not the poorer for it. */
+  giveBack(address: string, at: number, endpoint: string): Promise<void>;
   /** Whether endpoints have quotas of their own here, so that each asks for itself. */
   countsEndpoints(address: string): Promise<boolean>;
   /** What all credentials of one account share, where the channel has that: whoever may go by this pace asks there as well. */
@@ -96,7 +98,10 @@ export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {
   const own = paceOf(deps, channel, "credential");
   if (!channel.account) return own;
   const account = paceOf(deps, channel, "account");
-  return { ...own, pause: account.pause, well: account.well, account };
+  const giveBack: Pace["giveBack"] = async (...grant) => {
+    await Promise.all([own.giveBack(...grant), account.giveBack(...grant)]);
+  };
+  return { ...own, giveBack, pause: account.pause, well: account.well, account };
 }
 
 function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
@@ -202,6 +207,22 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
 
   return {
     take,
+    async giveBack(address, at, endpoint) {
+      const hash = hashOf(address);
+      const [{ quotas }, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
+      if (quotas.length > 0)
+        await change(hash, async (state) => ({
+          next: { ...state, used: counted(state.used, quotas, at, -1), version: state.version + 1 },
+          result: undefined,
+        }));
+      for (let tries = 0; ofEndpoint.length > 0 && tries < TRIES; tries++) {
+        const item = await table.get(keys.paceEndpoint(channel.name, hash, endpoint));
+        if (!item) return;
+        const used = counted(item["used"] as Used, ofEndpoint, at, -1);
+        const version = item.version ?? 0;
+        if ((await table.write([{ put: { ...item, used, version: version + 1 }, if: { version } }])).ok) return;
+      }
+    },
     countsEndpoints: async (address) => (await endpointQuotas(address)).length > 0,
     async pause(address, pause) {
       const rules = await rulesOf(address);

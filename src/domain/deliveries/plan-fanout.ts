@@ -43,6 +43,7 @@ function fanoutOf(revision: Revision, number: number, now: Date): Fanout {
     endpoints: revision.audience.kind === "internal" ? revision.audience.endpoints : [],
     plannedAt: now.toISOString(),
     publishedAt: revision.publishedAt,
+    ...(revision.audience.kind === "internal" ? { internal: true } : {}),
     ...(revision.content.urgency === "urgent" ? { urgent: true } : {}),
     sweeps: 0,
     version: 1,

@@ -294,7 +294,10 @@ export function makeRunner(
       const before = work.ledger.letter(job.member);
       if (once && !(await noteIntent(work, job))) return undefined;
       // What took long in between would reach the vendor nearer to the next one than was reckoned.
-      if (turn && deps.now().getTime() - turn.at > STALE_MS) turn = await pace?.turn({ ...ask, ticket: true });
+      if (turn && deps.now().getTime() - turn.at > STALE_MS) {
+        await pace?.giveBack(target.address, turn.at, job.endpoint);
+        turn = await pace?.turn({ ...ask, ticket: true });
+      }
       if (turn?.kind === "wait") {
         work.ledger.note(job.member, before);
         return turn;
@@ -308,7 +311,7 @@ export function makeRunner(
         exposure.leave(1);
         return undefined;
       }
-      answeredMs = await push(work, job, target, turn?.probe === true).finally(() => {
+      answeredMs = await push(work, job, target, turn).finally(() => {
         work.unstored++;
         if (exposure.isFull()) storeSoon(work);
       });
@@ -406,7 +409,12 @@ export function makeRunner(
   }
 
   /** Answers how long the receiver took to say anything; undefined when it said nothing. */
-  async function push(work: Work, job: Job, target: MessageTarget, probe: boolean): Promise<number | undefined> {
+  async function push(
+    work: Work,
+    job: Job,
+    target: MessageTarget,
+    turn: Extract<Turn, { kind: "go" }> | undefined,
+  ): Promise<number | undefined> {
     const { ref, chunk } = work.batch;
     const { member, endpoint, row } = job;
     const { address, language, secrets } = target;
@@ -427,7 +435,7 @@ export function makeRunner(
         return { kind: "unknown", detail };
       });
     const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
-    await heed(work, target.address, outcome, probe);
+    await heed(work, { address, endpoint }, outcome, turn);
     const settled = settle(channel, { ref, endpoint, row, startedAt, ms, trigger: triggerOf(row) }, outcome);
     const soon = settled.inSeconds !== undefined && settled.inSeconds <= LONGEST_DELAY_SECONDS;
     const dueAt = settled.row?.dueAt === undefined ? undefined : Date.parse(settled.row.dueAt);
@@ -469,10 +477,16 @@ export function makeRunner(
   }
 
   /** What the outcome says of the whole credential counts for every worker before anything else is done about it. */
-  async function heed(work: Work, address: string, outcome: Outcome, probe: boolean): Promise<void> {
-    if (!pace) return;
+  async function heed(
+    work: Work,
+    { address, endpoint }: { address: string; endpoint: string },
+    outcome: Outcome,
+    turn: Extract<Turn, { kind: "go" }> | undefined,
+  ): Promise<void> {
+    if (!pace || !turn) return;
     try {
-      if (probe && (outcome.kind === "delivered" || outcome.kind === "accepted")) await pace.well(address);
+      if (outcome.kind === "retry") await pace.giveBack(address, turn.at, endpoint);
+      if (turn.probe && (outcome.kind === "delivered" || outcome.kind === "accepted")) await pace.well(address);
       if (outcome.kind !== "retry" || !outcome.pause) return;
       const { because, seconds } = outcome.pause;
       const { first, since } = await pace.pause(address, outcome.pause);

@@ -3,11 +3,13 @@ import { canaryTimes } from "./canary.ts";
 import { CHANNELS, type Channel, type ChannelName } from "./channel.ts";
 import { isSetUp, type SettingsReader } from "./channel-settings.ts";
 import { type FanoutOfDay, fanoutsOfDay, lastDays } from "./day.ts";
+import { digestNamed } from "./digest.ts";
 import { tallyAll } from "./ledger.ts";
+import { type PausedCredentials, pausedCredentials } from "./paused.ts";
 import { addCounts, type Counts, noCounts } from "./states.ts";
 import { Fanout } from "./store.ts";
 
-/** How a channel did in the last days. Shares are of the delivered; `null` before anything was. */
+/** How a channel did in the last days. Shares are of those delivered at once; `null` before anything was. */
 export type ChannelStatus = Counts & {
   name: ChannelName;
   ready: boolean;
@@ -15,6 +17,8 @@ export type ChannelStatus = Counts & {
   shareWithin60s: number | null;
   oldestWaitingAt?: string;
   switchedOff: number;
+  /** What the vendor has stopped for now. */
+  paused: PausedCredentials[];
   /** The operator's own endpoint: of so many announcements, how many it had within 10 and 60 seconds. */
   canary?: { announcements: number; within10s: number; within60s: number; lastMs: number | null };
 };
@@ -24,7 +28,7 @@ export type ServiceStatus = { at: string; days: number; fanouts: number; open: n
 const DAYS = 30;
 const MOST_OPEN = 200;
 
-/** Summed from the ledgers themselves: what is closed from its totals, what is open by counting it now. */
+/** Summed from the ledgers of public announcements themselves, digests' own not beside their revisions': what is closed from its totals, what is open by counting it now. */
 export async function serviceStatus(deps: {
   table: Table;
   now: () => Date;
@@ -45,6 +49,7 @@ export async function serviceStatus(deps: {
   let fanouts = 0;
   for (const day of lastDays(deps.now(), DAYS))
     for await (const one of everyFanout(table, day)) {
+      if (one.internal) continue;
       fanouts++;
       if (counted.has(`${one.announcementId}#${one.revision}`)) continue;
       for (const [channel, totals] of Object.entries(one.totals ?? {}))
@@ -69,14 +74,17 @@ export async function serviceStatus(deps: {
       const counts = sums.get(name) ?? noCounts();
       const times = canaries.get(name);
       const oldestWaitingAt = oldest.get(name);
+      const setup = await deps.settings(name);
+      const atOnce = counts.delivered - counts.inDigest;
       return {
         name,
-        ready: isSetUp(deps.channels[name], (await deps.settings(name))?.settings),
+        ready: isSetUp(deps.channels[name], setup?.settings),
         ...counts,
-        shareWithin10s: share(counts.within10s, counts.delivered),
-        shareWithin60s: share(counts.within60s, counts.delivered),
+        shareWithin10s: share(counts.within10s, atOnce),
+        shareWithin60s: share(counts.within60s, atOnce),
         ...(oldestWaitingAt === undefined ? {} : { oldestWaitingAt }),
         switchedOff: off.get(name) ?? 0,
+        paused: await pausedCredentials(deps, name, setup),
         ...(times ? { canary: canaryOf(times) } : {}),
       };
     }),
@@ -109,7 +117,9 @@ async function* everyFanout(table: Table, day: string): AsyncGenerator<FanoutOfD
 
 async function openFanouts(table: Table): Promise<Fanout[]> {
   const { items } = await table.queryIndex({ pk: "OPEN-FANOUTS", limit: MOST_OPEN });
-  return items.map((item) => Fanout.parse(item)).filter(({ closedAt }) => closedAt === undefined);
+  return items
+    .map((item) => Fanout.parse(item))
+    .filter((one) => !one.closedAt && !one.internal && !digestNamed(one.announcementId));
 }
 
 async function switchedOff(table: Table): Promise<Map<string, number>> {

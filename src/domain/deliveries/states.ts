@@ -42,14 +42,18 @@ export function stateOf(letter: string): DeliveryState {
 /** Letters of members who need a row of their own. */
 export const ROW_LETTERS = "rhfu";
 
-/** `matched` is always the sum of the states. Of the delivered: how many were handed over 10 and 60 s after publication. */
-export type Counts = { matched: number } & Record<DeliveryState, number> & { within10s: number; within60s: number };
+/**
+ * `matched` is always the sum of the states. Of the delivered: how many were handed over 10 and 60 s after publication, and
+ * how many by a digest, for whom that says nothing.
+ */
+export type Counts = { matched: number } & Record<DeliveryState, number> & Speed;
+export type Speed = { within10s: number; within60s: number; inDigest: number };
 
 export function noCounts(): Counts {
   return { matched: 0, delivered: 0, suppressed: 0, failed: 0, unknown: 0, held: 0, waiting: 0, ...NO_SPEED };
 }
 
-const NO_SPEED = { within10s: 0, within60s: 0 };
+const NO_SPEED: Speed = { within10s: 0, within60s: 0, inDigest: 0 };
 
 /** Counts of a chunk; without a result everything waits. */
 export function countsOf(letters: string): Counts {
@@ -64,4 +68,5 @@ export function addCounts(sum: Counts, counts: Counts): void {
   for (const state of DELIVERY_STATES) sum[state] += counts[state];
   sum.within10s += counts.within10s;
   sum.within60s += counts.within60s;
+  sum.inDigest += counts.inDigest;
 }

@@ -16,6 +16,8 @@ export const Fanout = z.object({
   plannedAt: z.string(),
   /** When its revision was published: from here on it is counted how fast the pushes were. */
   publishedAt: z.string().exactOptional(),
+  /** For named people, not for the public: no public figure counts it. */
+  internal: z.literal(true).exactOptional(),
   /** Its work goes before everything routine. */
   urgent: z.literal(true).exactOptional(),
   /** The newer revision that took over: what is still waiting here is suppressed. */

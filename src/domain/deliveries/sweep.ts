@@ -90,7 +90,8 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
 
 /** The list of its day learns first what came of it: a crash in between is made good by the next look. */
 async function closeFanout(deps: SweepDeps, closed: Fanout): Promise<void> {
-  await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
+  // What a digest came to stands in the ledgers of its revisions, and a replay goes by those.
+  if (!digestNamed(closed.announcementId)) await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
   await deps.table.write([{ put: fanoutItem(closed, undefined), if: { version: closed.version - 1 } }]);
 }
 

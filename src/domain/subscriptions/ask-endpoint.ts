@@ -4,7 +4,7 @@ import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
-import type { AddressedChannel, AddressedChannels } from "./channel.ts";
+import type { AddressedChannel, AddressedChannels, VendorPause } from "./channel.ts";
 import { confirm } from "./confirm.ts";
 import { endpointItem, findEndpoint, findSubscription, parseSubscription, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS } from "./subscribe.ts";
@@ -20,6 +20,8 @@ export type AskDeps = {
   channel: AddressedChannel;
   /** When the account that asks may send (milliseconds since 1970); undefined: now. `ticket`: it was promised this turn. */
   turn?(address: string, ticket: boolean): Promise<number | undefined>;
+  /** The vendor's word against that account, as the answer to a question. */
+  paused?(address: string, pause: VendorPause): Promise<void>;
 };
 
 type Question = {
@@ -75,7 +77,8 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
       return "refused" as const;
     });
   if (outcome === "confirmed") await confirmAsked(deps, asked);
-  if (outcome !== "refused") return;
+  if (outcome === "confirmed" || outcome === "sent") return;
+  if (typeof outcome === "object") await deps.paused?.(address, outcome.paused);
   if (counted !== undefined) await uncountQuestion(deps, asked, counted);
   await askAgain(deps, message);
 }

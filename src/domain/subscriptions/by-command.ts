@@ -6,7 +6,6 @@ import { changeSubscription } from "./change.ts";
 import { confirmedRows } from "./confirm.ts";
 import { endpointKey } from "./endpoint.ts";
 import { presenceItems } from "./entry.ts";
-import { newSecret } from "./secret.ts";
 import { findSubscription, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
@@ -99,7 +98,7 @@ async function made(
     ...at,
     frequency: "now",
     status: "confirmed",
-    secrets: before?.secrets ?? [newSecret()],
+    secrets: before?.secrets ?? [],
     requestedAt: now,
     confirmedAt: now,
     basis: "command in the chat",

@@ -1,4 +1,4 @@
-import { AppError } from "#src/errors.ts";
+import { AppError, type InputError } from "#src/errors.ts";
 import type { Commit, Key, Table, Write } from "#src/platform/table.ts";
 import { type AddressedChannels, channelOf, checkedEndpoint, checkedSecrets, invalid } from "./channel.ts";
 import { confirmedRows } from "./confirm.ts";
@@ -28,6 +28,8 @@ export async function changeSubscription(
 ): Promise<Subscription> {
   if (known.status === "ended")
     throw new AppError("conflict", "STATE", { zh: "订阅已结束", en: "the subscription has ended" });
+  const own = Object.hasOwn(deps.channels, known.channel) ? deps.channels[known.channel] : undefined;
+  if (own?.fixedWishes) throw invalid(Object.keys(change).map(fixed));
   if (known.after && change.frequency !== undefined && change.frequency !== "now") throw notForAFallback();
   const changed = await changedSubscription(deps, known, change);
   const moved = changed.endpoint !== known.endpoint;
@@ -49,6 +51,14 @@ export async function changeSubscription(
     zh: "订阅已被他人修改，请重新读取",
     en: "the subscription has changed; read it again",
   });
+}
+
+function fixed(name: string): InputError {
+  const detail = {
+    zh: "该订阅由订阅方在 /websub 约定，只能取消",
+    en: "the subscriber agrees on this subscription at /websub; it can only be ended here",
+  };
+  return { pointer: `/${name}`, code: "AT_THE_HUB", detail };
 }
 
 async function changedSubscription(

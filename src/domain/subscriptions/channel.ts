@@ -9,12 +9,17 @@ export type AddressedChannel = {
   queue: QueueName;
   confirms: "echo" | "code" | "link";
   shown?(address: string): string;
+  fixedWishes?: true;
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
-  confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<"confirmed" | "sent" | "refused">;
-  leave?(target: AskedTarget, challenge: string): Promise<"confirmed" | "sent" | "refused">;
+  confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<Asked>;
+  leave?(target: AskedTarget, challenge: string): Promise<Asked>;
   deny?(target: AskedTarget): Promise<void>;
 };
+
+type Asked = "confirmed" | "sent" | "refused" | { paused: VendorPause };
+/** See `Pause` of the deliveries. */
+export type VendorPause = { seconds: number; because: "rate" | "quota" | "configuration" };
 
 type AskedTarget = { endpoint: string; address: string; language: Language; secrets: string[]; matched: string[] };
 

@@ -4,7 +4,6 @@ import type { Language } from "#src/text.ts";
 import { confirmedRows } from "./confirm.ts";
 import { endpointKey } from "./endpoint.ts";
 import { presenceItems } from "./entry.ts";
-import { newSecret } from "./secret.ts";
 import { findSubscription, subscriptionItem } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
@@ -25,7 +24,7 @@ export async function follow(
     if (before?.status === "confirmed") return true;
     const fresh: Subscription = {
       ...{ id, channel, address, endpoint: endpointKey(channel, address), topics, language },
-      ...{ frequency: "now", status: "pending", secrets: [newSecret()], requestedAt: at, version: 0 },
+      ...{ frequency: "now", status: "pending", secrets: [], requestedAt: at, version: 0 },
     };
     const { endedAt: _, endedBecause: _b, challengeHash: _c, wrongCodes: _w, ...kept } = before ?? fresh;
     const next: Subscription = { ...kept, status: "confirmed", confirmedAt: at, version: kept.version + 1 };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { moveCanary } from "#src/domain/deliveries/canary.ts";
 import { CHANNELS, type Channel, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type ChannelSetup, changeSetup, isSetUp, readSetup } from "#src/domain/deliveries/channel-settings.ts";
+import { pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { AppError } from "#src/errors.ts";
 import { say } from "#src/text.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -32,6 +33,15 @@ const ChannelBody = z
       }),
     ),
     canary: z.string().optional(),
+    /** What the vendor has stopped, by reason: how many credentials, never which. */
+    paused: z.array(
+      z.object({
+        because: z.enum(["rate", "quota", "configuration"]),
+        credentials: z.number(),
+        since: z.string(),
+        until: z.string(),
+      }),
+    ),
     version: z.number(),
   })
   .meta({ id: "Channel" });
@@ -47,7 +57,7 @@ const ChannelChange = z
 const tag = "deliveries";
 
 export function channelRoutes(deps: ApiDeps): Route[] {
-  const shown = ({ c }: Pick<Call, "c">, channel: Channel, setup: ChannelSetup | undefined) => ({
+  const shown = async ({ c }: Pick<Call, "c">, channel: Channel, setup: ChannelSetup | undefined) => ({
     name: channel.name,
     ready: isSetUp(channel, setup?.settings),
     guarantee: channel.guarantee,
@@ -64,6 +74,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       return { name, label: say(label, languageOf(c)), required, secret, set, ...(set && !secret ? { value } : {}) };
     }),
     ...(setup?.canary === undefined ? {} : { canary: channel.shown?.(setup.canary) ?? setup.canary }),
+    paused: await pausedCredentials(deps, channel.name, setup),
     version: setup?.version ?? 0,
   });
   const named = (name: string): Channel => {
@@ -100,7 +111,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       async (call) => {
         const channel = named(call.params.name);
         const setup = await readSetup(deps.table, channel.name);
-        return { status: 200, body: shown(call, channel, setup), version: setup?.version ?? 0 };
+        return { status: 200, body: await shown(call, channel, setup), version: setup?.version ?? 0 };
       },
     ),
     route(
@@ -120,9 +131,9 @@ export function channelRoutes(deps: ApiDeps): Route[] {
         const channel = named(call.params.name);
         const from = (await readSetup(deps.table, channel.name))?.canary;
         const setup = await changeSetup(deps, channel, call.body, optionalIfMatch(call));
-        await moveCanary(deps, channel.name, { from, to: setup.canary, by: call.caller.id });
+        await moveCanary(deps, channel, { from, to: setup.canary, by: call.caller.id });
         deps.log.info("channel-set-up", { by: call.caller.id, channel: channel.name, version: setup.version });
-        return { status: 200, body: shown(call, channel, setup), version: setup.version };
+        return { status: 200, body: await shown(call, channel, setup), version: setup.version };
       },
     ),
   ];

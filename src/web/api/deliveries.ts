@@ -30,6 +30,7 @@ const CountsBody = z.object({
   waiting: number,
   within10s: number,
   within60s: number,
+  inDigest: number,
 });
 const LedgerBody = CountsBody.extend({
   revision: number,

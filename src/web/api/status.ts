@@ -6,6 +6,14 @@ import { type Route, route } from "./route.ts";
 const number = z.number();
 const share = z.number().nullable();
 
+/** Without a word about which credential it is. */
+const PausedBody = z.object({
+  because: z.enum(["rate", "quota", "configuration"]),
+  credentials: number,
+  since: z.string(),
+  until: z.string(),
+});
+
 const StatusBody = z
   .object({
     at: z.string(),
@@ -19,7 +27,9 @@ const StatusBody = z
         ...{ matched: number, delivered: number, suppressed: number, failed: number, unknown: number, held: number },
         ...{ waiting: number, within10s: number, within60s: number, shareWithin10s: share, shareWithin60s: share },
         oldestWaitingAt: z.string().optional(),
+        inDigest: number,
         switchedOff: number,
+        paused: z.array(PausedBody),
         canary: z
           .object({ announcements: number, within10s: number, within60s: number, lastMs: number.nullable() })
           .optional(),

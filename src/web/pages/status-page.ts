@@ -41,6 +41,7 @@ function figures(view: View, one: ChannelStatus): Html {
     [t("未知", "Unknown"), one.unknown],
     [t("待推", "Waiting"), waiting(view, one)],
     [t("停用接收端", "Switched off"), one.switchedOff],
+    ...one.paused.map((pause): [string, Html] => [t("服务方暂停", "Paused by the vendor"), pausedShown(view, pause)]),
     [t("测试接收端", "Test endpoint"), canary(view, one)],
   ];
   const name = channelName(view, one.name);
@@ -53,6 +54,19 @@ function waiting(view: View, { waiting, held, oldestWaitingAt }: ChannelStatus):
     ? html` <small class="muted">${view.t("最早自", "since ")}${time(oldestWaitingAt, view.language)}</small>`
     : NOTHING;
   return html`${waiting + held}${since}`;
+}
+
+const BECAUSE = {
+  rate: ["发送过快", "too fast"],
+  quota: ["配额用完", "quota used up"],
+  configuration: ["设置有误", "a setting is wrong"],
+} as const;
+
+function pausedShown(view: View, { because, credentials, until }: ChannelStatus["paused"][number]): Html {
+  const { t } = view;
+  const [zh, en] = BECAUSE[because];
+  const count = credentials > 1 ? t(`，${credentials}个账号`, `, ${credentials} accounts`) : "";
+  return html`${t(zh, en)}${count} <small class="muted">${t("再试时间", "next try")} ${time(until, view.language)}</small>`;
 }
 
 function canary(view: View, { canary }: ChannelStatus): Html {

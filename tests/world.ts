@@ -79,7 +79,9 @@ export async function openWorld(
   });
   if (wechat) {
     const { bucket, table, chat } = world;
-    bot = await startBot({ puppet: wechat.puppet, bucket, table, log, answer: chat.answer, ...options.botOptions });
+    const clock = options.now ? { now: options.now } : {};
+    const { puppet } = wechat;
+    bot = await startBot({ puppet, bucket, table, log, answer: chat.answer, ...clock, ...options.botOptions });
     wechat.login();
   }
 

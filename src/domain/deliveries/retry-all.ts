@@ -7,7 +7,7 @@ import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
 import { resultsOf } from "./results.ts";
 import { chunksOf, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
-import { grouped } from "./work-queue.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type RetryAllDeps = {
   table: Table;
@@ -93,7 +93,8 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       const writes = amendWrites(deps, { fanout: open, range: current, ref, result }, amendments);
       if (!(await deps.table.write(writes)).ok) continue;
       const body: RetryMessage = { kind: "retry", ref, endpoints: amendments.map(({ row }) => row.endpoint) };
-      await deps.queue(deps.channels[ref.channel as ChannelName].queue).send(grouped(ref.announcementId, [{ body }]));
+      const queue = queueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
+      await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
     }
   }
   return busy;

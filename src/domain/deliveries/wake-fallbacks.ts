@@ -5,6 +5,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { findMember } from "./find-member.ts";
 import type { RetryMessage } from "./message.ts";
 import { Delivery, deliveryItem, deliveryKey, findFanout } from "./store.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type WakeDeps = {
   table: Table;
@@ -38,6 +39,7 @@ export async function wakeFallbacks(
     );
     if (!(await deps.table.write([{ put, if: { version: row.version } }])).ok) continue;
     const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [fallback] };
-    await deps.queue(deps.channels[found.ref.channel as ChannelName].queue).send([{ body }]);
+    const queue = queueOf(deps.channels[found.ref.channel as ChannelName], fanout.urgent === true);
+    await deps.queue(queue).send(grouped(announcementId, [{ body }]));
   }
 }

@@ -146,6 +146,17 @@ describe("somebody who subscribes a mailbox", () => {
     expect(sink.to(address)[0]?.raw.toString()).not.toContain("buy");
   });
 
+  it("is not asked more often by those who spell its address in other cases", async () => {
+    const address = someone();
+    await ask(address);
+    await sink.next(address);
+    for (const other of [address.toUpperCase(), address.replace("person", "Person")]) await ask(other);
+    await ask(someone());
+    await sink.next(`person-${people}@example.org`);
+    const got = sink.received.filter(({ to }) => to.toLowerCase() === address);
+    expect(got.map(({ to }) => to)).toEqual([address]);
+  });
+
   it("is asked again soon when its server said: later", async () => {
     const address = someone();
     sink.answer(address, { reply: ["451 4.7.1 greylisted", undefined] });

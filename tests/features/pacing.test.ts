@@ -115,3 +115,12 @@ describe("an account that may send three messages a minute", () => {
     expect((await drafted("之后")).warnings).toEqual([]);
   }, 60_000);
 });
+
+describe("an admin", () => {
+  it("is refused a pace for a channel that has no account to keep it", async () => {
+    const windows = [{ seconds: 60, count: 3 }];
+    const { status, body } = await world.admin.put("/channels/webhook", { windows });
+    expect([status, body.errors]).toMatchObject([422, [{ pointer: "/windows", code: "WINDOWS_UNKNOWN" }]]);
+    expect((await world.admin.get("/channels/webhook")).body.limits.windows).toEqual([]);
+  });
+});

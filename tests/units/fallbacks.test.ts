@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Outcome } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
+import { replay } from "#src/domain/deliveries/replay.ts";
+import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
@@ -84,6 +86,38 @@ describe("a fallback", () => {
     await world.live(7200, 60);
     expect(got(world).map(([name]) => name)).toEqual(["room:1", "second"]);
     expect(await sum(world)).toMatchObject({ closed: true, delivered: 1, suppressed: 1 });
+  });
+
+  it("of an urgent text is woken, retried and replayed among the urgent ones, not behind all others", async () => {
+    const queued: string[] = [];
+    const world = pushWorld({
+      wrap: (ports) => ({
+        ...ports,
+        queue: (name) => ({
+          ...ports.queue(name),
+          send: async (messages) => {
+            for (const { body } of messages) {
+              const { kind } = body as { kind?: string };
+              if (kind === "retry") queued.push(name);
+            }
+            await ports.queue(name).send(messages);
+          },
+        }),
+      }),
+    });
+    await world.subscribe(hook("first"));
+    await standIn(world, "second", "first");
+    answers(world, { first: { kind: "rejected", detail: "no" }, second: { kind: "rejected", detail: "no" } });
+    await world.publish({ content: { urgency: "urgent" } });
+    await world.drain();
+    await world.live(60, 5);
+    expect(queued).toEqual(["urgent"]);
+    await retryAll(world.deps, ID, 1, "failed");
+    await world.drain();
+    await replay(world.deps, key("second"), new Date(BEGIN));
+    await world.drain();
+    expect(queued.length).toBeGreaterThan(2);
+    expect(queued.filter((name) => name !== "urgent")).toEqual([]);
   });
 
   it("goes at once when the first choice fails for good or has ended", async () => {

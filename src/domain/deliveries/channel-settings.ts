@@ -29,12 +29,15 @@ export type SetupChange = {
   canary?: string | null | undefined;
 };
 
+const TRIES = 10;
+
 /** AppError "invalid" with pointers for what the channel does not know or cannot use; "stale" when somebody was faster. */
 export async function changeSetup(
   deps: { table: Table; now: () => Date; commit?: Commit<ChannelSetup> },
   channel: Channel,
   change: SetupChange,
   version: number | undefined,
+  tries = TRIES,
 ): Promise<ChannelSetup> {
   const known = await readSetup(deps.table, channel.name);
   if (version !== undefined && version !== (known?.version ?? 0)) throw stale();
@@ -49,6 +52,9 @@ export async function changeSetup(
       errors.push({ pointer, code: "SETTING", detail: unfit(spec.label) });
     else settings[name] = value;
   }
+  // Windows are counted per credential: where there is none, nobody would keep what is shown as a limit.
+  if (change.windows && !channel.credential)
+    errors.push({ pointer: "/windows", code: "WINDOWS_UNKNOWN", detail: NO_WINDOWS });
   const checked = change.canary ? await channel.address(change.canary, { settings }) : undefined;
   if (checked && "errors" in checked) errors.push(...checked.errors.map((one) => ({ ...one, pointer: "/canary" })));
   // What an address needs besides itself (the keys of a browser) nobody can enter here.
@@ -69,8 +75,10 @@ export async function changeSetup(
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   const put = { ...keys.setting(`channel:${channel.name}`), ...setup };
   const written = await commit([{ put, if: known ? { version: known.version } : { absent: true } }], setup);
-  if (!written.ok) throw stale();
-  return setup;
+  if (written.ok) return setup;
+  if (version !== undefined || tries <= 1) throw stale();
+  // Who names no version only changes what is named, whatever somebody else changed beside it.
+  return changeSetup(deps, channel, change, version, tries - 1);
 }
 
 /** The value of a setting that the instance makes for itself; of several who make one at once the first one's stands. */
@@ -120,6 +128,7 @@ export function settingsReader(deps: { table: Table; now: () => Date }) {
 export type SettingsReader = ReturnType<typeof settingsReader>;
 
 const UNKNOWN = { zh: "该渠道没有这一项设置", en: "this channel has no such setting" };
+const NO_WINDOWS = { zh: "该渠道没有可限速的账号", en: "this channel has no account whose pace could be set" };
 
 function unfit({ zh, en }: Text): Text {
   return { zh: `格式不符：${zh}`, en: `not in the form that is needed: ${en}` };

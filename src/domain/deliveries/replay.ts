@@ -23,7 +23,7 @@ import {
   rangeItem,
   resultKey,
 } from "./store.ts";
-import { grouped } from "./work-queue.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type ReplayDeps = {
   table: Table;
@@ -106,7 +106,8 @@ async function tryAgain(
   const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter: "r", row, lookAt }]);
   if (!(await deps.table.write(writes)).ok) return "again";
   const body: RetryMessage = { kind: "retry", ref, endpoints: [endpoint] };
-  await deps.queue(deps.channels[ref.channel as ChannelName].queue).send(grouped(ref.announcementId, [{ body }]));
+  const queue = queueOf(deps.channels[ref.channel as ChannelName], fanout.urgent === true);
+  await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
   return "done";
 }
 
@@ -150,7 +151,8 @@ async function addLate(deps: ReplayDeps, fanout: Fanout, endpoint: string): Prom
     return "again";
   }
   const body: ChunkMessage = { kind: "chunk", ref };
-  await deps.queue(deps.channels[wanted.channel as ChannelName].queue).send(grouped(ref.announcementId, [{ body }]));
+  const queue = queueOf(deps.channels[wanted.channel as ChannelName], fanout.urgent === true);
+  await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
   return "done";
 }
 

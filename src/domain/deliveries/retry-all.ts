@@ -93,9 +93,8 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       const writes = amendWrites(deps, { fanout: open, range: current, ref, result }, amendments);
       if (!(await deps.table.write(writes)).ok) continue;
       const body: RetryMessage = { kind: "retry", ref, endpoints: amendments.map(({ row }) => row.endpoint) };
-      await deps
-        .queue(queueOf(deps.channels[ref.channel as ChannelName], open.urgent === true))
-        .send(grouped(ref.announcementId, [{ body }]));
+      const queue = queueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
+      await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
     }
   }
   return busy;

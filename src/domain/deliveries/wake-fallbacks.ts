@@ -5,7 +5,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { findMember } from "./find-member.ts";
 import type { RetryMessage } from "./message.ts";
 import { Delivery, deliveryItem, deliveryKey, findFanout } from "./store.ts";
-import { queueOf } from "./work-queue.ts";
+import { grouped, queueOf } from "./work-queue.ts";
 
 export type WakeDeps = {
   table: Table;
@@ -36,7 +36,7 @@ export async function wakeFallbacks(
     const put = deliveryItem({ ...row, dueAt: now.toISOString() }, new Date(now.getTime() + SWEEP_GRACE_MS));
     if (!(await deps.table.write([{ put, if: { version: row.version } }])).ok) continue;
     const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [fallback] };
-    const channel = deps.channels[found.ref.channel as ChannelName];
-    await deps.queue(queueOf(channel, fanout.urgent === true)).send([{ body }]);
+    const queue = queueOf(deps.channels[found.ref.channel as ChannelName], fanout.urgent === true);
+    await deps.queue(queue).send(grouped(announcementId, [{ body }]));
   }
 }

@@ -6,6 +6,7 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { AddressedChannel, AddressedChannels, VendorPause } from "./channel.ts";
 import { confirm } from "./confirm.ts";
+import { endpointKey } from "./endpoint.ts";
 import { endpointItem, findEndpoint, findSubscription, parseSubscription, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -150,8 +151,10 @@ async function confirmAsked(deps: AskDeps, asked: Subscription): Promise<void> {
  * At most one code or link in ten minutes and three a day to one address; counted before it is sent. Answers under which
  * time it was counted; undefined: not now.
  */
-async function countQuestion(deps: AskDeps, { endpoint, channel, address }: Subscription): Promise<string | undefined> {
-  const suppressed = await suppressionOf(deps.table, endpoint);
+async function countQuestion(deps: AskDeps, pending: Subscription): Promise<string | undefined> {
+  const { channel, address } = pending;
+  const endpoint = countedAs(deps, pending);
+  const suppressed = (await suppressionOf(deps.table, pending.endpoint)) ?? (await suppressionOf(deps.table, endpoint));
   for (;;) {
     const now = deps.now().getTime();
     const known = await findEndpoint(deps.table, endpoint);
@@ -173,8 +176,14 @@ async function countQuestion(deps: AskDeps, { endpoint, channel, address }: Subs
   }
 }
 
+/** Spellings of a mail address that differ in case are one mailbox nearly everywhere: they share what may be asked. */
+function countedAs({ channel }: AskDeps, { endpoint, address }: Subscription): string {
+  return channel.confirms === "link" ? endpointKey(channel.name, address.toLowerCase()) : endpoint;
+}
+
 /** Nobody was bothered by a question that surely did not arrive: it may be asked again soon. */
-async function uncountQuestion(deps: AskDeps, { endpoint }: Subscription, at: string): Promise<void> {
+async function uncountQuestion(deps: AskDeps, asked: Subscription, at: string): Promise<void> {
+  const endpoint = countedAs(deps, asked);
   for (;;) {
     const known = await findEndpoint(deps.table, endpoint);
     if (!known?.asked.includes(at)) return;

@@ -190,6 +190,7 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     retriesUnknown: true,
     confirms: "link",
     settings: MAIL_SETTINGS,
+    worksWith: (settings) => mailingOf(settings) !== undefined,
     credential: () => "account",
     shown: maskedAddress,
     async address(text) {

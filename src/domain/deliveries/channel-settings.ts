@@ -93,7 +93,10 @@ export async function keepSetting(
 
 /** Whether everything that the channel needs is set. */
 export function isSetUp(channel: Channel, settings: Settings | undefined): boolean {
-  return (channel.settings ?? []).every(({ name, required }) => !required || (settings?.[name] ?? "") !== "");
+  const hasRequired = (channel.settings ?? []).every(
+    ({ name, required }) => !required || (settings?.[name] ?? "") !== "",
+  );
+  return hasRequired && (channel.worksWith?.(settings ?? {}) ?? true);
 }
 
 const FRESH_MS = 10_000;

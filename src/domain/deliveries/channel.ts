@@ -106,7 +106,15 @@ export type Preview = {
 };
 
 /** What an operator enters to set a channel up; `secret` is never shown again. */
-export type SettingSpec = { name: string; secret: boolean; required: boolean; label: Text; check?: RegExp };
+export type SettingSpec = {
+  name: string;
+  secret: boolean;
+  required: boolean;
+  label: Text;
+  check?: RegExp;
+  /** The value may have several lines (a key in PEM, a greeting). */
+  lines?: true;
+};
 /** The operator's values by name. */
 export type Settings = Readonly<Record<string, string>>;
 
@@ -126,6 +134,8 @@ export type Channel<Rendered = unknown> = {
   address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
   /** What must be set up before anybody can subscribe here; absent: nothing. */
   settings?: readonly SettingSpec[];
+  /** Whether it works with these, where that takes more than the required ones. */
+  worksWith?(settings: Settings): boolean;
   /** Quotas that hang on how the operator's account is set up, or hold for some addresses only, beside those of `limits`. */
   quotas?(settings: Settings, address?: string): readonly Quota[];
   /** The credential (account, robot, member) that a push to this address counts against; absent: each origin has no common limit. */

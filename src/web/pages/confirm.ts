@@ -2,9 +2,9 @@ import { confirmByChallenge, isChallengeOf } from "#src/domain/subscriptions/con
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { channelName, frequencyName } from "./channel-words.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName, frequencyName } from "./subscribe-page.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 

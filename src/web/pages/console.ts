@@ -30,7 +30,7 @@ export async function consolePage(deps: Deps, view: View, request: Request): Pro
     personal: true,
     main: html`<div class="head"><h1>${title}</h1>
 <form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
-${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
+${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/channels")}">${t("推送渠道", "Channels")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
 ${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
   };
 }

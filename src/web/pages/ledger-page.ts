@@ -12,10 +12,10 @@ import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
+import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName } from "./subscribe-page.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;

@@ -10,11 +10,11 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
+import { channelName, frequencyName } from "./channel-words.ts";
 import { SECRET_PAGE } from "./confirm.ts";
 import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName, frequencyName } from "./subscribe-page.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 

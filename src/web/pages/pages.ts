@@ -42,11 +42,13 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     if (taken.over) throw tooMany(taken.resetSeconds);
   };
   const page =
-    (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
+    (build: (view: View, c: Context, query: URLSearchParams) => Page | Response | Promise<Page | Response>) =>
+    async (c: Context) => {
       const view = see(c.req.raw);
       const query = new URL(c.req.url).searchParams;
       if (query.has("q")) await count(c, "readers"); // a search reads up to a thousand rows
-      return answer(c.req.raw, view, await build(view, c, query));
+      const built = await build(view, c, query);
+      return built instanceof Response ? built : answer(c.req.raw, view, built);
     };
   /** A form posted by anybody: counted per address, like the API's strangers. */
   const posted = (policy: PolicyName, act: (view: View, form: URLSearchParams) => Promise<Page>) =>
@@ -172,6 +174,30 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post(
       "/console/access/end",
       page(async (view, c) => endAccess(deps, view, await readForm(c.req.raw), c.req.raw)),
+    )
+    .get(
+      "/console/channels",
+      page(async (view, c) => (await import("./channels-page.ts")).channelsPage(deps, view, c.req.raw)),
+    )
+    .get(
+      "/console/channels/:name",
+      page(async (view, c, query) => {
+        const at = { name: c.req.param("name") ?? "", query, request: c.req.raw };
+        return (await import("./channel-page.ts")).channelPage(deps, view, at);
+      }),
+    )
+    .post(
+      "/console/channels/:name",
+      page(async (view, c) => {
+        const at = { name: c.req.param("name") ?? "", form: await readForm(c.req.raw), request: c.req.raw };
+        return (await import("./channel-page.ts")).setUpChannel(deps, view, at);
+      }),
+    )
+    .post(
+      "/console/channels/:name/test",
+      page(async (view, c) =>
+        (await import("./channel-page.ts")).testChannel(deps, view, c.req.param("name") ?? "", c.req.raw),
+      ),
     )
     .get(
       "/console/announcements/:id",

@@ -1,8 +1,9 @@
 import { listColumns } from "#src/domain/announcements/columns.ts";
-import type { Channel, ChannelName, Guarantee } from "#src/domain/deliveries/channel.ts";
-import { FREQUENCIES, type Frequency } from "#src/domain/subscriptions/subscription.ts";
+import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
+import { FREQUENCIES } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { SCRIPT_POLICY } from "#src/web/headers.ts";
+import { channelName, frequencyName, largest, promise, rate } from "./channel-words.ts";
 import { choices, type Faults, faultSummary, textField } from "./form.ts";
 import { type Html, html } from "./html.ts";
 import type { Page } from "./page.ts";
@@ -12,62 +13,6 @@ import { columnName } from "./words.ts";
 
 export type SubscribeDeps = Pick<WebDeps, "table" | "channels" | "config">;
 
-export function channelName(view: View, channel: ChannelName): string {
-  const { t } = view;
-  const names: Record<ChannelName, string> = {
-    webhook: t("系统接口（Webhook）", "Webhook"),
-    wechaty: t("微信群或联系人", "WeChat room or contact"),
-    "wecom-robot": t("企业微信群机器人", "WeCom group robot"),
-    "wecom-app": t("企业微信应用消息", "WeCom app message"),
-    "official-account": t("微信公众号", "WeChat Official Account"),
-    dingtalk: t("钉钉群机器人", "DingTalk group robot"),
-    feishu: t("飞书群机器人", "Feishu group robot"),
-    "web-push": t("浏览器通知", "Browser notification"),
-    email: t("电子邮件", "E-mail"),
-    websub: t("WebSub 订阅方", "WebSub subscriber"),
-  };
-  return names[channel];
-}
-
-export function frequencyName(view: View, frequency: Frequency): string {
-  const { t } = view;
-  const names: Record<Frequency, string> = {
-    now: t("立即", "At once"),
-    daily: t("每天一次", "Once a day"),
-    weekly: t("每周一次", "Once a week"),
-  };
-  return names[frequency];
-}
-
-function promise(view: View, guarantee: Guarantee): string {
-  const { t } = view;
-  const promises: Record<Guarantee, string> = {
-    "at-most-once": t(
-      "至多一次：不会重复，极少数情况下可能漏发",
-      "At most once: never twice, in rare cases not at all",
-    ),
-    "at-least-once": t(
-      "至少一次：不会漏发，可能重复，按推送编号去重",
-      "At least once: never lost, perhaps twice under the same delivery id",
-    ),
-    "provider-deduplicated": t("由平台去重，恰好一次", "Once: the provider drops repeats"),
-  };
-  return promises[guarantee];
-}
-
-function rate(view: View, channel: Channel): string {
-  const { t } = view;
-  const { windows = [] } = channel.limits;
-  if (windows.length === 0) return t("不限", "none");
-  return windows
-    .map(({ seconds, count }) =>
-      seconds === 60
-        ? t(`每分钟${count}条`, `${count} a minute`)
-        : t(`每${seconds}秒${count}条`, `${count} in ${seconds} s`),
-    )
-    .join(t("，", ", "));
-}
-
 /** The same data that the senders obey. */
 function channelTable(view: View, channels: Record<ChannelName, Channel>): Html {
   const { t } = view;
@@ -75,7 +20,7 @@ function channelTable(view: View, channels: Record<ChannelName, Channel>): Html 
 <thead><tr><th scope="col">${t("渠道", "Channel")}</th><th scope="col">${t("保证", "Promise")}</th><th scope="col">${t("速率", "Rate")}</th><th scope="col">${t("单条上限", "Largest message")}</th></tr></thead>
 <tbody>${Object.values(channels).map(
     (channel) =>
-      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel)}</td><td class="num">${t(`${channel.limits.bytes.toLocaleString("en-US")}字节`, `${channel.limits.bytes.toLocaleString("en-US")} bytes`)}</td></tr>`,
+      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel.limits.windows ?? [])}</td><td class="num">${largest(view, channel)}</td></tr>`,
   )}</tbody></table></div>`;
 }
 

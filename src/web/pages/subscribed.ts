@@ -4,10 +4,11 @@ import { type Subscribed, subscribe } from "#src/domain/subscriptions/subscribe.
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
+import { channelName } from "./channel-words.ts";
 import { faultsOf } from "./form.ts";
 import { html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName, type SubscribeDeps, subscribePage } from "./subscribe-page.ts";
+import { type SubscribeDeps, subscribePage } from "./subscribe-page.ts";
 import type { View } from "./view.ts";
 
 type Deps = SubscribeDeps & Pick<WebDeps, "now" | "newId">;

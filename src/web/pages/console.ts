@@ -63,7 +63,9 @@ function drafts(view: View, entries: DeskEntry[]): Html {
     withdrawn: t("已撤回", "withdrawn"),
   };
   return html`<ul class="list">${entries.map(
-    (entry) => html`<li><h3><span class="badge">${statuses[entry.status]}</span>${entry.title}</h3>
+    (
+      entry,
+    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
 <ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
 }

@@ -9,7 +9,6 @@ import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
 import { ICON_PNG, ICON_PNG_PATH } from "./icon.ts";
-import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import { manageByForm, managePage } from "./manage.ts";
 import type { Page } from "./page.ts";
@@ -29,6 +28,7 @@ import { subscribePage } from "./subscribe-page.ts";
 import { subscribeByForm } from "./subscribed.ts";
 import { isLeaveLink, readLeaving, unsubscribeByForm, unsubscribePage } from "./unsubscribe.ts";
 import { type View, viewOf } from "./view.ts";
+import { actOnWork, workPage } from "./work-page.ts";
 
 const FOREVER = "public, max-age=31536000, immutable";
 
@@ -201,13 +201,13 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .get(
       "/console/announcements/:id",
-      page((view, c, query) => ledgerPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
+      page((view, c, query) => workPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
     )
     .post(
       "/console/announcements/:id",
       page(async (view, c) => {
         const form = await readForm(c.req.raw);
-        return actOnLedger(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
+        return actOnWork(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
       }),
     )
     .get(

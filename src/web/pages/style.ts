@@ -122,6 +122,8 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .text table { display: block; overflow-x: auto; border-collapse: collapse; }
 .text .align-right { text-align: end; } .text .align-center { text-align: center; }
 .text th, .text td { border: 1px solid var(--line); padding: 0.4rem 0.7rem; text-align: start; }
+.shown { white-space: pre-wrap; font: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem 1rem; margin: 0 0 0.4rem; max-height: 24rem; overflow-y: auto; }
+.card > h3, form > h3 { margin-block: 1.2rem 0.4rem; }
 .sign { text-align: end; margin-block: 1.8rem 0; }
 .proof { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 .proof h2 { font-size: 1.05rem; margin-bottom: 0.5rem; }

@@ -80,7 +80,7 @@ function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]
     held: t("暂缓", "held"),
     waiting: t("待推", "waiting"),
   };
-  const label = t("推送台账", "Deliveries");
+  const label = t("最近的公告", "Newest announcements");
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table nowrap"><thead><tr><th scope="col">${t("公告", "Announcement")}</th><th scope="col">${t("应推", "matched")}</th>${DELIVERY_STATES.map(
     (state) => html`<th scope="col">${names[state]}</th>`,
   )}<th scope="col">${t("台账", "Ledger")}</th></tr></thead><tbody>${teasers.map((one, i) => {

@@ -48,6 +48,7 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
       en: "Issuer of the SMTP server's certificate (PEM), for one of your own",
     },
     check: CERTIFICATES,
+    lines: true,
   },
   {
     name: "sesRegion",
@@ -76,6 +77,7 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
     required: false,
     label: { zh: "DKIM 私钥（RSA，PEM）", en: "DKIM private key (RSA, PEM)" },
     check: KEY,
+    lines: true,
   },
   {
     name: "bounceAddress",

@@ -85,6 +85,7 @@ export const ACCOUNT_SETTINGS: readonly SettingSpec[] = [
   ),
   setting("greeting", "关注后的欢迎语，不填则用默认", "greeting of new followers; empty: the usual one", {
     check: /^[\s\S]{1,600}$/,
+    lines: true,
   }),
 ];
 

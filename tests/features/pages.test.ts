@@ -4,6 +4,7 @@ import { makeChannels } from "#src/channels/index.ts";
 import { publishDirect } from "#src/domain/announcements/publish-direct.ts";
 import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
+import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { silentLog } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
 import { STYLE_PATH } from "#src/web/pages/style.ts";
@@ -317,7 +318,58 @@ describe("subscribing without script", () => {
     const { text } = await read("/subscribe");
     expect(text).toContain("至少一次");
     expect(text).toContain("20,000字节");
-    expect(text).toContain("每分钟30条");
+    expect(text).toContain("每分钟20条");
+  });
+
+  it("offers only channels that are set up here: groups' robots before systems, mail not before it can be sent", async () => {
+    const { text } = await read("/subscribe");
+    const offered = [...text.matchAll(/name="channel" value="([a-z-]+)"/g)].map(([, name]) => name);
+    expect(offered).toEqual(["wecom-robot", "dingtalk", "feishu", "webhook"]);
+    const set = { settings: { from: "a@example.org", smtpUrl: "smtp://u:p@127.0.0.1:25" }, updatedAt: "", version: 1 };
+    const ready = testApp({ clock, channels, settings: async (name) => (name === "email" ? set : undefined) });
+    const page = (await ready.ask("GET", "/subscribe", { headers: { accept: "text/html" } })).text;
+    expect(page).toMatch(/name="channel" value="email" required checked/);
+  });
+
+  it("takes quiet hours by the reader's own clock, and says at the field what is wrong", async () => {
+    const form = { channel: "webhook", address: "https://hook.example.org/quiet", topics: "all", frequency: "daily" };
+    const quiet = { from: "22:00", to: "07:00", zone: "Europe/Berlin", language: "en" };
+    const done = await post("/subscribe", { ...form, ...quiet });
+    expect(done.status).toBe(200);
+    const id = /sub_[0-9A-Z]{26}/.exec(done.text)?.[0] ?? "";
+    const token = /gsm_[A-Za-z0-9_-]{43}/.exec(done.text)?.[0] ?? "";
+    expect(await findSubscription(deps.table, id)).toMatchObject({
+      quietHours: { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" },
+      frequency: "daily",
+      language: "en",
+    });
+    const wrong = await post("/subscribe", { ...form, ...quiet, zoneName: "Mars/Base" });
+    expect(wrong.status).toBe(422);
+    expect(wrong.text).toContain('id="zoneName-wrong"');
+    const half = await post("/subscribe", { ...form, from: "22:00" });
+    expect(half.text).toContain('id="to-wrong"');
+
+    const saved = await post("/manage", { id, token, act: "show" });
+    expect(saved.text).toMatch(/value="Europe\/Berlin" selected/);
+  });
+
+  it("registers a fallback of one's own subscription, and never shows the token that proves it", async () => {
+    const own = await post("/subscribe", {
+      channel: "webhook",
+      address: "https://hook.example.org/one",
+      topics: "all",
+    });
+    const firstId = /sub_[0-9A-Z]{26}/.exec(own.text)?.[0] ?? "";
+    const firstToken = /gsm_[A-Za-z0-9_-]{43}/.exec(own.text)?.[0] ?? "";
+    const second = { channel: "webhook", address: "https://hook.example.org/two", topics: "all", firstId };
+    const wrong = await post("/subscribe", { ...second, firstToken: "gsm_wrong", minutes: "15" });
+    expect(wrong.status).toBe(422);
+    expect(wrong.text).toContain('id="firstId-wrong"');
+    expect(wrong.text).not.toContain("gsm_wrong");
+    expect((await post("/subscribe", { ...second, firstToken })).text).toContain('id="minutes-wrong"');
+    const done = await post("/subscribe", { ...second, firstToken, minutes: "15" });
+    const made = await findSubscription(deps.table, /sub_[0-9A-Z]{26}/.exec(done.text)?.[0] ?? "");
+    expect(made?.after?.minutes).toBe(15);
   });
 
   it("takes a webhook in, shows its secrets once, and explains a wrong address", async () => {

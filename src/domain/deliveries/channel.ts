@@ -108,7 +108,15 @@ export type Preview = {
 };
 
 /** What an operator enters to set a channel up; `secret` is never shown again. */
-export type SettingSpec = { name: string; secret: boolean; required: boolean; label: Text; check?: RegExp };
+export type SettingSpec = {
+  name: string;
+  secret: boolean;
+  required: boolean;
+  label: Text;
+  check?: RegExp;
+  /** The value may have several lines (a key in PEM, a greeting). */
+  lines?: true;
+};
 /** The operator's values by name. */
 export type Settings = Readonly<Record<string, string>>;
 

@@ -13,6 +13,7 @@ import { withdraw } from "#src/domain/announcements/withdraw.ts";
 import { warningsOf } from "#src/domain/deliveries/warnings.ts";
 import { hasRole, sees } from "#src/domain/members/member.ts";
 import type { Commit } from "#src/platform/table.ts";
+import { linksOf } from "#src/web/links.ts";
 import {
   ManuscriptBody,
   manuscriptBody,
@@ -27,7 +28,7 @@ import type { ApiDeps } from "./deps.ts";
 import { listed, PAGE, pageSchema } from "./list.ts";
 import { once } from "./once.ts";
 import { unitOf } from "./own-unit.ts";
-import { linksOf, warningBody } from "./rehearsal-body.ts";
+import { warningBody } from "./rehearsal-body.ts";
 import { type Call, ifMatch, languageOf, type Route, route } from "./route.ts";
 
 const NewAnnouncement = z

@@ -13,10 +13,11 @@ import { findFanout } from "#src/domain/deliveries/store.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
+import { linksOf } from "#src/web/links.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ledgerStream } from "./ledger-stream.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
-import { linksOf, RehearsalBody, rehearsedBody } from "./rehearsal-body.ts";
+import { RehearsalBody, rehearsedBody } from "./rehearsal-body.ts";
 import { languageOf, type Route, route } from "./route.ts";
 
 const number = z.number();

@@ -5,7 +5,6 @@ import type { RehearsedChannel } from "#src/domain/deliveries/rehearse.ts";
 import { type ShownText, shownTexts } from "#src/domain/deliveries/shown-text.ts";
 import type { Warning } from "#src/domain/deliveries/warnings.ts";
 import { type Language, say } from "#src/text.ts";
-import type { ApiDeps } from "./deps.ts";
 
 const number = z.number();
 const because = z.enum(["rate", "quota", "configuration"]);
@@ -65,14 +64,4 @@ function textBody({ language, text, bytes, limit, faults }: ShownText, readers: 
 
 export function warningBody({ channel, pointer, code, detail }: Warning, language: Language) {
   return { channel, pointer, code, detail: say(detail, language) };
-}
-
-/** Links as pushes carry them. */
-export function linksOf({ config }: Pick<ApiDeps, "config">): Links {
-  return {
-    announcement: (id) => `${config.baseUrl}/announcements/${id}`,
-    confirm: (subscriptionId, challenge) =>
-      `${config.baseUrl}/confirm?${new URLSearchParams({ s: subscriptionId, c: challenge })}`,
-    source: config.baseUrl,
-  };
 }

@@ -2,9 +2,10 @@ import { confirmByChallenge, isChallengeOf } from "#src/domain/subscriptions/con
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { channelName, frequencyName } from "./channel-words.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName, frequencyName } from "./subscribe-page.ts";
+import { quietText } from "./quiet-fields.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
@@ -79,7 +80,7 @@ function wishes(
 <dt>${t("接收地址", "Address")}</dt><dd class="code">${found?.shown?.(address) ?? address}</dd>
 <dt>${t("订阅内容", "What")}</dt><dd>${topics.map((topic, i) => html`${i > 0 ? html`<br>` : NOTHING}${say(topic)}`)}</dd>
 <dt>${t("频率", "How often")}</dt><dd>${frequencyName(view, frequency)}</dd>
-${quietHours ? html`<dt>${t("静默时段", "Quiet hours")}</dt><dd>${quietHours.from}–${quietHours.to}</dd>` : NOTHING}
+${quietHours ? html`<dt>${t("静默时段", "Quiet hours")}</dt><dd>${quietText(view, quietHours)}</dd>` : NOTHING}
 </dl>`;
 }
 

@@ -30,7 +30,7 @@ export async function consolePage(deps: Deps, view: View, request: Request): Pro
     personal: true,
     main: html`<div class="head"><h1>${title}</h1>
 <form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
-${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
+${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/channels")}">${t("推送渠道", "Channels")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
 ${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
   };
 }
@@ -63,7 +63,9 @@ function drafts(view: View, entries: DeskEntry[]): Html {
     withdrawn: t("已撤回", "withdrawn"),
   };
   return html`<ul class="list">${entries.map(
-    (entry) => html`<li><h3><span class="badge">${statuses[entry.status]}</span>${entry.title}</h3>
+    (
+      entry,
+    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
 <ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
 }
@@ -78,7 +80,7 @@ function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]
     held: t("暂缓", "held"),
     waiting: t("待推", "waiting"),
   };
-  const label = t("推送台账", "Deliveries");
+  const label = t("最近的公告", "Newest announcements");
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table nowrap"><thead><tr><th scope="col">${t("公告", "Announcement")}</th><th scope="col">${t("应推", "matched")}</th>${DELIVERY_STATES.map(
     (state) => html`<th scope="col">${names[state]}</th>`,
   )}<th scope="col">${t("台账", "Ledger")}</th></tr></thead><tbody>${teasers.map((one, i) => {

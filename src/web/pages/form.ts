@@ -38,7 +38,15 @@ export function faultsOf(errors: InputError[], fieldOf: (path: string) => string
   return faults;
 }
 
-type Options = { hint?: string; required?: boolean; type?: string; max?: number; rows?: number; autocomplete?: string };
+type Options = {
+  hint?: string;
+  required?: boolean;
+  type?: string;
+  max?: number;
+  rows?: number;
+  autocomplete?: string;
+  inputmode?: "numeric";
+};
 
 /** A labelled text field with its hint and its fault, tied together for screen readers. */
 export function textField(view: View, filled: Filled, name: string, label: string, options: Options = {}): Html {
@@ -49,7 +57,7 @@ export function textField(view: View, filled: Filled, name: string, label: strin
     fault ? trusted(' aria-invalid="true"') : NOTHING
   }${options.required ? trusted(" required") : NOTHING}${options.max ? html` maxlength="${options.max}"` : NOTHING}${
     options.autocomplete ? html` autocomplete="${options.autocomplete}"` : NOTHING
-  }`;
+  }${options.inputmode ? html` inputmode="${options.inputmode}"` : NOTHING}`;
   return html`<div class="field"><label for="${name}">${label}${required(view, options.required)}</label>${
     options.hint ? html`<p class="hint" id="${name}-hint">${options.hint}</p>` : NOTHING
   }${

@@ -10,11 +10,12 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
+import { channelName, frequencyName } from "./channel-words.ts";
 import { SECRET_PAGE } from "./confirm.ts";
 import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName, frequencyName } from "./subscribe-page.ts";
+import { quietField, quietFields, quietIn, quietValues } from "./quiet-fields.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
@@ -100,15 +101,14 @@ const WRONG = { zh: "订阅编号或管理令牌不正确", en: "the subscriptio
 
 function fieldOf(path: string): string {
   if (path.startsWith("topics")) return "topics";
-  return path.startsWith("quietHours") ? "from" : path;
+  return quietField(path) ?? path;
 }
 
 function changeIn(form: URLSearchParams): SubscriptionChange {
-  const [from, to] = [form.get("from") ?? "", form.get("to") ?? ""];
   return checked(SubscriptionChange, {
     topics: form.getAll("topics").map(topicIn),
     frequency: form.get("frequency") ?? "",
-    quietHours: from === "" && to === "" ? null : { from, to },
+    quietHours: quietIn(form) ?? null,
     language: form.get("language") ?? "",
   });
 }
@@ -199,7 +199,7 @@ ${choices(view, filled, "frequency", t("频率", "How often"), {
   kind: "radio",
   of: FREQUENCIES.map((frequency) => [frequency, frequencyName(view, frequency)]),
 })}
-<fieldset><legend>${t("静默时段（北京时间）", "Quiet hours (Beijing time)")}</legend><p class="hint">${t("其间不推送，过后补发；两格都空则不设。", "Nothing is sent in between; it comes afterwards. Leave both empty for none.")}</p><div class="row">${textField(view, filled, "from", t("开始", "From"), { type: "time" })}${textField(view, filled, "to", t("结束", "To"), { type: "time" })}</div></fieldset>
+${quietFields(view, filled)}
 ${choices(view, filled, "language", t("语言", "Language"), {
   kind: "radio",
   of: [
@@ -211,7 +211,7 @@ ${choices(view, filled, "language", t("语言", "Language"), {
 }
 
 function valuesOf({ topics, frequency, quietHours, language }: Subscription): URLSearchParams {
-  const values = new URLSearchParams({ frequency, language, from: quietHours?.from ?? "", to: quietHours?.to ?? "" });
+  const values = new URLSearchParams({ frequency, language, ...quietValues(quietHours) });
   for (const topic of topics) values.append("topics", topicValue(topic));
   return values;
 }

@@ -9,7 +9,6 @@ import { consolePage, leave } from "./console.ts";
 import { readForm } from "./form.ts";
 import { homePage } from "./home.ts";
 import { ICON_PNG, ICON_PNG_PATH } from "./icon.ts";
-import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import { manageByForm, managePage } from "./manage.ts";
 import type { Page } from "./page.ts";
@@ -29,6 +28,7 @@ import { subscribePage } from "./subscribe-page.ts";
 import { subscribeByForm } from "./subscribed.ts";
 import { isLeaveLink, readLeaving, unsubscribeByForm, unsubscribePage } from "./unsubscribe.ts";
 import { type View, viewOf } from "./view.ts";
+import { actOnWork, workPage } from "./work-page.ts";
 
 const FOREVER = "public, max-age=31536000, immutable";
 
@@ -42,11 +42,13 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     if (taken.over) throw tooMany(taken.resetSeconds);
   };
   const page =
-    (build: (view: View, c: Context, query: URLSearchParams) => Page | Promise<Page>) => async (c: Context) => {
+    (build: (view: View, c: Context, query: URLSearchParams) => Page | Response | Promise<Page | Response>) =>
+    async (c: Context) => {
       const view = see(c.req.raw);
       const query = new URL(c.req.url).searchParams;
       if (query.has("q")) await count(c, "readers"); // a search reads up to a thousand rows
-      return answer(c.req.raw, view, await build(view, c, query));
+      const built = await build(view, c, query);
+      return built instanceof Response ? built : answer(c.req.raw, view, built);
     };
   /** A form posted by anybody: counted per address, like the API's strangers. */
   const posted = (policy: PolicyName, act: (view: View, form: URLSearchParams) => Promise<Page>) =>
@@ -174,14 +176,38 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       page(async (view, c) => endAccess(deps, view, await readForm(c.req.raw), c.req.raw)),
     )
     .get(
+      "/console/channels",
+      page(async (view, c) => (await import("./channels-page.ts")).channelsPage(deps, view, c.req.raw)),
+    )
+    .get(
+      "/console/channels/:name",
+      page(async (view, c, query) => {
+        const at = { name: c.req.param("name") ?? "", query, request: c.req.raw };
+        return (await import("./channel-page.ts")).channelPage(deps, view, at);
+      }),
+    )
+    .post(
+      "/console/channels/:name",
+      page(async (view, c) => {
+        const at = { name: c.req.param("name") ?? "", form: await readForm(c.req.raw), request: c.req.raw };
+        return (await import("./channel-page.ts")).setUpChannel(deps, view, at);
+      }),
+    )
+    .post(
+      "/console/channels/:name/test",
+      page(async (view, c) =>
+        (await import("./channel-page.ts")).testChannel(deps, view, c.req.param("name") ?? "", c.req.raw),
+      ),
+    )
+    .get(
       "/console/announcements/:id",
-      page((view, c, query) => ledgerPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
+      page((view, c, query) => workPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
     )
     .post(
       "/console/announcements/:id",
       page(async (view, c) => {
         const form = await readForm(c.req.raw);
-        return actOnLedger(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
+        return actOnWork(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
       }),
     )
     .get(

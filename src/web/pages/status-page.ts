@@ -1,9 +1,9 @@
 import type { ChannelStatus } from "#src/domain/deliveries/service-status.ts";
 import type { WebDeps } from "#src/web/app.ts";
+import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
-import { channelName } from "./subscribe-page.ts";
 import type { View } from "./view.ts";
 
 /** How the service is: the ledgers of the last days, summed, for everybody. */

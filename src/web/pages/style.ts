@@ -122,6 +122,8 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .text table { display: block; overflow-x: auto; border-collapse: collapse; }
 .text .align-right { text-align: end; } .text .align-center { text-align: center; }
 .text th, .text td { border: 1px solid var(--line); padding: 0.4rem 0.7rem; text-align: start; }
+.shown { white-space: pre-wrap; font: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem 1rem; margin: 0 0 0.4rem; max-height: 24rem; overflow-y: auto; }
+.card > h3, form > h3 { margin-block: 1.2rem 0.4rem; }
 .sign { text-align: end; margin-block: 1.8rem 0; }
 .proof { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 .proof h2 { font-size: 1.05rem; margin-bottom: 0.5rem; }
@@ -171,6 +173,7 @@ input[type="text"], input[type="url"], input[type="date"], input[type="time"], i
 textarea { min-height: 5rem; resize: vertical; line-height: 1.6; }
 [aria-invalid="true"] { border: 2px solid var(--red) !important; }
 fieldset { border: 0; margin: 0 0 1.25rem; padding: 0; min-width: 0; }
+fieldset.inner { margin: 0.3rem 0 0.6rem; }
 .choices { display: grid; gap: 0 1.2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
 .choices.one { grid-template-columns: minmax(0, 1fr); }
 .choice { display: flex; gap: 0.6rem; align-items: baseline; padding: 0.3rem 0; cursor: pointer; }

@@ -1,92 +1,36 @@
 import { listColumns } from "#src/domain/announcements/columns.ts";
-import type { Channel, ChannelName, Guarantee } from "#src/domain/deliveries/channel.ts";
-import { FREQUENCIES, type Frequency } from "#src/domain/subscriptions/subscription.ts";
+import type { Channel } from "#src/domain/deliveries/channel.ts";
+import { FREQUENCIES } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { SCRIPT_POLICY } from "#src/web/headers.ts";
+import { channelName, frequencyName, largest, promise, rate } from "./channel-words.ts";
 import { choices, type Faults, faultSummary, textField } from "./form.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, html, NOTHING, trusted } from "./html.ts";
+import { channelChoices, offered } from "./offered.ts";
 import type { Page } from "./page.ts";
 import { pushSection } from "./push-section.ts";
+import { quietFields } from "./quiet-fields.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
-export type SubscribeDeps = Pick<WebDeps, "table" | "channels" | "config">;
-
-export function channelName(view: View, channel: ChannelName): string {
-  const { t } = view;
-  const names: Record<ChannelName, string> = {
-    webhook: t("系统接口（Webhook）", "Webhook"),
-    wechaty: t("微信群或联系人", "WeChat room or contact"),
-    "wecom-robot": t("企业微信群机器人", "WeCom group robot"),
-    "wecom-app": t("企业微信应用消息", "WeCom app message"),
-    "official-account": t("微信公众号", "WeChat Official Account"),
-    dingtalk: t("钉钉群机器人", "DingTalk group robot"),
-    feishu: t("飞书群机器人", "Feishu group robot"),
-    "web-push": t("浏览器通知", "Browser notification"),
-    email: t("电子邮件", "E-mail"),
-    websub: t("WebSub 订阅方", "WebSub subscriber"),
-  };
-  return names[channel];
-}
-
-export function frequencyName(view: View, frequency: Frequency): string {
-  const { t } = view;
-  const names: Record<Frequency, string> = {
-    now: t("立即", "At once"),
-    daily: t("每天一次", "Once a day"),
-    weekly: t("每周一次", "Once a week"),
-  };
-  return names[frequency];
-}
-
-function promise(view: View, guarantee: Guarantee): string {
-  const { t } = view;
-  const promises: Record<Guarantee, string> = {
-    "at-most-once": t(
-      "至多一次：不会重复，极少数情况下可能漏发",
-      "At most once: never twice, in rare cases not at all",
-    ),
-    "at-least-once": t(
-      "至少一次：不会漏发，可能重复，按推送编号去重",
-      "At least once: never lost, perhaps twice under the same delivery id",
-    ),
-    "provider-deduplicated": t("由平台去重，恰好一次", "Once: the provider drops repeats"),
-  };
-  return promises[guarantee];
-}
-
-function rate(view: View, channel: Channel): string {
-  const { t } = view;
-  const { windows = [] } = channel.limits;
-  if (windows.length === 0) return t("不限", "none");
-  return windows
-    .map(({ seconds, count }) =>
-      seconds === 60
-        ? t(`每分钟${count}条`, `${count} a minute`)
-        : t(`每${seconds}秒${count}条`, `${count} in ${seconds} s`),
-    )
-    .join(t("，", ", "));
-}
+export type SubscribeDeps = Pick<WebDeps, "table" | "channels" | "config" | "settings" | "now">;
 
 /** The same data that the senders obey. */
-function channelTable(view: View, channels: Record<ChannelName, Channel>): Html {
+function channelTable(view: View, channels: Channel[]): Html {
   const { t } = view;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("渠道与保证", "Channels and what they promise")}"><table class="table">
 <thead><tr><th scope="col">${t("渠道", "Channel")}</th><th scope="col">${t("保证", "Promise")}</th><th scope="col">${t("速率", "Rate")}</th><th scope="col">${t("单条上限", "Largest message")}</th></tr></thead>
-<tbody>${Object.values(channels).map(
+<tbody>${channels.map(
     (channel) =>
-      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel)}</td><td class="num">${t(`${channel.limits.bytes.toLocaleString("en-US")}字节`, `${channel.limits.bytes.toLocaleString("en-US")} bytes`)}</td></tr>`,
+      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel.limits.windows ?? [])}</td><td class="num">${largest(view, channel)}</td></tr>`,
   )}</tbody></table></div>`;
 }
-
-/** Browsers and hubs subscribe themselves: nobody types in what these need. */
-const NOT_TYPED: ChannelName[] = ["web-push", "websub"];
 
 /** How to subscribe, and a form that works without script. */
 export async function subscribePage(
   deps: SubscribeDeps,
   view: View,
-  values = new URLSearchParams({ channel: "webhook", topics: "all", frequency: "now" }),
+  given?: URLSearchParams,
   faults: Faults = {},
 ): Promise<Page> {
   const { t } = view;
@@ -96,6 +40,12 @@ export async function subscribePage(
     ["urgency:urgent", t("仅紧急公告", "Urgent ones only")],
     ...columns.map((column): [string, string] => [`column:${column.slug}`, columnName(view, column.slug, column.name)]),
   ];
+  const names = await offered(deps);
+  const [first = "webhook"] = names;
+  const values = new URLSearchParams(
+    given ?? { channel: first, topics: "all", frequency: "now", language: view.language },
+  );
+  values.delete("firstToken");
   const filled = { values, faults };
   const isWrong = Object.keys(faults).length > 0;
   const title = t("订阅推送", "Subscribe");
@@ -112,41 +62,16 @@ export async function subscribePage(
     main: html`${faultSummary(view, faults)}<section class="card article">
 <div class="head"><h1>${title}</h1></div>
 <p class="lead">${t("公告发布后，推送到每一位订阅人，每条一次。更正和撤回也会送达看过原文的人。", "Every announcement goes to everyone who asked for it, once. Corrections and withdrawals reach those who got the first text.")}</p>
-<h2>${t("用阅读器订阅", "In a feed reader")}</h2>
-<p>${t("复制地址到阅读器即可，无需登记。每个栏目、每个单位的页面上也有各自的地址。", "Copy an address into your reader; no sign-up. Every column and unit has its own on its page.")}</p>
-<dl class="pairs">
-<dt>Atom</dt><dd><a class="code" href="/feed.atom">${base}/feed.atom</a></dd>
-<dt>RSS</dt><dd><a class="code" href="/feed.rss">${base}/feed.rss</a></dd>
-<dt>JSON Feed</dt><dd><a class="code" href="/feed.json">${base}/feed.json</a></dd>
-</dl>
 </section>
-${pushSection(view, topics, (frequency) => frequencyName(view, frequency))}
 <section class="card article" aria-labelledby="push">
 <h2 id="push">${t("登记推送", "Have it pushed")}</h2>
 <form class="stacked" method="post" action="${view.to("/subscribe")}">
-${choices(view, filled, "channel", t("渠道", "Channel"), {
-  kind: "radio",
-  required: true,
-  of: (Object.keys(deps.channels) as ChannelName[])
-    .filter((name) => !NOT_TYPED.includes(name))
-    .map((name) => [name, channelName(view, name)]),
-})}
+${channelChoices(view, filled, names)}
 ${textField(view, filled, "address", t("接收地址", "Address"), {
   required: true,
   max: 2048,
   autocomplete: "off",
-  hint: t(
-    "Webhook 填 https 网址；电子邮件填邮箱地址；微信填 room:群编号 或 contact:联系人编号；企业微信、钉钉、飞书群机器人填其设置页上的 Webhook 地址。",
-    "A webhook: an https address. E-mail: a mail address. WeChat: room:… or contact:… A WeCom, DingTalk or Feishu robot: the webhook address on its settings page.",
-  ),
-})}
-${textField(view, filled, "secret", t("密钥（选填）", "Secret (optional)"), {
-  max: 200,
-  autocomplete: "off",
-  hint: t(
-    "钉钉、飞书机器人开启了加签（签名校验）时填写；Webhook 不填则由系统生成。",
-    "For a DingTalk or Feishu robot that demands signatures. A webhook without one gets one made.",
-  ),
+  hint: t("按上面所选渠道的说明填写。", "As it says at the channel that you chose."),
 })}
 ${choices(view, filled, "topics", t("订阅内容", "What you want"), {
   kind: "checkbox",
@@ -156,14 +81,64 @@ ${choices(view, filled, "frequency", t("频率", "How often"), {
   kind: "radio",
   of: FREQUENCIES.map((frequency) => [frequency, frequencyName(view, frequency)]),
 })}
+${quietFields(view, filled)}
+${choices(view, filled, "language", t("推送用的语言", "Language of the messages"), {
+  kind: "radio",
+  of: [
+    ["zh-CN", "中文"],
+    ["en", "English"],
+  ],
+})}
+${secretField(view, filled)}
+${fallbackFields(view, filled)}
 <p class="hint">${t("提交后，系统会向该地址发出确认请求；确认之前不会推送任何内容。", "The address itself is asked to confirm first; nothing is pushed before it does.")}</p>
 <button>${t("订阅", "Subscribe")}</button>
 </form>
 </section>
+${pushSection(view, topics, (frequency) => frequencyName(view, frequency))}
+<section class="card article" aria-labelledby="feeds">
+<h2 id="feeds">${t("用阅读器订阅", "In a feed reader")}</h2>
+<p>${t("复制地址到阅读器即可，无需登记。每个栏目、每个单位的页面上也有各自的地址。", "Copy an address into your reader; no sign-up. Every column and unit has its own on its page.")}</p>
+<dl class="pairs">
+<dt>Atom</dt><dd><a class="code" href="/feed.atom">${base}/feed.atom</a></dd>
+<dt>RSS</dt><dd><a class="code" href="/feed.rss">${base}/feed.rss</a></dd>
+<dt>JSON Feed</dt><dd><a class="code" href="/feed.json">${base}/feed.json</a></dd>
+</dl>
+</section>
 <section class="card article" aria-labelledby="promise">
 <h2 id="promise">${t("渠道与保证", "Channels and what they promise")}</h2>
-${channelTable(view, deps.channels)}
+${channelTable(
+  view,
+  [...names].map((name) => deps.channels[name]),
+)}
 <p class="small muted">${t("程序接入见", "For programs: ")}<a href="/docs">${t("开放接口说明", "the API")}</a>${t("。", ".")}</p>
 </section>`,
   };
+}
+
+type Filled = { values: URLSearchParams; faults: Faults };
+
+const isOpen = ({ values, faults }: Filled, fields: string[]) =>
+  fields.some((field) => values.get(field) || faults[field]) ? trusted(" open") : NOTHING;
+
+function secretField(view: View, filled: Filled): Html {
+  const { t } = view;
+  return html`<details${isOpen(filled, ["secret"])}><summary>${t("密钥（仅机器人加签或系统需要）", "Secret (only for robots that demand signatures, and systems)")}</summary>
+${textField(view, filled, "secret", t("密钥", "Secret"), {
+  max: 200,
+  autocomplete: "off",
+  hint: t(
+    "钉钉、飞书机器人开启了加签（签名校验）时填写；系统接口不填则自动生成。",
+    "For a DingTalk or Feishu robot that demands signatures. A webhook without one gets one made.",
+  ),
+})}</details>`;
+}
+
+function fallbackFields(view: View, filled: Filled): Html {
+  const { t } = view;
+  return html`<details${isOpen(filled, ["firstId", "minutes"])}><summary>${t("作为另一订阅的备用", "As a fallback of another subscription")}</summary>
+<p class="hint">${t("您已有一个订阅（首选）时可填：首选在规定时间内没有收到，才发到这里。", "If you have a subscription already: what it did not get in time is sent here instead.")}</p>
+${textField(view, filled, "firstId", t("首选订阅的编号", "The first choice's subscription"), { max: 64, autocomplete: "off", hint: t("申请首选时显示，以 sub_ 开头。", "Shown when you subscribed; it begins with sub_") })}
+${textField(view, filled, "firstToken", t("首选订阅的管理令牌", "Its manage token"), { type: "password", max: 100, autocomplete: "off", hint: t("以 gsm_ 开头，证明那是您的订阅。", "It begins with gsm_ and shows that it is yours.") })}
+${textField(view, filled, "minutes", t("等多少分钟", "Wait so many minutes"), { inputmode: "numeric", max: 4, hint: t("1至1440。", "1 to 1440.") })}</details>`;
 }

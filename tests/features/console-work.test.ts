@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Role } from "#src/domain/members/member.ts";
+import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
+import { openWorld, type TestWorld } from "#tests/world.ts";
+
+let world: TestWorld;
+let sink: WebhookSink;
+let writer: Awaited<ReturnType<TestWorld["member"]>>;
+let editor: string;
+let reviewer: string;
+
+beforeAll(async () => {
+  world = await openWorld();
+  sink = await startWebhookSink();
+  await world.admin.put("/units/center", { name: "某县互联网信息中心" });
+  await world.admin.put("/columns/calm", { name: "平时通知", kind: "notice", mayBreakQuietHours: false, approvals: 1 });
+  await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+  writer = await world.member("editor", "center");
+  editor = await enter(["editor"], "center");
+  reviewer = await enter(["reviewer"], "center");
+});
+afterAll(async () => {
+  await world?.close();
+  await sink?.close();
+});
+
+async function enter(roles: Role[], unitId?: string): Promise<string> {
+  const path = await world.signInPath(roles, unitId);
+  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
+  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+}
+
+async function read(path: string, cookie: string) {
+  const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function press(path: string, fields: Record<string, string>, cookie: string, origin = world.url) {
+  const answer = await world.fetch(path, {
+    method: "POST",
+    redirect: "manual",
+    headers: { cookie, origin, accept: "text/html", "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams(fields).toString(),
+  });
+  return { status: answer.status, text: await answer.text(), location: answer.headers.get("location") };
+}
+
+async function drafted(column: string, more = {}) {
+  const content = { title: "明日停水通知", body: "三月二日八时至十二时停水。", column, unitId: "center", ...more };
+  const { body } = await writer.post("/announcements", content);
+  return { id: body.id as string, contentHash: body.contentHash as string, page: `/console/announcements/${body.id}` };
+}
+
+async function imported(column: string, endpoints: { channel: string; address: string }[], more = {}) {
+  const lines = endpoints.map((endpoint) =>
+    JSON.stringify({ endpoint, topics: [`column:${column}`], confirmed: true, basis: "登记表", ...more }),
+  );
+  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+}
+
+describe("the page of a draft", () => {
+  it("says plainly that nobody has subscribed", async () => {
+    const { id, page } = await drafted("calm");
+    expect((await read("/console", editor)).text).toContain(`href="/console/announcements/${id}"`);
+    const { status, text } = await read(page, editor);
+    expect(status).toBe(200);
+    expect(text).toContain("现在没有人订阅这些内容");
+    expect((await read(`${page}?lang=en`, editor)).text).toContain("Nobody has subscribed to this");
+  });
+
+  it("shows how many get it on each channel, who waits, the exact text and what is cut", async () => {
+    const robot = "https://oapi.dingtalk.com/robot/send?access_token=";
+    await imported("calm", [
+      { channel: "webhook", address: sink.url("/a") },
+      { channel: "dingtalk", address: robot + "a".repeat(64) },
+    ]);
+    await imported("calm", [{ channel: "webhook", address: sink.url("/b") }], { frequency: "daily", language: "en" });
+    const { page } = await drafted("calm");
+    const { text } = await read(page, reviewer);
+    expect(text).toContain("3个接收端");
+    expect(text).toMatch(
+      /系统接口（Webhook）[\s\S]*立即推送<\/dt><dd class="num">1<[\s\S]*稍后<\/dt><dd><span class="num">1</,
+    );
+    expect(text).toContain("英文读者看到");
+    expect(text).toMatch(/钉钉群机器人[\s\S]*<pre[^>]*>[^<]*明日停水通知/);
+    expect(text).toContain("，完整发出");
+    expect(text).not.toContain("a".repeat(64));
+    expect(sink.received).toEqual([]);
+  });
+
+  it("lets a reviewer approve and an editor publish, then shows the ledger; nobody else and nothing from elsewhere", async () => {
+    const { page, contentHash } = await drafted("calm");
+    const clerk = await enter(["clerk"], "center");
+    const elsewhere = await enter(["editor"], "other");
+    expect((await read(page, clerk)).status).toBe(403);
+    expect((await read(page, elsewhere)).status).toBe(404);
+    expect((await read(page, editor)).text).toContain("需1人审核通过，现有0人");
+    expect((await read(page, editor)).text).not.toContain('value="publish"');
+    expect((await press(page, { act: "publish", contentHash }, clerk)).status).toBe(403);
+    expect((await press(page, { act: "approve", contentHash }, editor)).status).toBe(403);
+    expect((await press(page, { act: "approve", contentHash }, reviewer, "https://evil.example")).status).toBe(403);
+    const early = await press(page, { act: "publish", contentHash }, editor);
+    expect(early.status).toBe(409);
+    expect(early.text).toContain("需要1人审核通过");
+    expect((await press(page, { act: "publish", contentHash }, reviewer)).status).toBe(403);
+    const other = await press(page, { act: "approve", contentHash: "0".repeat(64) }, reviewer);
+    expect(other.status).toBe(409);
+    expect((await press(page, { act: "approve", contentHash }, reviewer)).status).toBe(303);
+    const approved = await read(page, editor);
+    expect(approved.text).toContain("现有1人");
+    expect(approved.text).toContain('value="publish"');
+    const clicks = [
+      await press(page, { act: "publish", contentHash }, editor),
+      await press(page, { act: "publish", contentHash }, editor),
+    ];
+    expect(clicks.map(({ status }) => status)).toEqual([303, 303]);
+    const ledger = await read(clicks[1]?.location ?? "", editor);
+    expect(ledger.text).toContain("推送台账");
+    expect(ledger.text).toContain("第1版");
+  });
+
+  it("returns a text only with a reason, and takes a time to publish at", async () => {
+    const first = await drafted("calm");
+    expect((await press(first.page, { act: "return", contentHash: first.contentHash }, reviewer)).status).toBe(422);
+    const said = { act: "return", contentHash: first.contentHash, comment: "日期有误" };
+    expect((await press(first.page, said, reviewer)).status).toBe(303);
+    expect((await read(first.page, editor)).text).toContain("日期有误");
+    const second = await drafted("free");
+    const past = { act: "publish", contentHash: second.contentHash, at: "2001-01-01T08:00" };
+    expect((await press(second.page, past, editor)).status).toBe(422);
+    const wrong = await press(second.page, { ...past, at: "tomorrow" }, editor);
+    expect(wrong.text).toContain("定时发布的时间不正确");
+    const at = new Date(Date.now() + 86_400_000 + 8 * 3_600_000).toISOString().slice(0, 16);
+    expect((await press(second.page, { ...past, at }, editor)).status).toBe(303);
+    expect((await read(second.page, editor)).text).toContain("定时发布：");
+  });
+});
+
+describe("the page of deliveries", () => {
+  it("names the digest that a delivery waits for and turns pages beyond fifty rows", async () => {
+    const many = Array.from({ length: 60 }, (_, i) => ({ channel: "webhook", address: sink.url(`/many/${i}`) }));
+    await imported("free", many);
+    await imported("free", [{ channel: "webhook", address: sink.url("/daily") }], { frequency: "daily" });
+    const { id, page, contentHash } = await drafted("free");
+    await press(page, { act: "publish", contentHash }, editor);
+    await world.until(async () => (await writer.get(`/announcements/${id}/ledger`)).body.delivered === 60);
+    const first = await read(page, editor);
+    const next = /rel="next" href="([^"]+)"/.exec(first.text)?.[1]?.replaceAll("&amp;", "&") ?? "";
+    const second = await read(next, editor);
+    const rows = (text: string) => new Set(text.match(/\/many\/\d+/g));
+    expect(new Set([...rows(first.text), ...rows(second.text)]).size).toBe(60);
+    expect(second.text).toContain("回到第一页");
+    expect(second.text).not.toContain('rel="next"');
+    const held = await read(`${page}?state=held`, editor);
+    expect(held.text).toMatch(
+      /等待<a href="\/console\/announcements\/digest_daily_\d{4}-\d\d-\d\d\?endpoint=[\w-]{16}">每日汇总 /,
+    );
+    const digest = /\/console\/announcements\/digest_[^?"]+/.exec(held.text)?.[0] ?? "";
+    expect((await read(digest, editor)).status).toBe(404);
+    const everywhere = await enter(["editor"]);
+    expect((await read(digest, everywhere)).text).toContain("每日汇总");
+  });
+
+  it("stops refreshing itself when asked to", async () => {
+    sink.answer("/busy", { status: 503 });
+    await imported("free", [{ channel: "webhook", address: sink.url("/busy") }]);
+    const { page, contentHash } = await drafted("free");
+    await press(page, { act: "publish", contentHash }, editor);
+    const asked = (path: string) => world.fetch(path, { headers: { cookie: editor } });
+    await world.until(async () => (await asked(page)).headers.get("refresh") === "3");
+    expect((await asked(`${page}?refresh=off`)).headers.get("refresh")).toBeNull();
+  });
+});

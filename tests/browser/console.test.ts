@@ -111,13 +111,15 @@ describe.each([
 ] as const)("at $width px, $scheme $query", ({ width, scheme, query }) => {
   it("every page of the console is accessible and needs no sideways scrolling", async () => {
     const { page, context } = await enter({ viewport: { width, height: 900 }, colorScheme: scheme });
+    const found: string[] = [];
     for (const [name, path] of Object.entries(paths)) {
       await page.goto(world.url + inQuery(path, query));
       if (SHOTS)
         await page.screenshot({ path: `${SHOTS}/${name}-${width}-${scheme}-${query || "zh"}.png`, fullPage: true });
-      expect(await violations(page), name).toEqual([]);
+      found.push(...(await violations(page)).map((one) => `${name} ${one}`));
       expect(await overflow(page), name).toBeLessThanOrEqual(0);
     }
+    expect(found).toEqual([]);
     await context.close();
   }, 180_000);
 });

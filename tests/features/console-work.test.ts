@@ -81,7 +81,7 @@ describe("the page of a draft", () => {
     expect(text).toMatch(
       /系统接口（Webhook）[\s\S]*立即推送<\/dt><dd class="num">1<[\s\S]*稍后<\/dt><dd><span class="num">1</,
     );
-    expect(text).toContain("英文读者看到");
+    expect(text).toContain("发出的内容（各语言相同）");
     expect(text).toMatch(/钉钉群机器人[\s\S]*<pre[^>]*>[^<]*明日停水通知/);
     expect(text).toContain("，完整发出");
     expect(text).not.toContain("a".repeat(64));

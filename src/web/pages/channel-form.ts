@@ -66,7 +66,7 @@ function settingField(view: View, spec: SettingSpec, setup: ChannelSetup | undef
       )
     : needed(view, spec, t("未设置。", "Not set."));
   const type = spec.lines ? rows : { type: "password" };
-  return html`${textField(view, filled, name, label, { ...type, max: 8192, hint, autocomplete: "off" })}${isSet ? clearBox(view, filled, name, label) : NOTHING}`;
+  return html`${textField(view, filled, name, label, { ...type, max: 8192, hint, autocomplete: "off" })}${isSet ? clearBox(view, filled, name, label.split(/[：:]/)[0] ?? label) : NOTHING}`;
 }
 
 function hintOf(view: View, spec: SettingSpec): { hint?: string } {

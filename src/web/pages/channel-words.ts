@@ -47,7 +47,7 @@ export function promise(view: View, guarantee: Guarantee): string {
 
 export function rate(view: View, windows: readonly Window[]): string {
   const { t } = view;
-  if (windows.length === 0) return t("不限", "none");
+  if (windows.length === 0) return t("不限", "no limit");
   return windows
     .map(({ seconds, count }) =>
       seconds === 60

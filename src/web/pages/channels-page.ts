@@ -51,7 +51,7 @@ function entry(view: View, state: ChannelState): Html {
   const { t } = view;
   const { channel, setup } = state;
   const quotas = quotaWords(view, quotasOf(state));
-  return html`<li><h3><a href="${view.to(`/console/channels/${channel.name}`)}">${channelName(view, channel.name)}</a> ${stateBadge(view, state)}</h3>
+  return html`<li><h2><a href="${view.to(`/console/channels/${channel.name}`)}">${channelName(view, channel.name)}</a> ${stateBadge(view, state)}</h2>
 <p>${promise(view, channel.guarantee)}</p>
 <ul class="facts"><li>${t("速率：", "Rate: ")}${rateOf(view, state)}</li>${quotas ? html`<li>${t("配额：", "Quota: ")}${quotas}</li>` : NOTHING}<li>${t("单条上限：", "Largest message: ")}${largest(view, channel)}</li><li>${t("测试接收端：", "Test endpoint: ")}${setup?.canary === undefined ? t("未设", "none") : html`<span class="code">${shownCanary(channel, setup.canary)}</span>`}</li></ul>
 ${pauseLine(view, state)}</li>`;

@@ -20,7 +20,7 @@ export const stateNames = (view: View): Record<DeliveryState, string> => ({
 export function deliveryTable(view: View, rows: DeliveryRow[]): Html {
   const { t } = view;
   const heads = [t("接收端", "Endpoint"), t("状态", "State"), t("每次尝试", "Attempts"), t("操作", "Action")];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("推送明细", "The deliveries")}"><table class="table"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows.map(
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("推送明细", "The deliveries")}"><table class="table wide"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows.map(
     (row) =>
       html`<tr><td>${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${row.matched.join(t("、", ", "))}</small></td><td>${stateNames(view)[row.state]}${because(view, row)}</td><td>${attempts(view, row)}</td><td>${actions(view, row)}</td></tr>`,
   )}</tbody></table></div>`;

@@ -99,7 +99,7 @@ ${one.paused ? html`<p class="wrong">${pausedWords(view, one.paused.because)}${t
 <dt>${t("稍后", "Later")}</dt><dd><span class="num">${one.held}</span>${one.held > 0 ? html` <small class="muted">${t("正在静默时段，或每天、每周汇总", "quiet hours, or a daily or weekly digest")}</small>` : NOTHING}</dd>
 <dt>${t("最后一条送达", "The last one arrives")}</dt><dd>${now > 0 ? html`${time(one.lastAt, view.language)} <small class="muted">${duration(view, one.drainSeconds)}</small>` : "—"}</dd>
 ${one.quotaLeft === null ? NOTHING : html`<dt>${t("配额剩余", "Quota left")}</dt><dd><span class="num">${one.quotaLeft}</span>${one.quotaResetsAt ? html` <small class="muted">${t("重置：", "starts anew ")}${time(one.quotaResetsAt, view.language)}</small>` : NOTHING}</dd>`}</dl>
-${one.texts.map((text) => shownText(view, text))}</section>`;
+${apart(one.texts).map((text, _, all) => shownText(view, text, all.length < one.texts.length))}</section>`;
 }
 
 function pausedWords(view: View, because: NonNullable<Rehearsal["paused"]>["because"]): string {
@@ -122,12 +122,18 @@ function duration(view: View, seconds: number): string {
   return t(`约${Math.ceil(seconds / 3600)}小时`, `some ${Math.ceil(seconds / 3600)} hours`);
 }
 
-function shownText(view: View, { language, text, bytes, limit, faults }: ShownText): Html {
+/** A channel that writes the same for every language shows it once. */
+function apart(texts: ShownText[]): ShownText[] {
+  return [...new Map(texts.map((one) => [one.text, one])).values()];
+}
+
+function shownText(view: View, { language, text, bytes, limit, faults }: ShownText, isForAll: boolean): Html {
   const { t } = view;
-  const name =
+  const ofLanguage =
     language === "en"
       ? t("英文读者看到", "What readers of English see")
       : t("中文读者看到", "What readers of Chinese see");
+  const name = isForAll ? t("发出的内容（各语言相同）", "What goes out (the same in every language)") : ofLanguage;
   return html`<h3>${name}</h3>
 <pre class="shown" lang="${language}" tabindex="0">${text}</pre>
 <p class="hint">${t(`${bytes.toLocaleString("en-US")} / ${limit.toLocaleString("en-US")} 字节`, `${bytes.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")} bytes`)}${faults.length === 0 ? t("，完整发出。", ", goes out whole.") : ""}</p>

@@ -77,7 +77,7 @@ main.wrap { padding-block: 1.4rem 3rem; }
 .list { list-style: none; padding: 0; margin: 0; }
 .list > li { padding: 0.95rem 0; border-top: 1px solid var(--line); }
 .list > li:first-child { border-top: 0; }
-.list h3 { font-size: 1.08rem; font-weight: 600; }
+.list h2, .list h3 { font-size: 1.08rem; font-weight: 600; margin: 0; }
 .list h3 a { color: var(--ink); text-decoration: none; }
 .list h3 a:hover { color: var(--link); text-decoration: underline; }
 .list p { margin: 0.3rem 0 0; }
@@ -146,6 +146,7 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table mark.doubt { border-bottom: 2px dotted var(--amber); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
 .scroll .table { margin: 0; }
+.scroll .table.wide { min-width: 46rem; }
 @media (max-width: 40rem) {
   .table.stack, .table.stack caption, .table.stack tbody, .table.stack tr, .table.stack th, .table.stack td { display: block; width: auto; }
   .table.stack tr { border: 1px solid var(--line); margin-bottom: -1px; }
@@ -182,6 +183,8 @@ button, .button { display: inline-block; font: inherit; font-weight: 600; color:
 button:hover, .button:hover { filter: brightness(1.08); text-decoration: none; }
 .button.quiet, button.quiet { background: none; color: var(--link); border-color: var(--edge); }
 .row { display: flex; flex-wrap: wrap; gap: 0.7rem 1rem; align-items: end; }
+.row + .row { margin-top: 0.9rem; }
+fieldset > .row + details { margin-top: 0.9rem; }
 .row .field { margin: 0; flex: 1 1 11rem; }
 .row .field.short { flex: 0 1 9rem; }
 .row button { flex: none; max-width: 100%; }

@@ -16,14 +16,13 @@ import { columnName } from "./words.ts";
 export type SubscribeDeps = Pick<WebDeps, "table" | "channels" | "config" | "settings" | "now">;
 
 /** The same data that the senders obey. */
-function channelTable(view: View, channels: Channel[]): Html {
+function channelList(view: View, channels: Channel[]): Html {
   const { t } = view;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("渠道与保证", "Channels and what they promise")}"><table class="table">
-<thead><tr><th scope="col">${t("渠道", "Channel")}</th><th scope="col">${t("保证", "Promise")}</th><th scope="col">${t("速率", "Rate")}</th><th scope="col">${t("单条上限", "Largest message")}</th></tr></thead>
-<tbody>${channels.map(
+  return html`<ul class="list">${channels.map(
     (channel) =>
-      html`<tr><th scope="row">${channelName(view, channel.name)}</th><td>${promise(view, channel.guarantee)}</td><td>${rate(view, channel.limits.windows ?? [])}</td><td class="num">${largest(view, channel)}</td></tr>`,
-  )}</tbody></table></div>`;
+      html`<li><h3>${channelName(view, channel.name)}</h3><p>${promise(view, channel.guarantee)}</p>
+<ul class="facts"><li>${t("速率：", "Rate: ")}${rate(view, channel.limits.windows ?? [])}</li><li>${t("单条上限：", "Largest message: ")}${largest(view, channel)}</li></ul></li>`,
+  )}</ul>`;
 }
 
 /** How to subscribe, and a form that works without script. */

@@ -30,5 +30,6 @@ await round(`${subject}-warm-up`);
 const cpu = process.cpuUsage();
 const begin = await round(subject);
 const { user, system } = process.cpuUsage(cpu);
-console.log(JSON.stringify({ begin, cpuPerPush: (user + system) / Number(count) }));
+const peak = process.resourceUsage().maxRSS / 1024;
+console.log(JSON.stringify({ begin, cpuPerPush: (user + system) / Number(count), peak }));
 await dispatcher.close();

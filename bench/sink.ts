@@ -1,19 +1,32 @@
 // A webhook receiver in a process of its own. Counts first arrivals and repeats per announcement; answers as told.
 // SINK_DELAY_MS: answer late. SINK_FAIL_PCT: share of receivers that answer 503 to the first try. SINK_MUTE_PCT: never answer.
-import { createServer } from "node:http";
+// SINK_TLS: key and certificate as JSON; then every push is a new TLS connection, and the figures are asked for at `statsPort`.
+import { constants } from "node:crypto";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { pushKey } from "./push-key.ts";
 
 const delay = Number(process.env["SINK_DELAY_MS"] ?? 0);
 const failing = Number(process.env["SINK_FAIL_PCT"] ?? 0);
+const tls = process.env["SINK_TLS"];
 const mute = Number(process.env["SINK_MUTE_PCT"] ?? 0);
 
-type Round = { seen: Map<string, number>; first: number; last: number; repeats: number; refused: Set<string> };
+type Round = {
+  seen: Map<string, number>;
+  first: number;
+  last: number;
+  /** The last of those who never refused. */
+  healthy: number;
+  repeats: number;
+  refused: Set<string>;
+};
 const rounds = new Map<string, Round>();
 
 function roundOf(name: string): Round {
   let round = rounds.get(name);
   if (!round) {
-    round = { seen: new Map(), first: 0, last: 0, repeats: 0, refused: new Set() };
+    round = { seen: new Map(), first: 0, last: 0, healthy: 0, repeats: 0, refused: new Set() };
     rounds.set(name, round);
   }
   return round;
@@ -35,32 +48,41 @@ function arrive(path: string, announcement: string): number | undefined {
   else {
     if (round.first === 0) round.first = now;
     round.last = now;
+    if (!round.refused.has(path)) round.healthy = now;
   }
   return 200;
 }
 
-const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+const handle: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", () => {
     if (request.url?.startsWith("/__stats/")) {
       const round = roundOf(decodeURIComponent(request.url.slice("/__stats/".length)));
-      const { first, last, repeats } = round;
-      response.end(JSON.stringify({ received: round.seen.size, first, last, repeats }));
+      const { first, last, healthy, repeats } = round;
+      response.end(JSON.stringify({ received: round.seen.size, first, last, healthy, repeats }));
       return;
     }
     const status = arrive(request.url ?? "/", pushKey(Buffer.concat(chunks)));
     const answer = () => {
       if (status === undefined) return;
-      response.writeHead(status, { "content-length": 2 });
+      response.writeHead(status, { "content-length": 2, ...(tls ? { connection: "close" } : {}) });
       response.end("ok");
     };
     if (delay > 0) setTimeout(answer, delay);
     else answer();
   });
-});
-server.listen(0, "127.0.0.1", 4096, () => {
-  const address = server.address();
-  console.log(JSON.stringify({ port: typeof address === "object" ? address?.port : 0 }));
-});
+};
+
+const listening = (server: Server | TlsServer): Promise<number> =>
+  new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", 4096, () => resolve((server.address() as AddressInfo).port));
+  });
+const port = await listening(createServer({ keepAliveTimeout: 60_000 }, handle));
+if (tls) {
+  // Neither tickets nor a cache: every connection is a whole handshake.
+  const { key, cert } = JSON.parse(tls) as { key: string; cert: string };
+  const secure = createTlsServer({ key, cert, secureOptions: constants.SSL_OP_NO_TICKET }, handle);
+  console.log(JSON.stringify({ port: await listening(secure), statsPort: port }));
+} else console.log(JSON.stringify({ port }));
 process.on("disconnect", () => process.exit(0));

@@ -1,4 +1,8 @@
+import { createECDH, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ChannelName } from "#src/domain/deliveries/channel.ts";
+import { jsonLog } from "#src/log.ts";
+import { type RobotVendors, startRobotVendors } from "#tests/receivers/robot-vendors.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { startWechatApi, type WechatApi } from "#tests/receivers/wechat-api.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
@@ -9,19 +13,25 @@ const ACCOUNT = { appId: "wx0123456789abcdef", appSecret: "a".repeat(32) };
 let world: TestWorld;
 let api: WechatApi;
 let sink: WebhookSink;
+let robots: RobotVendors;
 let ahead = 0;
+const lines: string[] = [];
 
 beforeAll(async () => {
   api = await startWechatApi();
   sink = await startWebhookSink();
+  robots = await startRobotVendors();
+  const now = () => new Date(Date.now() + ahead);
   world = await openWorld({
-    origins: { "official-account": api.origin, "wecom-app": api.origin },
-    now: () => new Date(Date.now() + ahead),
+    origins: { ...robots.origins, "official-account": api.origin, "wecom-app": api.origin },
+    log: jsonLog((line) => lines.push(line), now),
+    now,
   });
 });
 afterAll(async () => {
   await world.close();
   await api.close();
+  await robots.close();
   await sink.close();
 });
 
@@ -177,3 +187,83 @@ describe("an account that a vendor has stopped", () => {
     expect((await channel("wecom-app")).paused).toEqual([]);
   });
 });
+
+describe("what an address holds that is nobody else's", () => {
+  // Complete by the compiler: a new channel has to say here what of its address is a secret, or that nothing is.
+  const hidden: Record<ChannelName, ((key: string) => { address: string; secret?: string }) | undefined> = {
+    webhook: undefined,
+    wechaty: undefined,
+    "wecom-app": undefined,
+    websub: undefined, // held above: it cannot be imported
+    "wecom-robot": (key) => ({
+      address: `https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=a1b2c3d4-${key.slice(0, 4)}-2222-3333-${key.slice(0, 12)}`,
+    }),
+    dingtalk: (key) => ({ address: `https://oapi.dingtalk.com/robot/send?access_token=${key.padEnd(64, "e")}` }),
+    feishu: (key) => ({
+      address: `https://open.feishu.cn/open-apis/bot/v2/hook/a1b2c3d4-${key.slice(0, 4)}-2222-3333-${key.slice(0, 12)}`,
+    }),
+    "web-push": (key) => ({ address: sink.url(`/push/${key}/device01`), secret: browserKeys() }),
+    email: (key) => ({ address: `${key}@example.org` }),
+    "official-account": (key) => ({ address: `openid:oAbc${key}xyz0` }),
+  };
+  const key = "0123abcdef4567890123";
+
+  it.each(Object.entries(hidden).filter(([, address]) => address))(
+    "is in no answer, no page and no log line, and the full address still finds it: %s",
+    async (channel, make) => {
+      const endpoint = { channel, ...make?.(key) };
+      const secrets = [key, key.slice(0, 12)];
+      const slug = `hidden-${channel}`;
+      await world.admin.put(`/columns/${slug}`, {
+        name: "通知",
+        kind: "notice",
+        mayBreakQuietHours: false,
+        approvals: 0,
+      });
+      await world.admin.put("/units/center", { name: "中心" });
+      expect(await imported({ endpoint, topics: [`column:${slug}`] })).toMatchObject({ accepted: 1 });
+      const editor = await world.member("editor", "center");
+      const text = { title: "停水", body: "周三停水。", column: slug, unitId: "center" };
+      const { id, contentHash } = (await editor.post("/announcements", text)).body;
+      expect((await editor.post(`/announcements/${id}/publish`, { contentHash })).status).toBe(202);
+      const rows = async () => (await editor.get(`/deliveries?announcement=${id}`)).body;
+      await world.until(async () => {
+        const [row] = (await rows()).items;
+        return row !== undefined && (row.state !== "waiting" || row.attempts.length > 0);
+      });
+      const found = await editor.get(
+        `/deliveries?announcement=${id}&endpoint=${encodeURIComponent(endpoint.address ?? "")}`,
+      );
+      expect(found.body.items).toHaveLength(1);
+      expect(found.body.items[0].address).toMatch(/…|\*\*\*/);
+      const signedIn = await world.fetch(await world.signInPath(["editor", "admin"]), {
+        method: "POST",
+        headers: { origin: world.url },
+      });
+      const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+      const ledgerPage = await world.fetch(`/console/announcements/${id}`, {
+        headers: { cookie, accept: "text/html" },
+      });
+      expect(ledgerPage.status).toBe(200);
+      const page = await ledgerPage.text();
+      expect(page).toContain(channel === "email" ? "***" : "…");
+      const answers = [
+        await rows(),
+        found.body,
+        (await world.admin.get("/subscriptions?limit=100")).body,
+        (await world.admin.get("/channels")).body,
+        (await world.anyone.get("/status")).body,
+        (await editor.get(`/announcements/${id}/rehearsal`)).body,
+        page,
+        lines.join("\n"),
+      ].map((answer) => JSON.stringify(answer));
+      for (const secret of secrets) for (const answer of answers) expect(answer).not.toContain(secret);
+    },
+    30_000,
+  );
+});
+
+function browserKeys(): string {
+  const ecdh = createECDH("prime256v1");
+  return `${ecdh.generateKeys("base64url")}.${randomBytes(16).toString("base64url")}`;
+}

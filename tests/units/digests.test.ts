@@ -202,6 +202,9 @@ describe("a daily digest", () => {
     await world.live(UNTIL_EIGHT, 60);
     expect(await sum(world, 1)).toMatchObject({ closed: true, failed: 1 });
     world.channels.webhook.answer(() => ({ kind: "delivered", status: 200 }));
+    // Not as the digest, which would say the same a second time.
+    const whole = retryDelivery(world.deps, `digest_daily_2026-03-03.1.${endpoint}`);
+    await expect(whole).rejects.toMatchObject({ code: "DIGEST_OVER" });
     await retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`);
     await world.drain();
     expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });

@@ -3,6 +3,7 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import { digestNamed } from "./digest.ts";
 import { findDelivery } from "./find-delivery.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
 import type { RetryMessage } from "./message.ts";
@@ -30,6 +31,9 @@ export async function retryDelivery(deps: RetryDeps, id: string): Promise<Delive
   const now = deps.now();
   if (result && isTaken(result, now)) throw inFlight();
   if (!result || !"furh".includes(result.letters.charAt(member))) throw new AppError("conflict", "STATE", NOT_OPEN);
+  // Its revisions have their outcome already, and are tried again as what they are.
+  if (digestNamed(fanout.announcementId) && "fu".includes(result.letters.charAt(member)))
+    throw new AppError("conflict", "DIGEST_OVER", DIGEST_OVER);
   if (fanout.supersededBy !== undefined) throw new AppError("conflict", "SUPERSEDED", SUPERSEDED);
   const known = await rowOf(deps.table, found, endpoint);
   const dueAt = now.toISOString();
@@ -48,6 +52,10 @@ export async function retryDelivery(deps: RetryDeps, id: string): Promise<Delive
 const NOT_OPEN = {
   zh: "只有失败、未知或等待中的推送可以重试",
   en: "only what failed, waits or is unknown can be retried",
+};
+const DIGEST_OVER = {
+  zh: "汇总已结束，请逐条重试其中的公告",
+  en: "this digest is over; retry its announcements one by one",
 };
 const SUPERSEDED = { zh: "已有更新的版本", en: "a newer revision has taken over" };
 

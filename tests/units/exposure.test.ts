@@ -18,9 +18,9 @@ it("lets no more pushes be exposed to a power cut than it may, and asks to store
   expect([in4, exposure.isFull()]).toEqual([true, false]);
 });
 
-it("keeps nothing urgent waiting, and counts it", () => {
+it("keeps nothing urgent waiting, and counts it", async () => {
   const exposure = makeExposure(1, () => {});
-  exposure.enter(false);
+  await exposure.enter(false);
   expect(exposure.enter(true)).toBeUndefined();
   exposure.leave(1);
   expect(exposure.isFull()).toBe(true);

@@ -106,7 +106,7 @@ ${pushSection(view, topics, (frequency) => frequencyName(view, frequency))}
 </section>
 <section class="card article" aria-labelledby="promise">
 <h2 id="promise">${t("渠道与保证", "Channels and what they promise")}</h2>
-${channelTable(
+${channelList(
   view,
   [...names].map((name) => deps.channels[name]),
 )}

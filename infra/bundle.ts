@@ -48,11 +48,34 @@ const headless: Plugin = {
 };
 
 /**
+ * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
+ * every file. So each late part imports all of that, which stands in memory by then: what every part has is one file.
+ */
+function inOneFile(entry: string): Plugin {
+  const atOnce = [...readFileSync(entry, "utf8").matchAll(/^import .* from "(#src\/.+)";$/gm)].map(([, file]) => file);
+  return {
+    name: "in-one-file",
+    setup({ onResolve, onLoad, resolve }) {
+      onResolve({ filter: /^(#src|\.)\/.*\.ts$/ }, async ({ path, kind, namespace, ...rest }) => {
+        if (kind !== "dynamic-import") return undefined;
+        const { path: late, errors } = await resolve(path, { ...rest, kind: "import-statement" });
+        return errors.length > 0 ? { errors } : { path: late, namespace: "late" };
+      });
+      onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => ({
+        contents: [...atOnce.map((file) => `import "${file}";`), `export * from ${JSON.stringify(path)};`].join("\n"),
+        resolveDir: process.cwd(),
+      }));
+    },
+  };
+}
+
+/**
  * Bundles one function with everything it imports, the SDK's clients included: `index.mjs` and chunks that a dynamic
  * import loads on first use. Source maps lie beside them and stay out of the zip.
  */
 export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
-  return bundled(`functions/${name}.ts`, join(outRoot, name), [], name === "api" ? [] : [headless]);
+  const entry = `functions/${name}.ts`;
+  return bundled(entry, join(outRoot, name), [], name === "api" ? [] : [headless, inOneFile(entry)]);
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */

@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 import type { buildConnector } from "undici";
@@ -135,6 +134,7 @@ function nothingAfter(milliseconds: number): Promise<string[]> {
 }
 
 async function systemResolve(host: string): Promise<string[]> {
+  const { lookup } = await import("node:dns/promises");
   return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 }
 

@@ -9,7 +9,6 @@ import type { Egress } from "./egress.ts";
 import { noSecret } from "./no-secret.ts";
 import { ARTICLE, type ArticleDraft, articleDraft, articleFaults, digestDraft } from "./official-account-article.ts";
 import { accountErrors } from "./official-account-errors.ts";
-import { pushToAll } from "./official-account-mass.ts";
 import { type NoticeWords, noticeWords } from "./official-account-notice.ts";
 import { openidOf, type PersonMessage, pushToPerson } from "./official-account-person.ts";
 import { ACCOUNT_SETTINGS, type Account, accountOf, massQuotas } from "./official-account-settings.ts";
@@ -90,6 +89,7 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
         { ...work, address: target.address, message: rendered.message },
       );
     const tag = target.address === "followers" ? undefined : Number(target.address.slice("tag:".length));
+    const { pushToAll } = await import("./official-account-mass.ts");
     return pushToAll({ call, steps: memory.steps, now }, { ...work, tag, draft: rendered.article });
   }
 

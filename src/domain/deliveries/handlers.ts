@@ -14,7 +14,6 @@ import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./
 import { planFanout } from "./plan-fanout.ts";
 import { applyReceipt, type Receipt } from "./receipts.ts";
 import { makeSender, type Sender } from "./send.ts";
-import { sweep } from "./sweep.ts";
 
 export type DeliveryDeps = {
   table: Table;
@@ -100,7 +99,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       return deliver(work.ref.channel as ChannelName, work, "urgent");
     }),
     receipt: (receipt) => applyReceipt(deps, receipt),
-    sweep: () => sweep(deps),
+    sweep: async () => (await import("./sweep.ts")).sweep(deps),
     freshLogin: async (name, address) => senderOf(name).pace?.restart(address),
     inTurn: async (name, address, task) => {
       const { pace } = senderOf(name);

@@ -2,6 +2,8 @@ import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Digest, Links } from "#src/domain/deliveries/channel.ts";
 import type { InputError } from "#src/errors.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
+import type { Egress } from "./egress.ts";
+import { type Hosted, PICTURES, picturesIn, placeOf } from "./official-account-pictures.ts";
 import { oneLine, summaryOf } from "./summary.ts";
 import { chinaMinute } from "./wechat-errors.ts";
 import { MARKS } from "./wechat-words.ts";
@@ -76,15 +78,28 @@ function escaped(text: string): string {
   return text.replace(/[\\`*_{}[\]()#+!|<>~-]/g, "\\$&");
 }
 
-/** The HTML within the platform's limits: a body that is too long ends at a paragraph, and says where the rest is. */
-export async function articleOf(draft: ArticleDraft): Promise<Article> {
+/** The body as our own renderer shows it, with pictures and links as they are. */
+export async function bodyHtml({ body }: ArticleDraft): Promise<string> {
+  const { renderBody } = await import("#src/domain/announcements/render.ts");
+  return renderBody(body);
+}
+
+/**
+ * The HTML within the platform's limits: a body that is too long ends at a paragraph, and says where the rest is.
+ * `hosted`: the pictures that the platform's own servers have; a note stands for the others.
+ */
+export async function articleOf(draft: ArticleDraft, hosted: Hosted = new Map()): Promise<Article> {
   const { renderBody } = await import("#src/domain/announcements/render.ts");
   const { title, author, digest, url, language } = draft;
   const head = draft.head.map((text) => `<p style="color:#666;font-size:15px">${html(text)}</p>`).join("");
   const cutShort = `<p style="color:#666">${t(language, "（篇幅所限，全文请点击“阅读原文”）", "(Cut to fit; the whole text is behind “Read more”.)")}</p>`;
   const room = ARTICLE.content - head.length - cutShort.length;
-  let body = inWechat(renderBody(draft.body), language);
-  for (let markdown = draft.body; body.length > room; body = inWechat(renderBody(markdown), language) + cutShort) {
+  let body = inWechat(renderBody(draft.body), language, hosted);
+  for (
+    let markdown = draft.body;
+    body.length > room;
+    body = inWechat(renderBody(markdown), language, hosted) + cutShort
+  ) {
     markdown = shorter(markdown, Math.floor((markdown.length * room * 0.95) / body.length));
     if (markdown === "") {
       body = cutShort;
@@ -103,16 +118,18 @@ function shorter(markdown: string, characters: number): string {
 }
 
 /**
- * What the platform would drop silently, said instead: it takes no picture of another host, no link out of its own, and
- * no class. Works on our own renderer's output, which holds no other attributes.
+ * What the platform would drop silently, said instead: it takes no picture but those it hosts, no link out of its own,
+ * and no class. Works on our own renderer's output, which holds no other attributes.
  */
-function inWechat(rendered: string, language: Language): string {
+function inWechat(rendered: string, language: Language, hosted: Hosted): string {
   return rendered
-    .replace(/<img src="[^"]*" alt="([^"]*)"[^>]*>/g, (_, alt: string) =>
-      alt === ""
+    .replace(/<img src="([^"]*)" alt="([^"]*)"[^>]*>/g, (_, src: string, alt: string) => {
+      const here = hosted.get(src);
+      if (here !== undefined) return `<img src="${html(here)}" alt="${alt}" style="max-width:100%">`;
+      return alt === ""
         ? t(language, "（图片见原文）", "(picture: see the original)")
-        : t(language, `（图片：${alt}，见原文）`, `(picture: ${alt}, see the original)`),
-    )
+        : t(language, `（图片：${alt}，见原文）`, `(picture: ${alt}, see the original)`);
+    })
     .replace(/<a href="([^"]*)"[^>]*>([\s\S]*?)<\/a>/g, (_, href: string, text: string) =>
       text === href || href.startsWith("/") || href.startsWith("#") ? text : `${text}（${href}）`,
     )
@@ -160,14 +177,27 @@ export function articleFaults(revision: Revision, language: Language): InputErro
         en: "the text is cut to 20,000 characters and leads on",
       },
     });
-  if (/!\[[^\]\n]*\]\(/.test(body))
-    faults.push({
+  return faults;
+}
+
+/** Pictures that the article surely goes without, as far as their addresses tell. */
+export async function pictureFaults(egress: Egress, { body, url }: ArticleDraft): Promise<InputError[]> {
+  if (!body.includes("![")) return [];
+  const { markdown, renderBody } = await import("#src/domain/announcements/render.ts");
+  const html = renderBody(body);
+  const meant = markdown.parse(body, {}).flatMap(({ children }) => children ?? []);
+  const isShown = meant.filter(({ type }) => type === "image").length === (html.match(/<img /g) ?? []).length;
+  const sources = picturesIn(html);
+  const places = await Promise.all(sources.map((src) => placeOf(egress, { src, page: url, textOnly: true })));
+  if (isShown && sources.length <= PICTURES.count && !places.includes(undefined)) return [];
+  return [
+    {
       pointer: "/body",
       code: "CHANNEL_IMAGE_FOREIGN",
       detail: {
-        zh: "公众号不显示外部图片，将以文字注明",
-        en: "pictures of other hosts are not shown there; a note is",
+        zh: `公众号只显示可公开访问的HTTPS图片或本站图片（JPG或PNG，小于1MB，最多${PICTURES.count}张），其余将以文字注明`,
+        en: `shown there are JPG and PNG pictures under 1 MB, over https or of this site, at most ${PICTURES.count}; a note stands for the others`,
       },
-    });
-  return faults;
+    },
+  ];
 }

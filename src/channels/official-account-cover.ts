@@ -36,13 +36,3 @@ function chunk(type: string, data: Buffer): Buffer {
   ends.writeUInt32BE(crc32(named), 4);
   return Buffer.concat([ends.subarray(0, 4), named, ends.subarray(4)]);
 }
-
-/** One file as multipart form data (RFC 7578), in the part that the platform calls `media`. */
-export function filePart(name: string, type: string, bytes: Buffer): { type: string; body: Buffer } {
-  const boundary = `gaoshi${crc32(bytes).toString(16)}boundary`;
-  const head = `--${boundary}\r\ncontent-disposition: form-data; name="media"; filename="${name}"\r\ncontent-type: ${type}\r\n\r\n`;
-  return {
-    type: `multipart/form-data; boundary=${boundary}`,
-    body: Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]),
-  };
-}

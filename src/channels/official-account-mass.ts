@@ -2,14 +2,19 @@ import type { Outcome } from "#src/domain/deliveries/channel.ts";
 import type { PushSteps, Steps } from "#src/domain/deliveries/push-steps.ts";
 import type { TokenSource } from "#src/domain/deliveries/shared-token.ts";
 import { sha256 } from "#src/ids.ts";
-import { type ArticleDraft, articleOf } from "./official-account-article.ts";
-import { filePart, plainCover } from "./official-account-cover.ts";
+import type { Egress } from "./egress.ts";
+import { filePart } from "./file-part.ts";
+import { type ArticleDraft, articleOf, bodyHtml } from "./official-account-article.ts";
+import { plainCover } from "./official-account-cover.ts";
 import { accountErrors } from "./official-account-errors.ts";
+import { type Hosted, hostPictures } from "./official-account-pictures.ts";
 import type { Account } from "./official-account-settings.ts";
+import type { Outgoing } from "./outgoing.ts";
 import { idIn, type Reply, type WechatCall } from "./wechat-call.ts";
 import { failureOf } from "./wechat-errors.ts";
 
-type MassDeps = { call: WechatCall; steps: PushSteps; now: () => Date };
+/** `fetcher`: for the pictures of articles. */
+type MassDeps = { call: WechatCall; steps: PushSteps; now: () => Date; egress: Egress; fetcher: Outgoing };
 
 type Work = {
   account: Account;
@@ -27,7 +32,7 @@ const MEDIA_GONE = new Set([40007, 40004, 53600]);
 const AGAIN: Outcome = { kind: "retry", detail: "more calls are to be made", retryAfterSeconds: 5 };
 
 /**
- * One article to all followers or those with a tag: cover, draft, then the mass message or the publication. Each step's
+ * One article to all followers or those with a tag: cover, pictures, draft, then the mass message or the publication. Each step's
  * result is noted before the next, so a further attempt goes on where this one stopped; the mass message carries
  * `clientmsgid`, by which the platform itself takes a repeat for the first (for 24 hours).
  */
@@ -47,7 +52,10 @@ export async function pushToAll(deps: MassDeps, work: Work): Promise<Outcome> {
     const cover = await coverOf(deps, work);
     if ("outcome" in cover) return cover.outcome;
     if (late()) return AGAIN;
-    const drafted = await addDraft(deps, work, cover.id);
+    const { source, deliveryId, draft } = work;
+    const hosted = await hostPictures(deps, { source, deliveryId, html: await bodyHtml(draft), page: draft.url });
+    if (late()) return AGAIN;
+    const drafted = await addDraft(deps, work, cover.id, hosted);
     if ("outcome" in drafted) return drafted.outcome;
     await note({ media: drafted.id });
     if (late()) return AGAIN;
@@ -82,8 +90,8 @@ async function coverOf(deps: MassDeps, { account, source }: Work): Promise<Made>
 
 const coverName = ({ appId }: Account) => `official-account-cover:${appId}`;
 
-async function addDraft(deps: MassDeps, work: Work, cover: string): Promise<Made> {
-  const article = { article_type: "news", ...(await articleOf(work.draft)), thumb_media_id: cover };
+async function addDraft(deps: MassDeps, work: Work, cover: string, hosted: Hosted): Promise<Made> {
+  const article = { article_type: "news", ...(await articleOf(work.draft, hosted)), thumb_media_id: cover };
   const reply = await deps.call(work.source, "/cgi-bin/draft/add", { json: { articles: [article] } });
   const made = madeIn(deps, reply, "media_id");
   // The operator may have deleted the picture: the next attempt uploads another one.

@@ -7,7 +7,14 @@ import type { InputError } from "#src/errors.ts";
 import { PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { noSecret } from "./no-secret.ts";
-import { ARTICLE, type ArticleDraft, articleDraft, articleFaults, digestDraft } from "./official-account-article.ts";
+import {
+  ARTICLE,
+  type ArticleDraft,
+  articleDraft,
+  articleFaults,
+  digestDraft,
+  pictureFaults,
+} from "./official-account-article.ts";
 import { accountErrors } from "./official-account-errors.ts";
 import { type NoticeWords, noticeWords } from "./official-account-notice.ts";
 import { openidOf, type PersonMessage, pushToPerson } from "./official-account-person.ts";
@@ -36,6 +43,7 @@ export type RenderedAccount = { article: ArticleDraft; message: PersonMessage };
 const ORIGIN = "https://api.weixin.qq.com";
 // One call of several; a push begins none after 15 s.
 const CALL = { answer: 8, total: 8 };
+const PICTURE = { answer: 4, total: 6 };
 const SECONDS = { connect: 5, answer: 8, total: 25 };
 const MINUTE = 60;
 const HOUR = 3600;
@@ -49,6 +57,7 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
   const { memory, now } = deps;
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);
+  const fetcher = makeOutgoing(deps.egress, deps.seconds ?? PICTURE);
   const call = makeWechatCall({ outgoing, origin, tokens: memory.tokens });
   const windows = memory.windows("official-account", OFFICIAL_ACCOUNT_WINDOW);
   const known = async () => accountOf((await deps.settings("official-account"))?.settings);
@@ -90,7 +99,8 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
       );
     const tag = target.address === "followers" ? undefined : Number(target.address.slice("tag:".length));
     const { pushToAll } = await import("./official-account-mass.ts");
-    return pushToAll({ call, steps: memory.steps, now }, { ...work, tag, draft: rendered.article });
+    const { egress } = deps;
+    return pushToAll({ call, steps: memory.steps, now, egress, fetcher }, { ...work, tag, draft: rendered.article });
   }
 
   /** Only a follower who has just spoken can be asked; a whole audience never is, an operator enters it with its basis. */
@@ -153,18 +163,18 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
       };
       return { article, message: { title: article.title, description: titles.join("\n"), url: links.source, words } };
     },
-    preview(revision, language, links) {
-      const { title, digest, head, body } = articleDraft(
-        revision,
-        language,
-        links.announcement(revision.announcementId),
-      );
+    async preview(revision, language, links) {
+      const draft = articleDraft(revision, language, links.announcement(revision.announcementId));
+      const { title, digest, head, body } = draft;
       const text = [title, digest, "", ...head, "", body].join("\n");
       const bytes = Buffer.byteLength(text);
-      return { text: cut(text, 2000), bytes, limit: ARTICLE.bytes, faults: articleFaults(revision, language) };
+      const faults = [...articleFaults(revision, language), ...(await pictureFaults(deps.egress, draft))];
+      return { text: cut(text, 2000), bytes, limit: ARTICLE.bytes, faults };
     },
     push,
-    close: () => outgoing.close(),
+    close: async () => {
+      await Promise.all([outgoing.close(), fetcher.close()]);
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export type OutgoingRequest = {
   body?: Buffer;
   /** False: the answer counts from its head on, its body is read and dropped behind the caller's back. */
   reads: boolean;
+  /** For a file instead of a text: it is read up to so many bytes, and stands in the answer's `bytes`. */
+  fileBytes?: number;
 };
 
 /**
@@ -24,6 +26,7 @@ export type Answer =
       status: number;
       headers: Headers;
       body: string;
+      bytes?: Buffer;
       whole: boolean;
     }
   | { kind: "unreachable"; refused: boolean }
@@ -87,7 +90,7 @@ export function makeOutgoing(
   function sendBy(agent: Agent, request: OutgoingRequest): Promise<Answer> {
     clock ??= setInterval(onTick, TICK_MS);
     return new Promise((resolve) => {
-      const exchange = newExchange(request.reads, tick + lifetime, resolve, open);
+      const exchange = newExchange(request, tick + lifetime, resolve, open);
       open.add(exchange);
       const slash = request.url.indexOf("/", 8);
       agent.dispatch(
@@ -121,6 +124,7 @@ type Headers = Record<string, string | string[] | undefined>;
 
 type Exchange = Dispatcher.DispatchHandler & {
   reads: boolean;
+  fileBytes: number | undefined;
   endsAt: number;
   open: Set<Exchange>;
   answer: ((answer: Answer) => void) | undefined;
@@ -133,9 +137,15 @@ type Exchange = Dispatcher.DispatchHandler & {
 };
 
 // Shared functions on a plain object: a closure per handler and push would be a fifth of a push's garbage.
-function newExchange(reads: boolean, endsAt: number, answer: (answer: Answer) => void, open: Set<Exchange>): Exchange {
+function newExchange(
+  { reads, fileBytes }: OutgoingRequest,
+  endsAt: number,
+  answer: (answer: Answer) => void,
+  open: Set<Exchange>,
+): Exchange {
   return {
     reads,
+    fileBytes,
     endsAt,
     open,
     answer,
@@ -160,7 +170,9 @@ function settle(exchange: Exchange, answer: Answer) {
   exchange.answer = undefined;
 }
 
-function answered({ status, headers, chunks }: Exchange, whole: boolean): Answer {
+function answered({ status, headers, chunks, fileBytes }: Exchange, whole: boolean): Answer {
+  if (fileBytes !== undefined)
+    return { kind: "answer", status, headers, body: "", bytes: Buffer.concat(chunks ?? []), whole };
   const body = chunks === undefined ? "" : Buffer.concat(chunks).toString("utf8");
   return { kind: "answer", status, headers, body, whole };
 }
@@ -191,7 +203,7 @@ function onResponseStart(this: Exchange, _controller: Dispatcher.DispatchControl
 
 function onResponseData(this: Exchange, controller: Dispatcher.DispatchController, chunk: Buffer) {
   this.size += chunk.length;
-  if (this.size > MAX_BODY) {
+  if (this.size > (this.fileBytes ?? MAX_BODY)) {
     settle(this, answered(this, false));
     controller.abort(new Error("answer too long"));
     return;

@@ -31,6 +31,10 @@ export type WechatApi = {
   /** Drafts that lie in the box, and clientmsgids with the message they made. */
   drafts: Map<string, Json>;
   masses: Map<string, string>;
+  /** Pictures of articles: their bytes by the address they got. */
+  pictures: Map<string, Buffer>;
+  /** What became of messages and publications, by their ids: `msg_status`, `publish_status`. As usual: all went well. */
+  became: Map<string, string | number>;
   close(): Promise<void>;
 };
 
@@ -64,6 +68,24 @@ export async function startWechatApi(): Promise<WechatApi> {
         return call.raw.includes(PNG)
           ? { media_id: `cover-${++serial}`, url: "http://mmbiz.qpic.cn/1" }
           : { errcode: 41005 };
+      case "/cgi-bin/media/uploadimg": {
+        const file = mediaIn(call.raw);
+        if (!file) return { errcode: 41005, errmsg: "media data missing" };
+        if (file.length >= 1_048_576) return { errcode: 40009, errmsg: "invalid image size" };
+        if (!file.subarray(0, 4).equals(PNG) && file[0] !== 0xff) return { errcode: 40005 };
+        const url = `http://mmbiz.qpic.cn/mmbiz_png/${++serial}/0?a=1&b=2`;
+        api.pictures.set(url, file);
+        return { url };
+      }
+      case "/cgi-bin/message/mass/get": {
+        const id = String(call.json.msg_id);
+        if (![...api.masses.values()].includes(id)) return { errcode: 40059, errmsg: "invalid msg id" };
+        return { msg_id: Number(id), msg_status: api.became.get(id) ?? "SEND_SUCCESS" };
+      }
+      case "/cgi-bin/freepublish/get": {
+        const id = String(call.json.publish_id);
+        return { publish_id: id, publish_status: api.became.get(id) ?? 0, fail_idx: [] };
+      }
       case "/cgi-bin/draft/add": {
         const article = call.json.articles[0];
         if ([...article.title].length > 32) return { errcode: 45003 };
@@ -132,6 +154,8 @@ export async function startWechatApi(): Promise<WechatApi> {
       massLeft: 1,
       drafts: new Map<string, Json>(),
       masses: new Map<string, string>(),
+      pictures: new Map<string, Buffer>(),
+      became: new Map<string, string | number>(),
     },
     close: () =>
       new Promise((resolve) => {
@@ -140,6 +164,15 @@ export async function startWechatApi(): Promise<WechatApi> {
       }),
   };
   return api;
+}
+
+/** The bytes of the part `media` of form data. */
+function mediaIn(raw: Buffer): Buffer | undefined {
+  const boundary = raw.subarray(0, raw.indexOf("\r\n"));
+  const head = raw.indexOf("\r\n\r\n");
+  const end = raw.indexOf(Buffer.concat([Buffer.from("\r\n"), boundary, Buffer.from("--\r\n")]));
+  const named = /name="media"; filename="[^"]+"/.test(raw.subarray(0, head).toString("latin1"));
+  return named && head > 0 && end > head ? raw.subarray(head + 4, end) : undefined;
 }
 
 /** `cut` and `reset` happen after the platform did what it was asked. */

@@ -216,7 +216,7 @@ describe("what an article may hold", () => {
   test("no picture, link or class that the platform would drop without a word", async () => {
     const body = [
       "看[办法](https://example.org/a?b=1&c=2)、<https://example.org/x>。",
-      "![示意图](https://cdn.example.org/a.png) ![](https://cdn.example.org/b.png)",
+      "![示意图](https://127.0.0.1:1/a.png) ![](https://10.0.0.8/b.png)",
       "| 左 | 右 |\n|:--|--:|\n| 1 | 2 |",
       "<script>alert(1)</script>",
     ].join("\n\n");
@@ -238,7 +238,7 @@ describe("what an article may hold", () => {
   });
 
   test("and the editor is told before", async () => {
-    const content = { title: "字".repeat(40), body: `![图](https://a.example/b.png)${"字".repeat(20_000)}` };
+    const content = { title: "字".repeat(40), body: `![图](http://a.example/b.png)${"字".repeat(20_000)}` };
     const { faults, text } = await world.channel.preview(revisionOf(world.now(), { content }), "zh-CN", testLinks);
     expect(faults.map(({ pointer, code }) => [pointer, code])).toEqual([
       ["/title", "CHANNEL_TITLE_LONG"],

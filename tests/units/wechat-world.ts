@@ -33,6 +33,7 @@ export async function wechatWorld(kind: "official-account" | "wecom-app", settin
   const channels = [start()];
   const channel = () => channels.at(-1) ?? start();
   let deliveries = 0;
+  let links = testLinks;
   return {
     api,
     table: platform.table,
@@ -45,6 +46,10 @@ export async function wechatWorld(kind: "official-account" | "wecom-app", settin
     },
     /** Another process: nothing is remembered but what is in the table. */
     restart: () => void channels.push(start()),
+    /** Announcements stand on this site. */
+    move: (site: string) => {
+      links = { ...testLinks, announcement: (id) => `${site}/announcements/${id}`, source: site };
+    },
     set: (next: Settings | undefined) => {
       current = next;
     },
@@ -56,7 +61,7 @@ export async function wechatWorld(kind: "official-account" | "wecom-app", settin
         /** `same`: the queue delivered the attempt again, whose end nobody wrote down. */
         push: (options: { same?: boolean } = {}): Promise<Outcome> => {
           if (!options.same) attempt++;
-          const rendered = channel().render(revisionOf(now(), more), "zh-CN", testLinks);
+          const rendered = channel().render(revisionOf(now(), more), "zh-CN", links);
           return channel().push(rendered, pushOf(kind, address, id, Math.max(1, attempt)));
         },
       };

@@ -29,6 +29,7 @@ const RECEIVERS = 100;
 const ANNOUNCEMENTS = Number(process.env["BENCH_ANNOUNCEMENTS"] ?? 100_000);
 const HOUR_MS = 3_600_000;
 const READS = 40;
+const WARM_UP = 50;
 
 type House = { data: string; ours: Started; id: string };
 
@@ -95,7 +96,10 @@ export async function growth(): Promise<void> {
   try {
     await stop(grown.ours);
     const each = await grow(grown);
-    grown.ours = await gaoshi(grown.data);
+    await stop(fresh.ours); // both begin anew
+    [grown.ours, fresh.ours] = [await gaoshi(grown.data), await gaoshi(fresh.data)];
+    for (const { ours } of [grown, fresh])
+      for (let n = 0; n < WARM_UP; n++) await (await fetch(`http://127.0.0.1:${ours.port}/`)).text();
     rows.push({
       what: `growth: ${ANNOUNCEMENTS.toLocaleString("en")} announcements with ${RECEIVERS} deliveries each, ${each} rows an announcement`,
       ...{ ours: "grown", floor: "empty", ratio: "" },

@@ -1,4 +1,5 @@
 import { isIP, type LookupFunction, type Socket } from "node:net";
+import { createSecureContext } from "node:tls";
 import ipaddr from "ipaddr.js";
 import type { buildConnector } from "undici";
 import type { Text } from "#src/text.ts";
@@ -89,7 +90,12 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
         (error) => callback(error, ""),
       );
     };
-    const base = build({ lookup: guarded, timeout: CONNECT_MS, maxCachedSessions: SESSIONS, allowH2: false });
+    // Made once: Node would read its list of authorities into a new one for every connection.
+    const shared = protocol === "https:" ? { secureContext: createSecureContext() } : {};
+    const base = build({
+      ...{ lookup: guarded, timeout: CONNECT_MS, maxCachedSessions: SESSIONS, allowH2: false },
+      ...shared,
+    });
     return (options, callback) => {
       if (isIP(options.hostname) !== 0 && !reachable(options.hostname, protocol)) {
         queueMicrotask(() => callback(refusal(), null));

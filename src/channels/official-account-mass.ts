@@ -5,6 +5,7 @@ import { sha256 } from "#src/ids.ts";
 import type { Egress } from "./egress.ts";
 import { filePart } from "./file-part.ts";
 import { type ArticleDraft, articleOf, bodyHtml } from "./official-account-article.ts";
+import { askPlatform } from "./official-account-ask.ts";
 import { plainCover } from "./official-account-cover.ts";
 import { accountErrors } from "./official-account-errors.ts";
 import { type Hosted, hostPictures } from "./official-account-pictures.ts";
@@ -46,7 +47,14 @@ export async function pushToAll(deps: MassDeps, work: Work): Promise<Outcome> {
     ) as Steps;
     await deps.steps.note(work.deliveryId, known);
   };
-  if (known["receipt"] !== undefined) return { kind: "accepted", receipt: String(known["receipt"]) };
+  if (known["receipt"] !== undefined) {
+    const receipt = String(known["receipt"]);
+    const hasFailed =
+      known["by"] !== work.attempt && (await askPlatform(deps.call, work.source, receipt)).kind === "failed";
+    if (!hasFailed) return { kind: "accepted", receipt };
+    // A person wants it once more, and nobody has the first one: this is another message, with a key of its own.
+    await note({ receipt: undefined, media: undefined, publishes: undefined, again: work.attempt });
+  }
 
   if (known["media"] === undefined) {
     const cover = await coverOf(deps, work);
@@ -62,13 +70,14 @@ export async function pushToAll(deps: MassDeps, work: Work): Promise<Outcome> {
   }
   const media = String(known["media"]);
   const publishes = work.account.broadcast === "publish" || known["publishes"] === 1;
-  let done = publishes ? await publish(deps, work, media) : await sendAll(deps, work, media);
+  const key = known["again"] === undefined ? work.deliveryId : `${work.deliveryId}.${known["again"]}`;
+  let done = publishes ? await publish(deps, work, media) : await sendAll(deps, work, media, key);
   if ("outcome" in done && done.usedUp && work.account.broadcast === "mass-or-publish") {
     await note({ publishes: 1 });
     done = await publish(deps, work, media);
   }
   if ("receipt" in done) {
-    await note({ receipt: done.receipt });
+    await note({ receipt: done.receipt, by: work.attempt });
     return { kind: "accepted", receipt: done.receipt };
   }
   if (done.mediaGone) await note({ media: undefined });
@@ -111,7 +120,7 @@ function madeIn(deps: MassDeps, reply: Reply, name: string): Made {
 
 type Done = { receipt: string } | { outcome: Outcome; usedUp?: boolean; mediaGone?: boolean };
 
-async function sendAll(deps: MassDeps, work: Work, media: string): Promise<Done> {
+async function sendAll(deps: MassDeps, work: Work, media: string, key: string): Promise<Done> {
   const ask = (length: number) =>
     deps.call(work.source, "/cgi-bin/message/mass/sendall", {
       json: {
@@ -119,7 +128,7 @@ async function sendAll(deps: MassDeps, work: Work, media: string): Promise<Done>
         mpnews: { media_id: media },
         msgtype: "mpnews",
         send_ignore_reprint: 0,
-        clientmsgid: sha256(work.deliveryId).slice(0, length),
+        clientmsgid: sha256(key).slice(0, length),
       },
     });
   let reply = await ask(32);

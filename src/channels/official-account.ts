@@ -15,6 +15,7 @@ import {
   digestDraft,
   pictureFaults,
 } from "./official-account-article.ts";
+import { askPlatform, canAsk } from "./official-account-ask.ts";
 import { accountErrors } from "./official-account-errors.ts";
 import { type NoticeWords, noticeWords } from "./official-account-notice.ts";
 import { openidOf, type PersonMessage, pushToPerson } from "./official-account-person.ts";
@@ -172,6 +173,11 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
       return { text: cut(text, 2000), bytes, limit: ARTICLE.bytes, faults };
     },
     push,
+    canAsk,
+    async ask(receipt) {
+      const account = await known();
+      return account ? askPlatform(call, sourceOf(account), receipt) : { kind: "unknown" };
+    },
     close: async () => {
       await Promise.all([outgoing.close(), fetcher.close()]);
     },

@@ -181,6 +181,11 @@ export const keys = {
   }),
   /** A provider's own id of a message, until its receipt comes; or the receipt, where that was faster than our ledger. */
   receipt: (channel: string, receipt: string): Key => ({ pk: join("RECEIPT", channel, receipt), sk: "RECEIPT" }),
+  /** Index of receipts that do not come by themselves, perhaps, by the time at which their provider is asked. */
+  receiptToAsk: (at: string, channel: string, receipt: string): Key => ({
+    pk: "RECEIPTS-TO-ASK",
+    sk: join(at, channel, receipt),
+  }),
   /** Every fan-out of a day of Asia/Shanghai, in the order of publication, with what came of it once it is closed. */
   fanoutOfDay: (day: string, at: string, id: string, revision: number): Key => ({
     pk: join("FANOUTS", day),

@@ -1,5 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { makeEgress } from "#src/channels/egress.ts";
 import { filePart } from "#src/channels/file-part.ts";
+import { hostPictures } from "#src/channels/official-account-pictures.ts";
+import { makeOutgoing } from "#src/channels/outgoing.ts";
+import type { WechatCall } from "#src/channels/wechat-call.ts";
+import type { Steps } from "#src/domain/deliveries/push-steps.ts";
 import { startPictureSite } from "#tests/receivers/picture-site.ts";
 import { revisionOf, testLinks } from "#tests/units/push-world.ts";
 import { wechatWorld } from "#tests/units/wechat-world.ts";
@@ -124,6 +129,26 @@ describe("pictures of an article", () => {
     expect(hosted()).toHaveLength(10);
     expect(contentOf().match(/<img /g)).toHaveLength(10);
     expect(contentOf()).toContain("（图片：图11，见原文）");
+  });
+
+  test("have a time together, after which the article goes without the rest", async () => {
+    const egress = makeEgress(["127.0.0.0/8"]);
+    const fetcher = makeOutgoing(egress, { answer: 5, total: 5 });
+    const noted: Record<string, Steps> = {};
+    const note = async (name: string, more: Steps): Promise<void> => {
+      noted[name] = more;
+    };
+    const steps = { read: async () => ({}), note };
+    const call: WechatCall = async () => ({ kind: "ok", body: { url: "https://mmbiz.qpic.cn/1" } });
+    const source = { credential: "x", fetch: vi.fn(), force: vi.fn() };
+    const hangs = Array.from({ length: 8 }, (_, i) => `<img src="/hang.png?${i}" alt="">`).join("");
+    const work = { source, deliveryId: "d", html: `<img src="/a.png" alt="">${hangs}`, page: `${site.origin}/` };
+    const began = performance.now();
+    const found = await hostPictures({ egress, fetcher, call, steps, ms: 400 }, work);
+    expect(performance.now() - began).toBeLessThan(2500);
+    expect([...found]).toEqual([["/a.png", "https://mmbiz.qpic.cn/1"]]);
+    expect(Object.keys(noted)).toEqual(["d:pictures"]);
+    await fetcher.close();
   });
 
   test("of an announcement that is withdrawn are not fetched", async () => {

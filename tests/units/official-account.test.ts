@@ -85,10 +85,12 @@ describe("an article to all followers", () => {
       expect(await delivery.push()).toMatchObject({ kind: "accepted", receipt: expect.stringMatching(/^mass:3/) });
       expect(world.api.at(DRAFT)).toHaveLength(1);
       expect(world.api.massLeft).toBe(0);
-      // And whoever asks again, at whatever time, hears the same and calls nobody.
+      // And whoever asks again, at whatever time, hears the same and calls nobody; a later attempt sends nothing.
       const calls = world.api.calls.length;
-      expect(await delivery.push()).toMatchObject({ kind: "accepted" });
+      expect(await delivery.push({ same: true })).toMatchObject({ kind: "accepted" });
       expect(world.api.calls.length).toBe(calls);
+      expect(await delivery.push()).toMatchObject({ kind: "accepted" });
+      expect(world.api.at(MASS)).toHaveLength(2);
     },
   );
 
@@ -506,6 +508,111 @@ describe("the account's token", () => {
     world.set({ ...ACCOUNT, appSecret: "f".repeat(32) });
     await world.delivery("followers").push();
     expect(world.api.at(TOKEN).map(({ json }) => json.secret)).toEqual([SECRET, "f".repeat(32)]);
+  });
+});
+
+describe("what became of an article", () => {
+  const GET_MASS = "/cgi-bin/message/mass/get";
+  const GET_PUBLISHED = "/cgi-bin/freepublish/get";
+
+  async function receiptOf(settings: Settings = ACCOUNT): Promise<string> {
+    world.set(settings);
+    const outcome = await world.delivery("followers").push();
+    return "receipt" in outcome ? (outcome.receipt ?? "") : "";
+  }
+
+  test.each<[string, object]>([
+    ["SEND_SUCCESS", { kind: "delivered" }],
+    ["SENDING", { kind: "pending" }],
+    ["SEND_FAIL", { kind: "failed", detail: expect.any(String) }],
+    ["DELETE", { kind: "delivered" }],
+    ["SOMETHING_NEW", { kind: "unknown" }],
+  ])("by mass message is asked for: %s", async (status, word) => {
+    const receipt = await receiptOf();
+    world.api.became.set(receipt.slice("mass:".length), status);
+    expect(await world.channel.ask?.(receipt)).toEqual(word);
+    expect(world.api.at(GET_MASS)[0]?.json).toEqual({ msg_id: receipt.slice("mass:".length) });
+  });
+
+  test.each<[string | number, object]>([
+    [0, { kind: "delivered" }],
+    ["0", { kind: "delivered" }],
+    [1, { kind: "pending" }],
+    [2, { kind: "failed", detail: "the originality check failed" }],
+    [3, { kind: "failed", detail: "failed" }],
+    [4, { kind: "failed", detail: "the platform's review refused it" }],
+    [5, { kind: "failed", detail: "deleted by a person" }],
+    [6, { kind: "failed", detail: "banned by the platform" }],
+    [7, { kind: "unknown" }],
+    ["", { kind: "unknown" }],
+  ])("by publication is asked for: %j", async (status, word) => {
+    const receipt = await receiptOf({ ...ACCOUNT, broadcast: "publish" });
+    world.api.became.set(receipt.slice("publish:".length), status);
+    expect(await world.channel.ask?.(receipt)).toEqual(word);
+    expect(world.api.at(GET_PUBLISHED)[0]?.json).toEqual({ publish_id: receipt.slice("publish:".length) });
+  });
+
+  test.each<Parameters<typeof world.api.next>[1]>([
+    { errcode: 48001 },
+    { errcode: 45009 },
+    { errcode: 40059 },
+    { errcode: -1 },
+    { ok: {} },
+    { ok: { msg_status: { $gt: "" } } },
+    { fault: "html" },
+    { fault: "cut" },
+    { fault: "empty" },
+    { fault: "hang" },
+    { fault: "reset" },
+    { fault: "gateway" },
+  ])("stays unknown when the platform does not say: %j", async (odd) => {
+    const receipt = await receiptOf();
+    world.api.next(GET_MASS, odd);
+    expect(await world.channel.ask?.(receipt)).toEqual({ kind: "unknown" });
+  });
+
+  test("is asked for with a token that is renewed, and not at all once the account is taken away", async () => {
+    const receipt = await receiptOf();
+    world.api.endToken();
+    expect(await world.channel.ask?.(receipt)).toEqual({ kind: "delivered" });
+    world.set(undefined);
+    const calls = world.api.calls.length;
+    expect(await world.channel.ask?.(receipt)).toEqual({ kind: "unknown" });
+    expect(world.api.calls.length).toBe(calls);
+  });
+
+  test.each<["mass" | "publish", string, string | number]>([
+    ["mass", MASS, "SEND_FAIL"],
+    ["publish", PUBLISH, 4],
+  ])("that failed is made anew when a person wants that, once (%s)", async (broadcast, path, status) => {
+    world.set({ ...ACCOUNT, broadcast });
+    world.api.massLeft = 9;
+    const delivery = world.delivery("followers", { content: { body: "正文" } });
+    const first = await delivery.push();
+    const receipt = ("receipt" in first && first.receipt) || "";
+    world.api.became.set(receipt.replace(/^\w+:/, ""), status);
+    const second = await delivery.push();
+    expect(second).toMatchObject({ kind: "accepted", receipt: expect.not.stringMatching(receipt) });
+    expect(await delivery.push({ same: true })).toEqual(second);
+    expect(await delivery.push()).toEqual(second);
+    expect(world.api.at(path)).toHaveLength(2);
+    expect(world.api.at(DRAFT)).toHaveLength(2);
+  });
+
+  test("that may have gone out is not sent again whatever a person wants", async () => {
+    const delivery = world.delivery("followers");
+    world.api.massLeft = 9;
+    const first = await delivery.push();
+    world.api.always(GET_MASS, { errcode: -1 });
+    expect(await delivery.push()).toEqual(first);
+    world.api.always(GET_MASS, undefined);
+    expect(await delivery.push()).toEqual(first);
+    expect(world.api.at(MASS)).toHaveLength(1);
+  });
+
+  test("can be asked for articles, not for notices", () => {
+    const { canAsk } = world.channel;
+    expect(["mass:1", "publish:1", "template:1"].map((receipt) => canAsk?.(receipt))).toEqual([true, true, false]);
   });
 });
 

@@ -80,6 +80,13 @@ export type Outcome =
   | { kind: "unknown"; detail: string; receipt?: string };
 
 /**
+ * What a provider says when it is asked what became of a message that it took.
+ * - delivered, failed: that is the end of it; `detail` as in `Outcome`. pending: it is still at it.
+ * - unknown: it cannot say, or no answer that can be read came.
+ */
+export type Word = { kind: "delivered" | "pending" | "unknown" } | { kind: "failed"; detail: string };
+
+/**
  * The vendor's word against the whole credential: nothing more is pushed with it for so long. `rate`: too fast. `quota`:
  * the day's or month's allowance is used up. `configuration`: a right or a setting is missing, and an operator has to act.
  */
@@ -164,6 +171,13 @@ export type Channel<Rendered = unknown> = {
   receipts?(settings: Settings): "always" | "failures" | undefined;
   /** What an endpoint wants is agreed on with itself alone (WebSub): nobody changes it here, but anybody in charge may end it. */
   fixedWishes?: true;
+  /**
+   * Asks the provider what became of a message whose receipt does not come. Called minutes after the push and then ever more
+   * seldom for a day, until there is an end; may be called twice, changes nothing at the provider. Absent: nobody can be asked.
+   */
+  ask?(receipt: string): Promise<Word>;
+  /** Whether the provider can be asked about this receipt; absent: about each. */
+  canAsk?(receipt: string): boolean;
   confirms: ConfirmWay;
   /** Asks the endpoint itself. `confirmed`: it agreed at once; `sent`: a code is on its way; `refused`: it did not agree. */
   confirm(target: Target, challenge: string, requestedBy: string): Promise<ConfirmOutcome>;

@@ -39,10 +39,10 @@ const ROWS_A_WRITE = 90;
 // Outcomes that nobody wrote down are pushes sent twice, so a sick store gets half a minute.
 const PAUSES_MS = [20, 100, 400, 1000, 2000, 5000, 5000, 5000, 5000, 5000];
 
-/** `members`: endpoint keys in the order of the letters. */
+/** `members`: endpoint keys in the order of the letters. `canAsk`: whether the provider can be asked about a receipt. */
 export function openLedger(
   deps: { table: Table; queue: (name: QueueName) => Queue; now: () => Date },
-  { ref, members }: { ref: ChunkRef; members: readonly string[] },
+  { ref, members, canAsk }: { ref: ChunkRef; members: readonly string[]; canAsk: (receipt: string) => boolean },
   claimed: Result,
   leaseMs: number,
 ): ChunkLedger {
@@ -95,7 +95,8 @@ export function openLedger(
     await Promise.all(
       fresh.map(async ([member, receipt]) => {
         const endpoint = members[member] ?? "";
-        if ((await linkReceipt(deps, { ref, endpoint }, receipt)) === "early") early.push(receipt);
+        const link = { ref, endpoint, receipt, asked: canAsk(receipt) };
+        if ((await linkReceipt(deps, link)) === "early") early.push(receipt);
         if (receipts.get(member) === receipt) receipts.delete(member);
       }),
     );

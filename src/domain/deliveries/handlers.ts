@@ -76,7 +76,10 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     const sender = senderOf(name);
     if (message.kind === "chunk") await insist(() => sender.chunk(message, queue));
     else if (message.kind === "retry") await insist(() => sender.retry(message, queue));
-    else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
+    else if (message.kind === "ask") {
+      const { askProvider } = await import("./ask-provider.ts");
+      await insist(() => askProvider(deps, deps.channels[name], message.receipt));
+    } else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
   };
   return {
     planFanout: (revision) => planFanout(deps, revision),
@@ -95,7 +98,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const range = RangeMessage.safeParse(message.body);
       if (range.success) return plan(message);
       const work = ChannelMessage.parse(message.body);
-      if (work.kind === "confirm") throw new Error("a question to an endpoint is never urgent");
+      if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
       return deliver(work.ref.channel as ChannelName, work, "urgent");
     }),
     receipt: (receipt) => applyReceipt(deps, receipt),

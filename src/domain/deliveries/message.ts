@@ -90,5 +90,9 @@ export const ConfirmMessage = z.strictObject({
 });
 export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
 
-export const ChannelMessage = z.discriminatedUnion("kind", [ChunkMessage, RetryMessage, ConfirmMessage]);
+/** On a channel's queue: ask its provider what became of the message with this receipt. */
+export const AskMessage = z.strictObject({ kind: z.literal("ask"), receipt: z.string() });
+export type AskMessage = z.infer<typeof AskMessage>;
+
+export const ChannelMessage = z.discriminatedUnion("kind", [ChunkMessage, RetryMessage, ConfirmMessage, AskMessage]);
 export type ChannelMessage = z.infer<typeof ChannelMessage>;

@@ -7,6 +7,7 @@ import { amendWrites, isTaken, rowOf } from "./amend.ts";
 import { findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
 import type { ReceiptMessage } from "./message.ts";
+import { lookItem, stopLooking } from "./receipt-look.ts";
 import { type Attempt, ChunkRef, findFanout, findResult } from "./store.ts";
 import { type WakeDeps, wakeFallbacks } from "./wake-fallbacks.ts";
 
@@ -28,18 +29,27 @@ type LinkDeps = { table: Table; now: () => Date };
 
 const expiry = (deps: LinkDeps, seconds: number) => Math.floor(deps.now().getTime() / 1000) + seconds;
 
-/** Notes which delivery a provider's id stands for. `early`: its receipt is here already, and is to be applied. */
+/**
+ * Notes which delivery a provider's id stands for. `asked`: its provider is asked should the receipt not come. `early`: the
+ * receipt is here already, and is to be applied.
+ */
 export async function linkReceipt(
   deps: LinkDeps & { queue: (name: QueueName) => Queue },
-  { ref, endpoint }: { ref: ChunkRef; endpoint: string },
-  receipt: string,
+  { ref, endpoint, receipt, asked }: { ref: ChunkRef; endpoint: string; receipt: string; asked: boolean },
 ): Promise<"linked" | "early"> {
   const key = keys.receipt(ref.channel, receipt);
   const put = { ...key, ref, endpoint, expiresAt: expiry(deps, KEPT_SECONDS) };
-  const { ok } = await deps.table.write([{ put, if: { absent: true } }]);
+  const first = asked ? lookItem({ ...put, receipt, looks: 0, version: 1 }, deps.now()) : put;
+  const { ok } = await deps.table.write([{ put: first, if: { absent: true } }]);
   if (ok) return "linked";
   const known = await deps.table.get(key);
-  if (!known || !("early" in known)) return "linked";
+  if (!known || !("early" in known)) {
+    // The same message was reported failed, and stands for its delivery once more.
+    const version = known?.version ?? 0;
+    if (known && asked && !known.index)
+      await deps.table.write([{ put: { ...first, version: version + 1 }, if: { version } }]);
+    return "linked";
+  }
   await deps.table.write([{ put: { ...put, early: known["early"] } }]);
   // Should this worker die before it applies the receipt, the message does.
   const { outcome, detail } = known["early"] as Early;
@@ -72,7 +82,8 @@ export async function applyReceipt(deps: ReceiptDeps, receipt: Receipt): Promise
     return applyReceipt(deps, receipt);
   }
   const place = Place.parse(item);
-  if ("ref" in place) await settleBy(deps, place, receipt);
+  if (!("ref" in place)) return;
+  if ((await settleBy(deps, place, receipt)) === "done" && item.index) await stopLooking(deps, key);
 }
 
 /** The receipt that was faster than the ledger. */
@@ -82,27 +93,36 @@ export async function applyEarly(deps: ReceiptDeps, channel: string, receipt: st
   if (early) await applyReceipt(deps, { channel, receipt, ...early });
 }
 
+/** Where the delivery of a receipt stands now; undefined when there is none. `busy`: a worker has it. */
+export async function standingOf(deps: LinkDeps, { ref, endpoint }: { ref: ChunkRef; endpoint: string }) {
+  const fanout = await findFanout(deps.table, ref.announcementId, ref.revision);
+  const found = fanout && (await findMember(deps.table, fanout, endpoint));
+  const result = found && (await findResult(deps.table, found.ref));
+  if (!found || !result) return undefined;
+  const letter = result.letters.charAt(found.member);
+  return { fanout, found, result, letter, busy: isTaken(result, deps.now()) || "wi".includes(letter) };
+}
+
+/** `later`: a message will do it. */
 async function settleBy(
   deps: ReceiptDeps,
   { ref, endpoint }: { ref: ChunkRef; endpoint: string },
   receipt: Receipt,
-): Promise<void> {
+): Promise<"done" | "later"> {
   for (;;) {
-    const fanout = await findFanout(deps.table, ref.announcementId, ref.revision);
-    const found = fanout && (await findMember(deps.table, fanout, endpoint));
-    const result = found && (await findResult(deps.table, found.ref));
-    if (!found || !result) return;
-    const now = deps.now();
-    const letter = result.letters.charAt(found.member);
-    if (isTaken(result, now) || "wi".includes(letter)) {
+    const standing = await standingOf(deps, { ref, endpoint });
+    if (!standing) return "done";
+    const { fanout, found, result, letter, busy } = standing;
+    if (busy) {
       const body: ReceiptMessage = { kind: "receipt", ...receipt };
-      return deps.queue("fanout").send([{ body, delaySeconds: BUSY_SECONDS }]);
+      await deps.queue("fanout").send([{ body, delaySeconds: BUSY_SECONDS }]);
+      return "later";
     }
     const settles = receipt.outcome === "delivered" ? "aur" : "au";
-    if (!settles.includes(letter)) return;
+    if (!settles.includes(letter)) return "done";
     const { dueAt: _, ...known } = await rowOf(deps.table, found, endpoint);
     const attempt: Attempt = {
-      at: now.toISOString(),
+      at: deps.now().toISOString(),
       outcome: receipt.outcome === "delivered" ? "delivered" : "rejected",
       ms: 0,
       trigger: "receipt",
@@ -120,7 +140,7 @@ async function settleBy(
         outcome: receipt.outcome,
       });
       if (receipt.outcome === "failed") await wakeFallbacks(deps, ref, endpoint);
-      return;
+      return "done";
     }
   }
 }

@@ -88,7 +88,8 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     endpoints: string[],
     claimed: Extract<Claim, { kind: "mine" }>,
   ): Promise<ChunkLedger> {
-    const ledger = openLedger(deps, { ref, members: endpoints }, claimed.result, lease);
+    const canAsk = (receipt: string) => channel.ask !== undefined && (channel.canAsk?.(receipt) ?? true);
+    const ledger = openLedger(deps, { ref, members: endpoints, canAsk }, claimed.result, lease);
     if (channel.guarantee !== "at-most-once" || !claimed.doubt) return ledger;
     const members = endpoints.map((_, member) => member).filter((member) => ledger.letter(member) === "i");
     const rows = await deps.table.getMany(members.map((member) => deliveryKey(ref, endpoints[member] ?? "")));

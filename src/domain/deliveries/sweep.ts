@@ -1,6 +1,7 @@
 import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import { sweepReceipts } from "./ask-provider.ts";
 import { canaryTimes } from "./canary.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
@@ -47,6 +48,7 @@ export async function sweep(deps: SweepDeps): Promise<void> {
   await startDigests(deps);
   await sweepDue(deps);
   await sweepFanouts(deps);
+  await sweepReceipts(deps);
 }
 
 async function sweepFanouts(deps: SweepDeps): Promise<void> {

@@ -1,4 +1,5 @@
 import { OFFICIAL_ACCOUNT_WINDOW } from "#src/domain/deliveries/official-account-window.ts";
+import { publicationWord } from "#src/domain/deliveries/publication-word.ts";
 import type { Receipt } from "#src/domain/deliveries/receipts.ts";
 import { noteHeard } from "#src/domain/deliveries/reply-window.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
@@ -114,22 +115,15 @@ function massReceipt(fields: Fields): Receipt | undefined {
     : receiptOf({ receipt: `mass:${id}`, delivered: status.toLowerCase() === "send success", detail });
 }
 
-const PUBLISHED: Readonly<Record<string, string>> = {
-  2: "the originality check failed",
-  3: "failed",
-  4: "the platform's review refused it",
-  5: "deleted by a person",
-  6: "banned by the platform",
-};
-
 /** WX freepublish: 0 done, 1 still at it (another event follows), the others are ends. */
 function publishReceipt(fields: Fields): Receipt | undefined {
   const info = fields["PublishEventInfo"];
   if (typeof info !== "object") return undefined;
   const id = idOf(info, "publish_id");
-  const status = textOf(info, "publish_status");
-  if (id === undefined || !/^[0-6]$/.test(status) || status === "1") return undefined;
-  return receiptOf({ receipt: `publish:${id}`, delivered: status === "0", detail: PUBLISHED[status] ?? "" });
+  const word = publicationWord(textOf(info, "publish_status"));
+  if (id === undefined || (word?.kind !== "delivered" && word?.kind !== "failed")) return undefined;
+  const detail = word.kind === "failed" ? word.detail : "";
+  return receiptOf({ receipt: `publish:${id}`, delivered: word.kind === "delivered", detail });
 }
 
 function help({ config }: EventDeps): string {

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { makeSign } from "#src/channels/sign.ts";
@@ -34,12 +34,11 @@ test("during a rotation both secrets verify, and no other", () => {
   expect(() => verify(fresh, Buffer.from("other text"))).toThrow();
 });
 
-test("it is the HMAC of Node's own, for secrets and bodies of every length around a block", () => {
-  for (const secretBytes of [0, 1, 24, 63, 64, 65, 200])
-    for (const bodyBytes of [0, 1, 63, 64, 65, 1200, 32_700, 32_768, 100_000]) {
-      const secret = randomBytes(secretBytes);
-      const body = randomBytes(bodyBytes);
-      const expected = createHmac("sha256", secret).update("编号.1.").update(body).digest("base64");
-      expect(sign("编号", 1, body, [secret.toString("base64")]), `${secretBytes}, ${bodyBytes}`).toBe(`v1,${expected}`);
-    }
+test("a forgotten key gives the same signature again", () => {
+  const small = makeSign(2);
+  const body = Buffer.from("x");
+  const secrets = Array.from({ length: 5 }, () => randomBytes(32).toString("base64"));
+  const first = secrets.map((secret) => small("id", 1, body, [secret]));
+  expect(secrets.map((secret) => small("id", 1, body, [secret]))).toEqual(first);
+  expect(new Set(first).size).toBe(5);
 });

@@ -115,7 +115,8 @@ describe("setting a channel up on its page", () => {
       "set-agentId": "1000003",
     });
     const kept = (await world.admin.get("/channels/wecom-app")).body;
-    expect(kept).toMatchObject({ ready: true, settings: [{}, { name: "secret", set: true }, { value: "1000003" }] });
+    const settings = [{}, { name: "secret", set: true }, { value: "1000003" }, { name: "accounts", set: false }];
+    expect(kept).toMatchObject({ ready: true, settings });
 
     const clear = { version: await versionOf("wecom-app"), "clear-set-secret": "yes" };
     expect((await post("/console/channels/wecom-app", { ...clear, ...APP })).status).toBe(422);

@@ -173,7 +173,7 @@ export const keys = {
     sk: join("ENDPOINT", endpoint),
   }),
   /** Credentials (their hashes) that a vendor has stopped, for whoever runs the service. */
-  pausedPace: (channel: string, credential: string): Key => ({ pk: join("PAUSED", channel), sk: credential }),
+  pausedPace: (channel: string, credential: string): Key => ({ pk: join("PAUSED", channel), sk: join(credential) }),
   /** A delivery that needs a row of its own: retry, held, unknown, failed. */
   delivery: (id: string, revision: number, range: string, endpoint: string): Key => ({
     pk: join("CHUNKS", id, padded(revision), range),

@@ -4,11 +4,12 @@ import { makeExposure } from "#src/domain/deliveries/exposure.ts";
 it("lets no more pushes be exposed to a power cut than it may, and asks to store what was answered", async () => {
   let asked = 0;
   const exposure = makeExposure(3, () => asked++);
-  expect([1, 2, 3].map(() => exposure.enter(false))).toEqual([undefined, undefined, undefined]);
+  expect([1, 2, 3].map(() => exposure.enter(false))).toEqual([true, true, true]);
   expect([exposure.isFull(), asked]).toEqual([true, 0]);
-  const fourth = exposure.enter(false);
+  expect(exposure.enter(false)).toBe(false);
+  const fourth = exposure.wait();
   let in4 = false;
-  void fourth?.then(() => {
+  void fourth.then(() => {
     in4 = true;
   });
   await Promise.resolve();
@@ -18,10 +19,9 @@ it("lets no more pushes be exposed to a power cut than it may, and asks to store
   expect([in4, exposure.isFull()]).toEqual([true, false]);
 });
 
-it("keeps nothing urgent waiting, and counts it", async () => {
+it("keeps nothing urgent waiting, and counts it", () => {
   const exposure = makeExposure(1, () => {});
-  await exposure.enter(false);
-  expect(exposure.enter(true)).toBeUndefined();
+  expect([exposure.enter(false), exposure.enter(true)]).toEqual([true, true]);
   exposure.leave(1);
   expect(exposure.isFull()).toBe(true);
 });

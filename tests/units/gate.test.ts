@@ -7,9 +7,8 @@ const limits = { inFlight: 512, inFlightPerOrigin: 512 };
 function come(gate: Gate, origin: string, count: number) {
   const slots: Slot[] = [];
   for (let i = 0; i < count; i++) {
-    const entered = gate.enter(origin);
-    if (entered instanceof Promise) void entered.then((slot) => slots.push(slot));
-    else slots.push(entered);
+    const slot = gate.enter(origin, "", (slot) => slots.push(slot));
+    if (slot) slots.push(slot);
   }
   let left = 0;
   return {
@@ -68,10 +67,11 @@ test("an origin of which one address in a hundred hangs serves the others as if 
   let now = 0;
   const gate = makeGate(limits, () => now);
   const running: { slot: Slot; hangs: boolean }[] = [];
-  for (let i = 0; i < 10_000; i++)
-    void Promise.resolve(gate.enter("https://many.example")).then((slot) =>
-      running.push({ slot, hangs: i % 100 === 55 }),
-    );
+  for (let i = 0; i < 10_000; i++) {
+    const start = (slot: Slot) => running.push({ slot, hangs: i % 100 === 55 });
+    const slot = gate.enter("https://many.example", "", start);
+    if (slot) start(slot);
+  }
   await settled();
   while (running.length < 10_000 && now < 2000) {
     now += 2;
@@ -97,9 +97,8 @@ test("a text for one is not behind a text for thousands that came before it", as
   const order: string[] = [];
   const first: Slot[] = [];
   const enter = (origin: string, group: string) => {
-    const entered = gate.enter(origin, group);
-    if (entered instanceof Promise) void entered.then(() => order.push(group));
-    else first.push(entered);
+    const slot = gate.enter(origin, group, () => order.push(group));
+    if (slot) first.push(slot);
   };
   for (let i = 0; i < 1000; i++) enter(`https://${i}.example`, "many");
   enter("https://one.example", "one");

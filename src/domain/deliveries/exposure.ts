@@ -3,8 +3,10 @@
  * may be no more, whoever would add to it waits, and what was answered is stored. Urgent pushes count, but never wait.
  */
 export type Exposure = {
-  /** Undefined when there is room now. */
-  enter(urgent: boolean): Promise<void> | undefined;
+  /** Whether there is room now; it is taken then. */
+  enter(urgent: boolean): boolean;
+  /** Resolves when there is room; it is taken then. */
+  wait(): Promise<void>;
   /** So many are stored, or were not pushed after all. */
   leave(pushes: number): void;
   isFull(): boolean;
@@ -16,10 +18,11 @@ export function makeExposure(most: number, store: () => void): Exposure {
   const waiting: (() => void)[] = [];
   return {
     enter(urgent) {
-      if (urgent || exposed < most) {
-        exposed++;
-        return undefined;
-      }
+      if (!urgent && exposed >= most) return false;
+      exposed++;
+      return true;
+    },
+    wait() {
       store();
       return new Promise((go) => waiting.push(go));
     },

@@ -6,8 +6,8 @@
  * Pushes that hang at an origin which answers the others are not counted against its others.
  */
 export type Gate = {
-  /** At once when there is room now. */
-  enter(origin: string, group?: string): Slot | Promise<Slot>;
+  /** Answers a slot when there is room now; else `go` is called with one when its turn comes, once. */
+  enter(origin: string, group: string, go: (slot: Slot) => void): Slot | undefined;
   /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
   leave(slot: Slot, answeredMs: number | undefined): void;
 };
@@ -32,7 +32,10 @@ type Origin = {
 };
 
 /** Who waits in one group: its origins in turn, and the pushes to each. */
-type Lane = { turns: string[]; pushes: Map<string, ((slot: Slot) => void)[]> };
+type Lane = { turns: string[]; pushes: Map<string, Line> };
+
+/** First come, first served: thousands wait, and taking the first of a long array moves the others. */
+type Line = { all: ((slot: Slot) => void)[]; at: number };
 
 const FEW = 64;
 // Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
@@ -88,17 +91,18 @@ export function makeGate(
       const name = lane.turns.shift();
       if (name === undefined) break;
       const origin = origins.get(name);
-      const pushes = lane.pushes.get(name);
-      if (!origin || !pushes) continue;
+      const line = lane.pushes.get(name);
+      if (!origin || !line) continue;
       if (!hasRoom(origin)) {
         passed.push(name);
         continue;
       }
       found = true;
       origin.waiting--;
-      pushes.shift()?.(start(origin));
-      if (pushes.length > 0) lane.turns.push(name);
+      const go = line.all[line.at++];
+      if (line.at < line.all.length) lane.turns.push(name);
       else lane.pushes.delete(name);
+      go?.(start(origin));
     }
     if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
     return found;
@@ -132,7 +136,7 @@ export function makeGate(
   };
 
   return {
-    enter: (name, group = "") => {
+    enter: (name, group, go) => {
       let origin = origins.get(name);
       if (!origin) {
         origin = {
@@ -143,15 +147,20 @@ export function makeGate(
       }
       if (origin.waiting === 0 && hasRoom(origin)) return start(origin);
       origin.waiting++;
-      const lane: Lane = lanes.get(group) ?? { turns: [], pushes: new Map() };
-      lanes.set(group, lane);
+      let lane = lanes.get(group);
+      if (!lane) {
+        lane = { turns: [], pushes: new Map() };
+        lanes.set(group, lane);
+      }
+      const line = lane.pushes.get(name);
+      if (line) line.all.push(go);
+      else {
+        lane.pushes.set(name, { all: [go], at: 0 });
+        lane.turns.push(name);
+      }
       if (!looking) setTimeout(lookAgain, LOOK_MS);
       looking = true;
-      return new Promise<Slot>((go) => {
-        const pushes = lane.pushes.get(name) ?? [];
-        lane.pushes.set(name, pushes);
-        if (pushes.push(go) === 1) lane.turns.push(name);
-      });
+      return undefined;
     },
     leave: (slot, answeredMs) => {
       const { origin } = slot;

@@ -8,7 +8,6 @@ import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
 import { resultsOf } from "./results.ts";
-import { deliveryId } from "./run-chunk.ts";
 import { DELIVERY_STATES, type DeliveryState, REASON, REASONS, stateOf } from "./states.ts";
 import {
   Attempt,
@@ -25,6 +24,7 @@ import {
   type Result,
   rangesOf,
 } from "./store.ts";
+import { deliveryId } from "./work.ts";
 
 export const DeliveryRow = z.object({
   id: z.string(),

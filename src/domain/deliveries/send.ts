@@ -6,9 +6,10 @@ import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
-import { type Job, makeRunner, type RunDeps, triggerOf } from "./run-chunk.ts";
+import { makeRunner, type RunDeps } from "./run-chunk.ts";
 import { lostAttempt } from "./settle.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
+import { type Job, triggerOf } from "./work.ts";
 import { grouped } from "./work-queue.ts";
 
 /** Sends what a message names: it is over then, or its work goes on in a message that was queued instead, on the same queue. */

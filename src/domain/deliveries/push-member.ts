@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Channel, Outcome } from "./channel.ts";
+import type { Exposure } from "./exposure.ts";
+import { makeGate, originOf, type Slot } from "./gate.ts";
+import { keptBack } from "./kept-back.ts";
+import type { MessageTarget } from "./message.ts";
+import { outcomeNotes } from "./note-outcome.ts";
+import type { Pace } from "./pace.ts";
+import type { Turn, TurnAsk } from "./pace-turns.ts";
+import type { RunDeps } from "./run-chunk.ts";
+import { type Delivery, matchedOf } from "./store.ts";
+import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, SWEEP_GRACE_MS, type Work } from "./work.ts";
+
+type Go = Extract<Turn, { kind: "go" }>;
+type Wait = Extract<Turn, { kind: "wait" }>;
+
+// Longer only where a channel has one account: elsewhere who waits holds a worker from other credentials.
+const PATIENCE_MS = 2000;
+// A grant is for a push that starts at once.
+const STALE_MS = 400;
+const URGENT_ROOM = 64;
+
+export type PushDeps = RunDeps & {
+  exposure: Exposure;
+  /** The text for one member, rendered; `items` of a digest. */
+  render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
+  /** Asks that what was answered be stored. */
+  storeSoon: (work: Work) => void;
+};
+
+/**
+ * Pushes to one member after the other as the gate lets them through: `launch` takes a member of an open chunk, and the chunk is
+ * over (`Work.ended`) when the last one that was launched has ended. A push costs as few promises as can be: tens of thousands
+ * wait at the gate.
+ */
+export function makePusher(
+  deps: PushDeps,
+  channel: Channel,
+  pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined,
+) {
+  const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
+  const { exposure, storeSoon } = deps;
+  const routineGate = makeGate(channel.limits);
+  // Room of their own, so that no number of hanging routine pushes holds the urgent ones; an account that takes one at a time takes one.
+  const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
+  const urgentGate =
+    inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
+  const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
+  const once = channel.guarantee === "at-most-once";
+  const notes = outcomeNotes(deps, channel);
+  const mayNot = (work: Work, job: Job) => keptBack(deps, work, job, once);
+
+  function launch(work: Work, job: Job): void {
+    work.running++;
+    try {
+      if (mayNot(work, job) || !job.target) finish(work);
+      else enter(work, job, job.target, job.row?.waitsFor !== undefined);
+    } catch (error) {
+      finish(work, error);
+    }
+  }
+
+  /** The chunk is open as long as something of it runs. */
+  function finish(work: Work, broken?: unknown): void {
+    work.broken ??= broken;
+    if (--work.running === 0) work.ended();
+  }
+
+  /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
+  function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
+    const gate = work.urgent ? urgentGate : routineGate;
+    let left = false;
+    const leave = () => {
+      left = true;
+      finish(work);
+    };
+    const slot = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
+      if (left) return gate.leave(slot, undefined);
+      work.waiting.delete(leave);
+      void inSlot(work, job, target, ticket, slot, true);
+    });
+    if (slot) void inSlot(work, job, target, ticket, slot, false);
+    else if (work.isOver) leave();
+    else work.waiting.add(leave);
+  }
+
+  async function inSlot(
+    work: Work,
+    job: Job,
+    target: MessageTarget,
+    ticket: boolean,
+    slot: Slot,
+    waited: boolean,
+  ): Promise<void> {
+    let answeredMs: number | undefined;
+    let wait: Wait | undefined;
+    let broken: unknown;
+    try {
+      if (!(waited && mayNot(work, job)) && mayStart(work)) {
+        const turn = pace || once ? await inTurn(work, job, target, ticket) : FREE;
+        if (turn?.kind === "wait") wait = turn;
+        else if (turn && (exposure.enter(work.urgent) || (await exposed(work, job)))) {
+          try {
+            answeredMs = await push(work, job, target, turn);
+          } finally {
+            work.unstored++;
+            if (exposure.isFull()) storeSoon(work);
+          }
+        }
+      }
+    } catch (error) {
+      broken = error;
+    }
+    (work.urgent ? urgentGate : routineGate).leave(slot, answeredMs);
+    if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));
+    else finish(work, broken);
+  }
+
+  /** The credential's turn, and the intent where a push must not be repeated; undefined: it may not be sent any more. */
+  async function inTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Turn | undefined> {
+    const ask = { address: target.address, endpoint: job.endpoint, urgent: work.urgent };
+    let turn = await pace?.turn({ ...ask, ticket });
+    if (turn?.kind === "wait") return turn;
+    const before = work.ledger.letter(job.member);
+    if (once && !(await noteIntent(work, job))) return undefined;
+    // What took long in between would reach the vendor nearer to the next one than was reckoned.
+    if (turn && deps.now().getTime() - turn.at > STALE_MS) {
+      await pace?.giveBack(target.address, turn.at, job.endpoint);
+      turn = await pace?.turn({ ...ask, ticket: true });
+    }
+    if (turn?.kind === "wait") work.ledger.note(job.member, before);
+    return turn ?? FREE;
+  }
+
+  /** Waits until a power cut would not repeat too much; answers whether it may still be sent then. */
+  async function exposed(work: Work, job: Job): Promise<boolean> {
+    const room = exposure.wait();
+    if (!(await Promise.race([room.then(() => true), work.over]))) {
+      void room.then(() => exposure.leave(1));
+      return false;
+    }
+    if (!mayNot(work, job) && mayStart(work)) return true;
+    exposure.leave(1);
+    return false;
+  }
+
+  /** A turn that is near is waited for here, without a slot. */
+  async function awaitInPlace(work: Work, job: Job, target: MessageTarget, turn: Wait): Promise<void> {
+    if (turn.until > Math.min(work.openUntil, deps.now().getTime() + patienceMs)) return awaitTurn(work, job, turn);
+    await Promise.race([sleep(Math.max(1, turn.until - deps.now().getTime())), work.over]);
+    if (mayNot(work, job)) return finish(work);
+    if (!mayStart(work)) return awaitTurn(work, job, turn);
+    enter(work, job, target, true);
+  }
+
+  /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
+  function awaitTurn(work: Work, job: Job, { until, because }: Wait): void {
+    const { ref } = work.batch;
+    const { member, endpoint } = job;
+    const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
+    const row: Delivery = {
+      ...known,
+      state: "waiting",
+      dueAt: new Date(until).toISOString(),
+      waitsFor: because,
+      version: known.version + 1,
+    };
+    const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;
+    // The sweep looks a minute ahead, so that a turn is not missed for its sake.
+    work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
+    if (soon) again(work, { ...job, row }, until);
+    finish(work);
+  }
+
+  /** Answers whether it may still be sent: the store may have taken long to write that down. */
+  async function noteIntent(work: Work, job: Job): Promise<boolean> {
+    const { ledger } = work;
+    const { member } = job;
+    const before = ledger.letter(member);
+    ledger.note(member, "i");
+    await ledger.save().catch((error) => {
+      ledger.note(member, before);
+      throw error;
+    });
+    if (mayStart(work) && !mayNot(work, job)) return true;
+    if (ledger.letter(member) === "i") ledger.note(member, before);
+    return false;
+  }
+
+  function mayStart(work: Work): boolean {
+    const now = deps.now().getTime();
+    return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
+  }
+
+  /** Answers how long the receiver took to say anything; undefined when it said nothing. */
+  async function push(work: Work, job: Job, target: MessageTarget, turn: Go): Promise<number | undefined> {
+    const { ref, chunk } = work.batch;
+    const { member, endpoint, row } = job;
+    const { address, language, secrets } = target;
+    const matched = work.digest ? contentsOf(work, member) : matchedOf(chunk, member);
+    const rendered = (!work.digest && work.rendered.get(language)) || (await deps.render(work, target, matched));
+    const startedAt = deps.now();
+    let outcome: Outcome;
+    try {
+      outcome = await channel.push(rendered, {
+        deliveryId: deliveryId(ref, endpoint),
+        attempt: (row?.attempts.length ?? 0) + 1,
+        target: { endpoint, address, language, secrets, matched },
+      });
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : "";
+      deps.log.error("push-threw", { channel: channel.name, announcement: ref.announcementId, detail });
+      outcome = { kind: "unknown", detail };
+    }
+    const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
+    if (pace) await notes.heed(work, pace, { address, endpoint }, outcome, turn);
+    const next = notes.note(work, job, { outcome, startedAt, ms, sent: matched });
+    if (next) again(work, { ...job, row: next.row }, next.at);
+    const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
+    return silent ? undefined : ms;
+  }
+
+  /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
+  function again(work: Work, job: Job, at: number): void {
+    const due: { at: number; timer?: NodeJS.Timeout } = { at };
+    work.due.set(job.endpoint, due);
+    if (at >= work.openUntil) return;
+    due.timer = setTimeout(() => {
+      if (work.running === 0) return;
+      work.due.delete(job.endpoint);
+      launch(work, job);
+    }, at - deps.now().getTime());
+  }
+
+  return { launch, finish };
+}
+
+/** For channels without a pace. */
+const FREE: Go = { kind: "go", at: 0, probe: false };

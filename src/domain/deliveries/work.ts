@@ -1,0 +1,81 @@
+import type { EndpointMark } from "#src/domain/subscriptions/store.ts";
+import type { ChunkLedger } from "./chunk-ledger.ts";
+import type { DigestName } from "./digest.ts";
+import type { heldUntil } from "./hold.ts";
+import type { MessageTarget } from "./message.ts";
+import { mayHaveArrived } from "./settle.ts";
+import type { Verdict } from "./stand-in.ts";
+import { type Attempt, type Chunk, type ChunkRef, type Delivery, matchedOf } from "./store.ts";
+
+/** One member to be pushed to. No target: nothing is wanted there any more. A row: it was tried or held before. */
+export type Job = { member: number; endpoint: string; target: MessageTarget | undefined; row?: Delivery };
+
+/** `doubt`: the worker before died, and may have sent what it did not write down. */
+export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean };
+
+/** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
+export const OPEN_MS = 30_000;
+/** Who is due within so many seconds gets a message; the sweep finds the others. */
+export const LONGEST_DELAY_SECONDS = 900;
+export const SWEEP_GRACE_MS = 60_000;
+
+/** An open chunk: whom it is for, what is known about them, and how far it is. */
+export type Work = {
+  ledger: ChunkLedger;
+  batch: Batch;
+  text: Parameters<typeof heldUntil>[1];
+  urgent: boolean;
+  digest: DigestName | undefined;
+  marks: Map<string, EndpointMark>;
+  /** A newer revision has taken over. */
+  stopped: boolean;
+  /** Of a digest: items that a newer revision has replaced. */
+  dropped: readonly string[];
+  /** Of those that stand in for a first choice. */
+  verdicts: Map<string, Verdict>;
+  /** The text as the channel rendered it, by language. */
+  rendered: Map<string, unknown>;
+  openUntil: number;
+  /** Resolves when nobody may wait for a slot any longer. */
+  over: Promise<undefined>;
+  isOver: boolean;
+  /** What ends the waiting of each who waits for a slot then. */
+  waiting: Set<() => void>;
+  running: number;
+  /** Answered since the ledger was stored last. */
+  unstored: number;
+  storing: boolean;
+  ended: () => void;
+  broken: unknown;
+  /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
+  due: Map<string, { at: number; timer?: NodeJS.Timeout }>;
+  /** What concerns the endpoints themselves, once the outcomes are stored. */
+  after: (() => Promise<void>)[];
+};
+
+export function isUrgent({ content }: { content: { urgency: string } }): boolean {
+  return content.urgency === "urgent";
+}
+
+/** Of a digest: the items that this member gets. */
+export function contentsOf({ batch, dropped }: Pick<Work, "batch" | "dropped">, member: number): string[] {
+  const items = matchedOf(batch.chunk, member);
+  return dropped.length === 0 ? items : items.filter((item) => !dropped.includes(item));
+}
+
+/** What a worker before may have sent was seen, perhaps: its reader gets the newer text. */
+export function perhapsSeen({ batch }: Pick<Work, "batch">, { row }: Job, once: boolean): boolean {
+  return (batch.doubt && !once) || (row !== undefined && mayHaveArrived(row));
+}
+
+export function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
+  if (!row) return "plan";
+  if (row.byHand) return "person";
+  if (row.waitsFor && row.attempts.length === 0) return "plan";
+  return row.state === "held" ? "release" : "schedule";
+}
+
+/** Stable over every attempt; receivers drop repeats by it. */
+export function deliveryId(ref: { announcementId: string; revision: number }, endpoint: string): string {
+  return `${ref.announcementId}.${ref.revision}.${endpoint}`;
+}

@@ -60,7 +60,8 @@ export function makeOutgoing(
       connect: egress.connector(undici.buildConnector),
       allowH2: false,
       headersTimeout: seconds.answer * 1000,
-      bodyTimeout: seconds.total * 1000,
+      // The same, or undici makes two timers anew for every push; what takes longer in all is ended by our own clock.
+      bodyTimeout: seconds.answer * 1000,
       maxHeaderSize: 16 * 1024,
       keepAliveTimeout: 15_000,
       keepAliveMaxTimeout: 60_000,
@@ -70,18 +71,17 @@ export function makeOutgoing(
 
   const lifetime = Math.ceil((seconds.total * 1000) / TICK_MS);
   // In the order of starting, and all with the same lifetime: the first one is always the next to end.
-  const open = new Set<Exchange>();
+  const open: Open = { first: undefined, last: undefined };
   let tick = 0;
   let clock: NodeJS.Timeout | undefined;
 
   function onTick() {
     tick++;
-    for (const exchange of open) {
-      if (exchange.endsAt > tick) break;
+    for (let exchange = open.first; exchange && exchange.endsAt <= tick; exchange = open.first) {
       expire(exchange);
-      open.delete(exchange);
+      leave(exchange);
     }
-    if (open.size === 0 && clock !== undefined) {
+    if (!open.first && clock !== undefined) {
       clearInterval(clock);
       clock = undefined;
     }
@@ -91,7 +91,7 @@ export function makeOutgoing(
     clock ??= setInterval(onTick, TICK_MS);
     return new Promise((resolve) => {
       const exchange = newExchange(request, tick + lifetime, resolve, open);
-      open.add(exchange);
+      enter(exchange);
       const slash = request.url.indexOf("/", 8);
       agent.dispatch(
         {
@@ -122,11 +122,19 @@ export function makeOutgoing(
 
 type Headers = Record<string, string | string[] | undefined>;
 
+/**
+ * A list of its own instead of a Set: a Set that thousands pass through makes a new table again and again, each old one refers
+ * to the next, and what stood in them outlives its use until the whole heap is collected.
+ */
+type Open = { first: Exchange | undefined; last: Exchange | undefined };
+
 type Exchange = Dispatcher.DispatchHandler & {
   reads: boolean;
   fileBytes: number | undefined;
   endsAt: number;
-  open: Set<Exchange>;
+  open: Open;
+  before: Exchange | undefined;
+  next: Exchange | undefined;
   answer: ((answer: Answer) => void) | undefined;
   controller: Dispatcher.DispatchController | undefined;
   sent: boolean;
@@ -141,13 +149,15 @@ function newExchange(
   { reads, fileBytes }: OutgoingRequest,
   endsAt: number,
   answer: (answer: Answer) => void,
-  open: Set<Exchange>,
+  open: Open,
 ): Exchange {
   return {
     reads,
     fileBytes,
     endsAt,
     open,
+    before: undefined,
+    next: undefined,
     answer,
     controller: undefined,
     sent: false,
@@ -164,6 +174,25 @@ function newExchange(
 }
 
 const NO_HEADERS: Headers = {};
+
+function enter(exchange: Exchange) {
+  const { open } = exchange;
+  exchange.before = open.last;
+  if (open.last) open.last.next = exchange;
+  else open.first = exchange;
+  open.last = exchange;
+}
+
+function leave(exchange: Exchange) {
+  const { open, before, next } = exchange;
+  if (!before && open.first !== exchange) return;
+  if (before) before.next = next;
+  else open.first = next;
+  if (next) next.before = before;
+  else open.last = before;
+  exchange.before = undefined;
+  exchange.next = undefined;
+}
 
 function settle(exchange: Exchange, answer: Answer) {
   exchange.answer?.(answer);
@@ -215,10 +244,10 @@ function onResponseData(this: Exchange, controller: Dispatcher.DispatchControlle
 
 function onResponseEnd(this: Exchange) {
   settle(this, answered(this, true));
-  this.open.delete(this);
+  leave(this);
 }
 
 function onResponseError(this: Exchange, _controller: Dispatcher.DispatchController, error: Error) {
   settle(this, failed(this, String((error as Error & { code?: unknown }).code)));
-  this.open.delete(this);
+  leave(this);
 }

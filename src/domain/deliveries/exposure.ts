@@ -5,8 +5,8 @@
 export type Exposure = {
   /** Whether there is room now; it is taken then. */
   enter(urgent: boolean): boolean;
-  /** Resolves when there is room; it is taken then. */
-  wait(): Promise<void>;
+  /** Calls back when there is room; it is taken then. */
+  wait(go: () => void): void;
   /** So many are stored, or were not pushed after all. */
   leave(pushes: number): void;
   isFull(): boolean;
@@ -22,9 +22,9 @@ export function makeExposure(most: number, store: () => void): Exposure {
       exposed++;
       return true;
     },
-    wait() {
+    wait(go) {
+      waiting.push(go);
       store();
-      return new Promise((go) => waiting.push(go));
     },
     leave(pushes) {
       exposed -= pushes;

@@ -12,13 +12,16 @@ export type Gate = {
   leave(slot: Slot, answeredMs: number | undefined): void;
 };
 
-export type Slot = { origin: Origin; at: number; probe: number };
+/** `before` and `next`: its neighbours among the fresh ones. */
+export type Slot = { origin: Origin; at: number; probe: number; before: Slot | undefined; next: Slot | undefined };
 
 type Origin = {
   name: string;
   running: number;
-  /** Of those running: who started lately, in order. */
-  fresh: Set<Slot>;
+  /** Of those running: who started lately, in order, and how many. */
+  first: Slot | undefined;
+  last: Slot | undefined;
+  fresh: number;
   /** How often it was probed, and how many of those running hung already when it was probed last. */
   probe: number;
   hanging: number;
@@ -35,7 +38,7 @@ type Origin = {
 type Lane = { turns: string[]; pushes: Map<string, Line> };
 
 /** First come, first served: thousands wait, and taking the first of a long array moves the others. */
-type Line = { all: ((slot: Slot) => void)[]; at: number };
+type Line = { all: (((slot: Slot) => void) | undefined)[]; at: number };
 
 const FEW = 64;
 // Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
@@ -78,8 +81,11 @@ export function makeGate(
   const start = (origin: Origin): Slot => {
     running++;
     origin.running++;
-    const slot = { origin, at: milliseconds(), probe: origin.probe };
-    origin.fresh.add(slot);
+    const slot: Slot = { origin, at: milliseconds(), probe: origin.probe, before: origin.last, next: undefined };
+    if (origin.last) origin.last.next = slot;
+    else origin.first = slot;
+    origin.last = slot;
+    origin.fresh++;
     return slot;
   };
 
@@ -99,7 +105,8 @@ export function makeGate(
       }
       found = true;
       origin.waiting--;
-      const go = line.all[line.at++];
+      const go = line.all[line.at];
+      line.all[line.at++] = undefined;
       if (line.at < line.all.length) lane.turns.push(name);
       else lane.pushes.delete(name);
       go?.(start(origin));
@@ -114,6 +121,7 @@ export function makeGate(
       if (!first) break;
       const [group, lane] = first;
       without = letOne(lane) ? 0 : without + 1;
+      if (lanes.size === 1 && lane.turns.length > 0) continue;
       lanes.delete(group);
       if (lane.turns.length > 0) lanes.set(group, lane);
     }
@@ -140,8 +148,8 @@ export function makeGate(
       let origin = origins.get(name);
       if (!origin) {
         origin = {
-          ...{ name, running: 0, fresh: new Set(), probe: 0, hanging: 0, window: few, proven: false },
-          ...{ usualMs: 0, quietSince: milliseconds(), waiting: 0 },
+          ...{ name, running: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
+          ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
         };
         origins.set(name, origin);
       }
@@ -166,7 +174,7 @@ export function makeGate(
       const { origin } = slot;
       if (answeredMs !== undefined) learn(origin, answeredMs);
       if (slot.probe < origin.probe) origin.hanging--;
-      origin.fresh.delete(slot);
+      noLongerFresh(slot);
       running--;
       origin.running--;
       if (lanes.size > 0) pump();
@@ -178,11 +186,24 @@ export function makeGate(
 /** How many of an origin's pushes hang; they leave its fresh ones. */
 function late(origin: Origin, now: number): number {
   const since = now - Math.max(LEAST_LATE_MS, LATE * origin.usualMs);
-  for (const slot of origin.fresh) {
-    if (slot.at > since) break;
-    origin.fresh.delete(slot);
-  }
-  return origin.running - origin.fresh.size;
+  while (origin.first && origin.first.at <= since) noLongerFresh(origin.first);
+  return origin.running - origin.fresh;
+}
+
+/**
+ * A list of its own instead of a Set: a Set that thousands pass through makes a new table again and again, each old one refers
+ * to the next, and what stood in them outlives its use until the whole heap is collected.
+ */
+function noLongerFresh(slot: Slot): void {
+  const { origin, before, next } = slot;
+  if (!before && origin.first !== slot) return;
+  if (before) before.next = next;
+  else origin.first = next;
+  if (next) next.before = before;
+  else origin.last = before;
+  slot.before = undefined;
+  slot.next = undefined;
+  origin.fresh--;
 }
 
 /** The origin of a URL; every other address of a channel shares that channel's account. */

@@ -69,19 +69,18 @@ export function makePusher(
   /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
     const gate = work.urgent ? urgentGate : routineGate;
-    let left = false;
-    const leave = () => {
-      left = true;
-      finish(work);
-    };
+    let waits = true;
     const slot = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
-      if (left) return gate.leave(slot, undefined);
-      work.waiting.delete(leave);
+      if (!waits) return gate.leave(slot, undefined);
+      waits = false;
       void inSlot(work, job, target, ticket, slot, true);
     });
     if (slot) void inSlot(work, job, target, ticket, slot, false);
-    else if (work.isOver) leave();
-    else work.waiting.add(leave);
+    else
+      whenOver(work, () => {
+        if (waits) finish(work);
+        waits = false;
+      });
   }
 
   async function inSlot(
@@ -134,11 +133,19 @@ export function makePusher(
 
   /** Waits until a power cut would not repeat too much; answers whether it may still be sent then. */
   async function exposed(work: Work, job: Job): Promise<boolean> {
-    const room = exposure.wait();
-    if (!(await Promise.race([room.then(() => true), work.over]))) {
-      void room.then(() => exposure.leave(1));
-      return false;
-    }
+    const room = await new Promise<boolean>((resolve) => {
+      let waits = true;
+      exposure.wait(() => {
+        if (waits) resolve(true);
+        else exposure.leave(1);
+        waits = false;
+      });
+      whenOver(work, () => {
+        if (waits) resolve(false);
+        waits = false;
+      });
+    });
+    if (!room) return false;
     if (!mayNot(work, job) && mayStart(work)) return true;
     exposure.leave(1);
     return false;
@@ -233,6 +240,12 @@ export function makePusher(
   }
 
   return { launch, finish };
+}
+
+/** `leave` is called once the chunk is over. */
+function whenOver(work: Work, leave: () => void): void {
+  if (work.isOver) leave();
+  else work.waiting.push(leave);
 }
 
 /** For channels without a pace. */

@@ -106,7 +106,7 @@ export function makeRunner(
     const { promise: over, resolve: close } = Promise.withResolvers<undefined>();
     const work: Work = {
       ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, over, ended },
-      ...{ rendered: new Map(), waiting: new Set(), due: new Map(), after: [] },
+      ...{ rendered: new Map(), waiting: [], due: new Map(), after: [] },
       // Launching counts as one, so that the chunk is not over before all were launched.
       ...{ running: 1, unstored: 0, storing: false, isOver: false, broken: undefined },
     };

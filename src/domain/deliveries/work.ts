@@ -39,8 +39,8 @@ export type Work = {
   /** Resolves when nobody may wait for a slot any longer. */
   over: Promise<undefined>;
   isOver: boolean;
-  /** What ends the waiting of each who waits for a slot then. */
-  waiting: Set<() => void>;
+  /** What ends the waiting of each who waited for a slot then; those who do no longer know it. */
+  waiting: (() => void)[];
   running: number;
   /** Answered since the ledger was stored last. */
   unstored: number;

@@ -78,33 +78,6 @@ export async function* namedSource(
   yield named.map((endpoint) => ({ endpoint, named: true }));
 }
 
-/** Merges the sources; every endpoint comes once, with all its mentions. */
-async function* merged(sources: Source[]): AsyncGenerator<Mention[], undefined> {
-  let heads = await Promise.all(sources.map(async (source) => ({ source, page: await nextPage(source), at: 0 })));
-  for (;;) {
-    for (const head of heads)
-      if (head.page && head.at >= head.page.length) Object.assign(head, { page: await nextPage(head.source), at: 0 });
-    heads = heads.filter(({ page }) => page !== undefined);
-    let least: string | undefined;
-    for (const { page, at } of heads) {
-      const endpoint = page?.[at]?.endpoint;
-      if (endpoint !== undefined && (least === undefined || endpoint < least)) least = endpoint;
-    }
-    if (least === undefined) return;
-    const mentions: Mention[] = [];
-    for (const head of heads) {
-      for (;;) {
-        const mention = head.page?.[head.at];
-        if (mention?.endpoint !== least) break;
-        mentions.push(mention);
-        head.at++;
-        if (head.page && head.at >= head.page.length) Object.assign(head, { page: await nextPage(head.source), at: 0 });
-      }
-    }
-    yield mentions;
-  }
-}
-
 /** The next page that holds something. */
 async function nextPage(source: Source): Promise<Mention[] | undefined> {
   for (;;) {
@@ -116,6 +89,18 @@ async function nextPage(source: Source): Promise<Mention[] | undefined> {
 
 /** One member of all that mention the endpoint; undefined when only conjunctions do, and none of them holds. */
 export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Member | undefined {
+  const [only] = mentions;
+  // Nearly all of them.
+  if (only && mentions.length === 1 && "entry" in only && !only.entry.filters) {
+    const { endpoint, channel, topic } = only.entry;
+    return {
+      endpoint,
+      channel,
+      matched: spoken.has(topic) ? [topic] : [],
+      saw: false,
+      reach: sooner(undefined, only.entry),
+    };
+  }
   const matched = new Set<string>();
   const items = new Set<string>();
   let member: Member | undefined;
@@ -148,11 +133,87 @@ export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Memb
   return member;
 }
 
-/** Members in the order of endpoint keys. */
-export async function* audience(sources: Source[], topics: string[]): AsyncGenerator<Member, undefined> {
+type Head = { source: Source; page: Mention[]; at: number };
+
+/**
+ * Members in the order of endpoint keys, every endpoint once with all its mentions, as many at a time as the pages that were read
+ * hold: a promise for each of ten thousand members costs as much as reading them.
+ */
+export async function* audience(sources: Source[], topics: string[]): AsyncGenerator<Member[], undefined> {
   const spoken = new Set(topics);
-  for await (const mentions of merged(sources)) {
-    const member = memberOf(mentions, spoken);
-    if (member) yield member;
+  let heads: Head[] = sources.map((source) => ({ source, page: [], at: 0 }));
+  let endpoint: string | undefined;
+  let mentions: Mention[] = [];
+  for (;;) {
+    await Promise.all(heads.filter(isRead).map(turnPage));
+    heads = heads.filter((head) => !isRead(head));
+    const members: Member[] = [];
+    for (;;) {
+      endpoint ??= leastOf(heads);
+      // A page that ends here may go on with the same endpoint.
+      if (endpoint === undefined || (gather(heads, endpoint, mentions) && heads.length > 0)) break;
+      const member = memberOf(mentions, spoken);
+      if (member) members.push(member);
+      endpoint = undefined;
+      mentions = [];
+    }
+    if (members.length > 0) yield members;
+    if (heads.length === 0) return;
   }
+}
+
+const isRead = ({ page, at }: Head): boolean => at >= page.length;
+
+async function turnPage(head: Head): Promise<void> {
+  head.page = (await nextPage(head.source)) ?? [];
+  head.at = 0;
+}
+
+function leastOf(heads: Head[]): string | undefined {
+  let least: string | undefined;
+  for (const { page, at } of heads) {
+    const endpoint = page[at]?.endpoint;
+    if (endpoint !== undefined && (least === undefined || endpoint < least)) least = endpoint;
+  }
+  return least;
+}
+
+/** Moves what mentions this endpoint; answers whether a page was read to its end. */
+function gather(heads: Head[], endpoint: string, mentions: Mention[]): boolean {
+  let ended = false;
+  for (const head of heads) {
+    for (let mention = head.page[head.at]; mention?.endpoint === endpoint; mention = head.page[++head.at])
+      mentions.push(mention);
+    ended ||= isRead(head);
+  }
+  return ended;
+}
+
+/** Members of an audience, window after window. */
+export type Members = {
+  /** Takes those that `fits` while `wanted` says that there are not enough. `ended`: there are no more. */
+  take(
+    wanted: (taken: Member[]) => boolean,
+    fits: (member: Member) => boolean,
+  ): Promise<{ members: Member[]; ended: boolean }>;
+};
+
+export function membersIn(batches: AsyncGenerator<Member[], undefined>): Members {
+  let ahead: Member[] = [];
+  let at = 0;
+  return {
+    take: async (wanted, fits) => {
+      const members: Member[] = [];
+      while (wanted(members)) {
+        const member = ahead[at++];
+        if (!member) {
+          const { value, done } = await batches.next();
+          if (done) return { members, ended: true };
+          ahead = value;
+          at = 0;
+        } else if (fits(member)) members.push(member);
+      }
+      return { members, ended: false };
+    },
+  };
 }

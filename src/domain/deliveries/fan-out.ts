@@ -2,7 +2,7 @@ import { combinedReach } from "#src/domain/subscriptions/reach.ts";
 import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
-import { audience, type Member, namedSource, type Source, topicSource } from "./audience.ts";
+import { audience, type Member, type Members, membersIn, namedSource, type Source, topicSource } from "./audience.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { digestId, digestNamed } from "./digest.ts";
 import { digestSources } from "./digest-sources.ts";
@@ -63,7 +63,7 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
     await deps.queue(queue).send(grouped(announcementId, [{ body: message, delaySeconds: 1 }]));
     return;
   }
-  const members = audience(await sources(table, fanout, range), fanout.topics);
+  const members = membersIn(audience(await sources(table, fanout, range), fanout.topics));
   const begun = range.after;
   for (let planned = 0; planned < WINDOWS_A_RUN; planned++) {
     const step: Step = await planWindow(deps, fanout, range, members);
@@ -116,12 +116,7 @@ async function sources(table: Table, fanout: Fanout, range: Range): Promise<Sour
 
 type Step = Range | "conflict";
 
-async function planWindow(
-  deps: FanOutDeps,
-  fanout: Fanout,
-  range: Range,
-  members: AsyncGenerator<Member, undefined>,
-): Promise<Step> {
+async function planWindow(deps: FanOutDeps, fanout: Fanout, range: Range, members: Members): Promise<Step> {
   const { table } = deps;
   const { announcementId, revision } = fanout;
   const first = range.windows.length === 0;
@@ -157,20 +152,17 @@ function saveRange(table: Table, { announcementId, revision }: Fanout, before: R
 }
 
 /** At least a window full, and in a second run at least as far as the first run's chunks reach. */
-async function takeWindow(
-  members: AsyncGenerator<Member, undefined>,
+function takeWindow(
+  members: Members,
   existing: { chunk: Chunk }[],
   fanout: Fanout,
 ): Promise<{ members: Member[]; ended: boolean }> {
   const least = lastMember(existing, "");
-  const taken: Member[] = [];
-  while (taken.length < WINDOW || (taken.at(-1)?.endpoint ?? "") < least) {
-    const { value, done } = await members.next();
-    if (done) return { members: taken, ended: true };
+  return members.take(
+    (taken) => taken.length < WINDOW || (taken.at(-1)?.endpoint ?? "") < least,
     // A withdrawal speaks only to those who saw what it takes back.
-    if (fanout.kind !== "withdrawn" || value.saw) taken.push(value);
-  }
-  return { members: taken, ended: false };
+    ({ saw }) => fanout.kind !== "withdrawn" || saw,
+  );
 }
 
 /** Leaves out who is planned already, and looks up who is known by name or by an earlier revision only. */

@@ -17,6 +17,18 @@ export const MessageTarget = z.strictObject({
 });
 export type MessageTarget = z.infer<typeof MessageTarget>;
 
+/** By the ten thousand and written by ourselves, so checked by hand. */
+const MessageTargets = z.custom<MessageTarget[]>((value) => Array.isArray(value) && value.every(isTarget));
+
+function isTarget(value: unknown): value is MessageTarget {
+  if (typeof value !== "object" || value === null) return false;
+  const { address, language, secrets, frequency, quietHours, after } = value as Record<string, unknown>;
+  const plain = typeof address === "string" && (language === "zh-CN" || language === "en") && Array.isArray(secrets);
+  if (!plain || !secrets.every((secret) => typeof secret === "string")) return false;
+  if (frequency === undefined && quietHours === undefined && after === undefined) return true;
+  return MessageTarget.safeParse(value).success;
+}
+
 /** On the queue `fanout`: a receipt whose chunk was being sent when it came. */
 export const ReceiptMessage = z.strictObject({
   kind: z.literal("receipt"),
@@ -62,7 +74,7 @@ export const ChunkMessage = z.strictObject({
   chunk: z
     .strictObject({ members: z.string(), sets: z.array(z.array(z.string())), which: z.string().exactOptional() })
     .exactOptional(),
-  targets: z.array(MessageTarget).exactOptional(),
+  targets: MessageTargets.exactOptional(),
 });
 export type ChunkMessage = z.infer<typeof ChunkMessage>;
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Channel, Outcome } from "./channel.ts";
+import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
 import { makeGate, originOf, type Slot } from "./gate.ts";
 import { keptBack } from "./kept-back.ts";
@@ -94,25 +94,41 @@ export function makePusher(
     let answeredMs: number | undefined;
     let wait: Wait | undefined;
     let broken: unknown;
+    let begun = false;
     try {
       if (!(waited && mayNot(work, job)) && mayStart(work)) {
         const turn = pace || once ? await inTurn(work, job, target, ticket) : FREE;
         if (turn?.kind === "wait") wait = turn;
         else if (turn && (exposure.enter(work.urgent) || (await exposed(work, job)))) {
-          try {
-            answeredMs = await push(work, job, target, turn);
-          } finally {
-            work.unstored++;
-            if (exposure.isFull()) storeSoon(work);
-          }
+          begun = true;
+          const items = work.digest ? contentsOf(work, job.member) : matchedOf(work.batch.chunk, job.member);
+          const known = work.digest ? undefined : work.rendered.get(target.language);
+          const rendered = known ?? (await deps.render(work, target, items));
+          const startedAt = deps.now();
+          const outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
+          const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
+          if (pace) await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
+          const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
+          if (next) again(work, { ...job, row: next.row }, next.at);
+          answeredMs = isSilent(outcome) ? undefined : ms;
         }
       }
     } catch (error) {
       broken = error;
     }
+    if (begun) {
+      work.unstored++;
+      if (exposure.isFull()) storeSoon(work);
+    }
     (work.urgent ? urgentGate : routineGate).leave(slot, answeredMs);
     if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));
     else finish(work, broken);
+  }
+
+  function notExpected(error: unknown): Outcome {
+    const detail = error instanceof Error ? error.message : "";
+    deps.log.error("push-threw", { channel: channel.name, detail });
+    return { kind: "unknown", detail };
   }
 
   /** The credential's turn, and the intent where a push must not be repeated; undefined: it may not be sent any more. */
@@ -199,34 +215,6 @@ export function makePusher(
     return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
   }
 
-  /** Answers how long the receiver took to say anything; undefined when it said nothing. */
-  async function push(work: Work, job: Job, target: MessageTarget, turn: Go): Promise<number | undefined> {
-    const { ref, chunk } = work.batch;
-    const { member, endpoint, row } = job;
-    const { address, language, secrets } = target;
-    const matched = work.digest ? contentsOf(work, member) : matchedOf(chunk, member);
-    const rendered = (!work.digest && work.rendered.get(language)) || (await deps.render(work, target, matched));
-    const startedAt = deps.now();
-    let outcome: Outcome;
-    try {
-      outcome = await channel.push(rendered, {
-        deliveryId: deliveryId(ref, endpoint),
-        attempt: (row?.attempts.length ?? 0) + 1,
-        target: { endpoint, address, language, secrets, matched },
-      });
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : "";
-      deps.log.error("push-threw", { channel: channel.name, announcement: ref.announcementId, detail });
-      outcome = { kind: "unknown", detail };
-    }
-    const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
-    if (pace) await notes.heed(work, pace, { address, endpoint }, outcome, turn);
-    const next = notes.note(work, job, { outcome, startedAt, ms, sent: matched });
-    if (next) again(work, { ...job, row: next.row }, next.at);
-    const silent = outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
-    return silent ? undefined : ms;
-  }
-
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
   function again(work: Work, job: Job, at: number): void {
     const due: { at: number; timer?: NodeJS.Timeout } = { at };
@@ -240,6 +228,20 @@ export function makePusher(
   }
 
   return { launch, finish };
+}
+
+function pushOf({ batch }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
+  const { address, language, secrets } = target;
+  const attempt = (row?.attempts.length ?? 0) + 1;
+  return {
+    deliveryId: deliveryId(batch.ref, endpoint),
+    attempt,
+    target: { endpoint, address, language, secrets, matched },
+  };
+}
+
+function isSilent(outcome: Outcome): boolean {
+  return outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
 }
 
 /** `leave` is called once the chunk is over. */

@@ -28,18 +28,19 @@ export async function rehearse(
   let counted = 0;
   let last = END;
   const sources = topics.map((topic) => topicSource(deps.table, topic, "", END));
-  for await (const { channel, endpoint, reach } of audience(sources, topics)) {
-    counts[channel] ??= { endpoints: 0, held: 0, languages: new Set(), load: new Map() };
-    const known = counts[channel];
-    const found = deps.channels[channel as ChannelName];
-    known.endpoints++;
-    if (reach) known.languages.add(reach.language);
-    if (reach && isHeld(reach, text, now)) known.held++;
-    else if (reach && found) addLoad(known.load, found, endpoint, reach.address);
-    if (++counted < COUNTED) continue;
-    last = endpoint;
-    break;
-  }
+  counting: for await (const members of audience(sources, topics))
+    for (const { channel, endpoint, reach } of members) {
+      counts[channel] ??= { endpoints: 0, held: 0, languages: new Set(), load: new Map() };
+      const known = counts[channel];
+      const found = deps.channels[channel as ChannelName];
+      known.endpoints++;
+      if (reach) known.languages.add(reach.language);
+      if (reach && isHeld(reach, text, now)) known.held++;
+      else if (reach && found) addLoad(known.load, found, endpoint, reach.address);
+      if (++counted < COUNTED) continue;
+      last = endpoint;
+      break counting;
+    }
   const scale = 1 / Math.max(place(last), 1e-6);
   const channels: Rehearsed["channels"] = {};
   for (const [name, { endpoints, held, languages, load }] of Object.entries(counts)) {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import type { Context } from "hono";
 import { type Egress, makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
@@ -46,6 +47,7 @@ export async function makeWorld(
     origins?: ChannelDeps["origins"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
+    connection?: WebDeps["connection"];
     streams?: boolean;
     /** For a worker that nobody calls over HTTP: every request is refused; not the doors are loaded but the workers, at once. */
     headless?: boolean;
@@ -138,6 +140,7 @@ export async function makeWorld(
       visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
+      ...(options.connection ? { connection: options.connection } : {}),
       ...(options.streams ? { streams: true } : {}),
     });
   }
@@ -187,7 +190,8 @@ export async function embedded(
     onlyHost: randomSecret(48),
     objectDoor: platform.objectDoor,
     streams: true,
-    remoteAddress: (c) => (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress,
+    remoteAddress: (c) => incomingOf(c)?.socket.remoteAddress,
+    connection: incomingOf,
   });
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
@@ -204,6 +208,11 @@ export async function embedded(
       await world.close();
     },
   };
+}
+
+/** What @hono/node-server hands on. */
+function incomingOf({ env }: Context): IncomingMessage | undefined {
+  return (env as { incoming?: IncomingMessage } | undefined)?.incoming;
 }
 
 /** The functions on AWS: ports on DynamoDB, S3 and SQS by the names in the environment; the mappings call the handlers. */

@@ -74,7 +74,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         for (const change of changes) {
           try {
             const following = follow(change);
-            if (following) await following;
+            if (following !== undefined) await following;
           } catch (error) {
             log.error("dispatch-failed", { change: change.id, detail: String(error).slice(0, 500) });
             failed.push(change.id);

@@ -71,7 +71,7 @@ async function whole(request: Request, connection: Readable | undefined): Promis
     });
     connection.on("end", () => resolve(chunks ? Buffer.concat(chunks) : (first ?? Buffer.alloc(0))));
     connection.on("error", reject);
-    connection.on("close", () => reject(new Error("closed")));
+    connection.on("close", () => connection.readableEnded || reject(new Error("closed")));
   });
 }
 

@@ -32,7 +32,7 @@ export function changeFeed(deps: {
   pauses?: typeof PAUSES;
 }) {
   const { sql, group, letters, log, pauses = PAUSES } = deps;
-  const after = sql.prepare("SELECT id, tries FROM changes WHERE id > ? ORDER BY id LIMIT ?");
+  const after = sql.prepare(`SELECT id, tries FROM changes WHERE id > ? ORDER BY id LIMIT ${BATCH}`);
   const one = sql.prepare("SELECT id, tries FROM changes WHERE id = ?");
   const stateOf = sql.prepare(
     `SELECT coalesce(changes.body, items.body) FROM changes LEFT JOIN items USING (pk, sk) WHERE changes.id = ?`,
@@ -77,7 +77,7 @@ export function changeFeed(deps: {
   };
 
   const fresh = (): Told[] => {
-    const told = after.all(position, BATCH).map(read);
+    const told = after.all(position).map(read);
     position = told.at(-1)?.id ?? position;
     caughtUp = told.length < BATCH;
     forgetRecent();

@@ -43,7 +43,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     const known = bearer === undefined ? undefined : bearers.known(bearer);
     const caller = known instanceof Promise ? await known : known;
     const counting = count(c, bearer, caller, headers);
-    if (counting) await counting;
+    if (counting !== undefined) await counting;
     if (spec.who === "holder") {
       if (bearer === undefined) throw unauthenticated();
     } else if (bearer !== undefined && caller === undefined) throw unauthenticated();

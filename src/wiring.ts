@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Context } from "hono";
 import { type Egress, makeEgress } from "#src/channels/egress.ts";
 import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
@@ -211,7 +210,7 @@ export async function embedded(
 }
 
 /** What @hono/node-server hands on. */
-function incomingOf({ env }: Context): IncomingMessage | undefined {
+function incomingOf({ env }: { env: unknown }): IncomingMessage | undefined {
   return (env as { incoming?: IncomingMessage } | undefined)?.incoming;
 }
 

@@ -73,8 +73,8 @@ export async function run(
   });
   let world: World | undefined;
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
-  const { server, port } = await listen(config, timeouts, async (request, env) =>
-    (world ?? (await opened)).app.fetch(request, env as never),
+  const { server, port } = await listen(config, timeouts, (request, env) =>
+    world ? world.app.fetch(request, env as never) : opened.then(({ app }) => app.fetch(request, env as never)),
   );
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   if (!process.env["GAOSHI_BASE_URL"]) config.baseUrl = url;
@@ -119,7 +119,7 @@ type WechatyMessenger = NonNullable<Parameters<typeof embedded>[1]["wechaty"]>["
 function listen(
   config: Config,
   serverOptions: typeof TIMEOUTS,
-  fetch: (request: Request, env: unknown) => Promise<Response>,
+  fetch: (request: Request, env: unknown) => Response | Promise<Response>,
 ): Promise<{ server: ReturnType<typeof serve>; port: number }> {
   return new Promise((resolve, reject) => {
     const server = serve({ port: config.port, hostname: config.host, serverOptions, fetch }, (at: AddressInfo) =>

@@ -46,6 +46,7 @@ export async function makeWorld(
     origins?: ChannelDeps["origins"];
     objectDoor?: WebDeps["objectDoor"];
     remoteAddress?: WebDeps["remoteAddress"];
+    connection?: WebDeps["connection"];
     streams?: boolean;
     /** For a worker that nobody calls over HTTP: every request is refused; not the doors are loaded but the workers, at once. */
     headless?: boolean;
@@ -138,6 +139,7 @@ export async function makeWorld(
       visit: (url) => visit(egress, url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
+      ...(options.connection ? { connection: options.connection } : {}),
       ...(options.streams ? { streams: true } : {}),
     });
   }
@@ -187,7 +189,8 @@ export async function embedded(
     onlyHost: randomSecret(48),
     objectDoor: platform.objectDoor,
     streams: true,
-    remoteAddress: (c) => (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress,
+    remoteAddress: (c) => incomingOf(c)?.socket.remoteAddress,
+    connection: incomingOf,
   });
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
@@ -204,6 +207,11 @@ export async function embedded(
       await world.close();
     },
   };
+}
+
+/** What @hono/node-server hands on. */
+function incomingOf({ env }: { env: unknown }): IncomingMessage | undefined {
+  return (env as { incoming?: IncomingMessage } | undefined)?.incoming;
 }
 
 /** The functions on AWS: ports on DynamoDB, S3 and SQS by the names in the environment; the mappings call the handlers. */

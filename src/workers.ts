@@ -1,6 +1,7 @@
 import type { Config } from "#src/config.ts";
 import { REVISION_FEED, type Revision } from "#src/domain/announcements/announcement.ts";
 import { parseRevision } from "#src/domain/announcements/store.ts";
+import type { dutyAlarms } from "#src/domain/cases/alarm-duty.ts";
 import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
@@ -33,15 +34,21 @@ export type Workers = {
 export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Config }): Workers {
   const { table, bucket, now, log, config } = deps;
   const deliveries = deliveryHandlers(deps);
-  let alarming: ReturnType<typeof loadDuty> | undefined;
+  let alarm: ReturnType<typeof dutyAlarms> | undefined;
 
-  async function follow({ item }: Change): Promise<void> {
-    if (item.feed === REVISION_FEED) await followRevision(parseRevision(item));
-    else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
-    else if (item.feed === CASE_FEED) {
-      alarming ??= loadDuty(); // once: an import of what is loaded already still costs more than an alarm
-      await (await alarming)(item);
-    } else log.error("feed-unknown", { feed: item.feed });
+  /** Undefined when nothing follows from a change. */
+  function follow({ item }: Change): Promise<unknown> | undefined {
+    if (item.feed === CASE_FEED) return alarm ? alarm(item) : alarmFirst(item);
+    if (item.feed === REVISION_FEED) return followRevision(parseRevision(item));
+    if (item.feed === SUBSCRIPTION_FEED) return deliveries.askSubscription(item);
+    log.error("feed-unknown", { feed: item.feed });
+    return undefined;
+  }
+
+  async function alarmFirst(item: Item): Promise<void> {
+    const room = await import("#src/domain/cases/alarm-duty.ts");
+    alarm ??= room.dutyAlarms({ table, now, baseUrl: config.baseUrl });
+    await alarm(item);
   }
 
   async function followRevision(revision: Revision): Promise<void> {
@@ -49,12 +56,6 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     if (revision.kind !== "corrected") return;
     const { indexCorrection } = await import("#src/domain/announcements/index-words.ts");
     await indexCorrection({ table }, revision);
-  }
-
-  async function loadDuty(): Promise<(item: Item) => Promise<void>> {
-    const { alarmDuty, parseAlarmingCase } = await import("#src/domain/cases/alarm-duty.ts");
-    const duty = { table, now, baseUrl: config.baseUrl, flooded: new Map() };
-    return (item) => alarmDuty(duty, parseAlarmingCase(item));
   }
 
   async function lookAtTheWeek(): Promise<void> {
@@ -72,7 +73,8 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         const failed: string[] = [];
         for (const change of changes) {
           try {
-            await follow(change);
+            const following = follow(change);
+            if (following !== undefined) await following;
           } catch (error) {
             log.error("dispatch-failed", { change: change.id, detail: String(error).slice(0, 500) });
             failed.push(change.id);

@@ -6,9 +6,11 @@ import type { Key } from "#src/platform/table.ts";
  * `%uXXXX`, and the parts are joined with `#`.
  */
 
+const PLAIN = /^[\w.:-]*$/;
 const ESCAPED = /[%#|/\u0000-\u001f\u007f]|\p{Surrogate}/gu;
 
 export function part(text: string): string {
+  if (PLAIN.test(text)) return text; // nearly all are
   return text.replace(ESCAPED, (c) => {
     const hex = c.charCodeAt(0).toString(16).toUpperCase();
     return hex.length > 2 ? `%u${hex}` : `%${hex.padStart(2, "0")}`;

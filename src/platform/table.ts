@@ -7,6 +7,7 @@ export type Key = { pk: string; sk: string };
 
 /**
  * A stored item. Values are JSON (no binary, no dates, no undefined); the whole item is under 400 KB (DynamoDB's limit).
+ * Nobody changes an item that was handed to the table or came from it: the change feed may tell of the very same object.
  * The named members mean the same everywhere:
  * - `version`: counts up with every change of an object that is edited under a condition.
  * - `index`: the item also stands in the sparse index, under this key, whole. Index only small items.

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { type Context, Hono } from "hono";
 import type { Config } from "#src/config.ts";
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
@@ -11,7 +12,7 @@ import type { Bucket } from "#src/platform/bucket.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Language, preferredLanguage } from "#src/text.ts";
-import type { RoutesOf } from "./api/door.ts";
+import type { ApiDoor, RoutesOf } from "./api/door.ts";
 import { API, apiRoutes } from "./api/routes.ts";
 import { apiHeaders, secured } from "./headers.ts";
 import type { Policy, PolicyName } from "./limits.ts";
@@ -35,6 +36,8 @@ export type WebDeps = {
   objectDoor?: (request: Request) => Promise<Response | undefined>;
   /** The address the connection itself comes from; never one that a header claims. */
   remoteAddress?: (c: Context) => string | undefined;
+  /** The message as the connection brings it, where there is one: its body is then read without a copy. */
+  connection?: (c: Context) => Readable | undefined;
   /** Whether an answer can be written bit by bit; a function behind a gateway answers whole. */
   streams?: boolean;
   /** Takes the word of a provider about a message that it had accepted. */
@@ -61,7 +64,8 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
   const base = apiHeaders(https);
   const refused = (c: Context, error: unknown, headers: Record<string, string> = {}) =>
     refuse(deps, c.req.raw, error, { ...base, ...headers });
-  let api: Promise<(path: string) => Promise<Hono>> | undefined;
+  let api: Promise<ApiDoor> | undefined;
+  let apiAt: ApiDoor | undefined;
   let site: Promise<Hono> | undefined;
   let wechat: Promise<Hono> | undefined;
   const health = refusing(new Hono().get(HEALTH, (c) => c.json({ status: "ok", version: deps.version })));
@@ -72,9 +76,17 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
     return app;
   }
 
-  function loadApi() {
-    const options = { headers: base, refuse: refused, refusing, routesOf };
-    return import("./api/door.ts").then(({ apiDoor }) => apiDoor(deps, options));
+  async function loadApi(): Promise<ApiDoor> {
+    const { apiDoor } = await import("./api/door.ts");
+    apiAt = apiDoor(deps, { headers: base, refuse: refused, refusing, routesOf });
+    return apiAt;
+  }
+
+  /** Once it is loaded a call goes straight through: every promise on the way costs each call. */
+  function calledAt(path: string): Hono | Promise<Hono> {
+    if (apiAt) return apiAt(path);
+    api ??= loadApi();
+    return api.then((at) => at(path));
   }
 
   function siteAt(path: string): Hono | Promise<Hono> {
@@ -97,8 +109,10 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
     fetch(request, ...rest) {
       const path = request.url.slice(request.url.indexOf("/", 8));
       if (!path.startsWith(`${API}/`)) return anywhere(request, path, rest as []);
-      api ??= loadApi();
-      return api.then((at) => at(path)).then((app) => app.fetch(request, ...(rest as [])));
+      const app = calledAt(path);
+      return app instanceof Promise
+        ? app.then((loaded) => loaded.fetch(request, ...(rest as [])))
+        : app.fetch(request, ...(rest as []));
     },
   };
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import type { Readable } from "node:stream";
 import { AppError, type InputError } from "#src/errors.ts";
 import { invalidInput, pointerOf } from "./input.ts";
 
@@ -34,8 +35,8 @@ function mediaType(contentType: string | null): string {
 }
 
 /** The body as text: at most `limit` bytes of valid UTF-8. */
-export async function readText(request: Request, limit: number): Promise<string> {
-  const bytes = await readBytes(request, limit);
+export async function readText(request: Request, limit: number, connection?: Readable): Promise<string> {
+  const bytes = await readBytes(request, limit, connection);
   if (!isUtf8(bytes))
     throw new AppError("malformed", "UTF8", { zh: "请求内容不是UTF-8编码", en: "the body is not valid UTF-8" });
   const text = bytes.toString("utf8");
@@ -43,10 +44,10 @@ export async function readText(request: Request, limit: number): Promise<string>
 }
 
 /** The body as it came: at most `limit` bytes. */
-export async function readBytes(request: Request, limit: number): Promise<Buffer> {
+export async function readBytes(request: Request, limit: number, connection?: Readable): Promise<Buffer> {
   try {
     const announced = request.headers.get("content-length") !== null;
-    const bytes = announced ? Buffer.from(await request.arrayBuffer()) : await drain(request, limit);
+    const bytes = announced ? await whole(request, connection) : await drain(request, limit);
     if (bytes.length > limit) throw tooLarge(limit);
     return bytes;
   } catch (error) {
@@ -54,6 +55,24 @@ export async function readBytes(request: Request, limit: number): Promise<Buffer
     const detail = { zh: "请求内容没有传完", en: "the body did not arrive in full" };
     throw new AppError("malformed", "BODY_CUT", detail, { cause: error });
   }
+}
+
+/** A body whose length was announced, and so checked: the parser ends it there. */
+async function whole(request: Request, connection: Readable | undefined): Promise<Buffer> {
+  if (connection === undefined || connection.readableDidRead || connection.destroyed)
+    return Buffer.from(await request.arrayBuffer());
+  return new Promise((resolve, reject) => {
+    let first: Buffer | undefined;
+    let chunks: Buffer[] | undefined;
+    connection.on("data", (chunk: Buffer) => {
+      if (first === undefined) first = chunk;
+      else if (chunks) chunks.push(chunk);
+      else chunks = [first, chunk];
+    });
+    connection.on("end", () => resolve(chunks ? Buffer.concat(chunks) : (first ?? Buffer.alloc(0))));
+    connection.on("error", reject);
+    connection.on("close", () => connection.readableEnded || reject(new Error("closed")));
+  });
 }
 
 async function drain(request: Request, limit: number): Promise<Buffer> {

@@ -1,16 +1,24 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readConfig } from "#src/config.ts";
-import { silentLog } from "#src/log.ts";
+import { jsonLog } from "#src/log.ts";
 import { type Running, run } from "#src/start.ts";
 
 let running: Running;
 let port: number;
+const lines: string[] = [];
 
 beforeAll(async () => {
   const config = readConfig({ PORT: "0", GAOSHI_DATA: ":memory:" });
   const timeouts = { headersTimeout: 200, requestTimeout: 600, connectionsCheckingInterval: 50 };
-  running = await run(config, silentLog, { timeouts });
+  running = await run(
+    config,
+    jsonLog(
+      (line) => lines.push(line),
+      () => new Date(),
+    ),
+    { timeouts },
+  );
   port = Number(new URL(running.url).port);
 });
 afterAll(() => running.stop());
@@ -45,6 +53,46 @@ it("does not wait for a body that trickles in", async () => {
   expect(answer).toMatch(/^(HTTP\/1\.1 4\d\d |$)/);
   expect(after).toBeGreaterThan(500);
   expect(after).toBeLessThan(3000);
+});
+
+const CASE = Buffer.from(
+  JSON.stringify({ type: "rumour", title: "关于停水的传言", description: "群里说明天全城停水,请核实是否属实。" }),
+);
+const HEAD = `POST /api/v1/cases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${CASE.length}\r\n\r\n`;
+
+it("takes a body that comes in pieces as one, wherever a character is cut", async () => {
+  const socket = connect(port, "127.0.0.1");
+  socket.setNoDelay(true);
+  socket.write(HEAD);
+  for (let from = 0; from < CASE.length; from += 50) {
+    socket.write(CASE.subarray(from, from + 50));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const answer = await new Promise<string>((resolve) => socket.once("data", (bytes) => resolve(bytes.toString())));
+  socket.destroy();
+  expect(answer).toMatch(/^HTTP\/1\.1 201 /);
+  const receipt = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4)).receipt;
+  const status = await fetch(`${running.url}/api/v1/cases/status`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(receipt),
+  });
+  expect(await status.json()).toMatchObject({ title: "关于停水的传言" });
+});
+
+it("does not take a caller who hangs up in the middle of a body for a fault of its own", async () => {
+  for (const hangUp of ["end", "destroy"] as const) {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write(HEAD);
+    socket.write(CASE.subarray(0, 50));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket[hangUp]();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    socket.destroy();
+  }
+  expect((await fetch(`${running.url}/healthz`)).status).toBe(200);
+  expect(lines.filter((line) => line.includes('"error"'))).toEqual([]);
 });
 
 it("keeps a connection that is used again", async () => {

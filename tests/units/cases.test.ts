@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseRevision } from "#src/domain/announcements/store.ts";
-import { alarmDuty } from "#src/domain/cases/alarm-duty.ts";
+import { alarmDuty, dutyAlarms } from "#src/domain/cases/alarm-duty.ts";
 import { sniffedType } from "#src/domain/cases/attachment.ts";
 import { admittedKey, admitUploads, uploadKey } from "#src/domain/cases/attachments.ts";
 import { NewCase } from "#src/domain/cases/case.ts";
@@ -319,5 +319,26 @@ describe("the people on duty", () => {
     clock.at = new Date("2026-02-13T02:10:00.000Z");
     await flood(1);
     await expect.poll(() => told.length).toBe(51 + 2);
+  });
+
+  it("lose no alarm to a flood: not one that is told again, not that of a unit, not the next ten minutes' first", async () => {
+    const { clock, deps, send, stored, told } = desk();
+    const alarm = dutyAlarms(deps);
+    const items: Item[] = [];
+    for (let n = 0; n < 23; n++) items.push(await stored((await send()).receipt.number));
+    const [first, , , last] = items.slice(0, 1).concat(items.slice(-3));
+    for (const item of items) await alarm(item);
+    await expect.poll(() => told.length).toBe(23 + 21);
+    expect(last && alarm(last)).toBeUndefined();
+    const again = first && alarm(first);
+    expect(again).toBeInstanceOf(Promise);
+    await again;
+    await (last && alarm({ ...last, unitId: "unit_1" }));
+    const titles = async () => (await alarms(told)).map(({ audience }) => audience);
+    await expect.poll(titles).toContainEqual({ kind: "internal", topics: ["duty:unit_1"], endpoints: [] });
+    clock.at = new Date("2026-02-13T02:10:00.000Z");
+    const next = await stored((await send()).receipt.number);
+    expect(alarm(next)).toBeInstanceOf(Promise);
+    await expect.poll(async () => JSON.stringify(await alarms(told))).toContain(String(next["number"]));
   });
 });

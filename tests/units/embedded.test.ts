@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -53,6 +53,13 @@ describe("the group commit", () => {
     const table = sqliteTable({ sql: database.sql, group, now, nextChangeId: () => ++id, feed: deaf });
     return { ...database, group, table };
   };
+
+  it("leaves no LIMIT to a bare parameter, which SQLite would prepare anew at every read", () => {
+    const folder = "src/platform/embedded";
+    const files = readdirSync(folder).filter((file) => readFileSync(`${folder}/${file}`, "utf8").includes("LIMIT "));
+    expect(files.length).toBeGreaterThan(3);
+    expect(files.filter((file) => /LIMIT \?/.test(readFileSync(`${folder}/${file}`, "utf8")))).toEqual([]);
+  });
 
   it("syncs every commit to the disk", () => {
     const { sql, close } = parts(newFolder());

@@ -9,7 +9,6 @@ import { PRODUCT, type Text } from "#src/text.ts";
 import { Case, type CaseType } from "./case.ts";
 import type { Reads } from "./store.ts";
 
-const WINDOW_MS = 10 * 60_000;
 const ALARMS_A_WINDOW = 20;
 const KEEP_SECONDS = 86_400;
 
@@ -42,8 +41,23 @@ type Deps = Reads & {
 const AlarmingCase = Case.pick({ number: true, type: true, unitId: true, receivedAt: true, dueAt: true });
 export type AlarmingCase = z.infer<typeof AlarmingCase>;
 
-export function parseAlarmingCase(item: Item): AlarmingCase {
-  return AlarmingCase.parse(item);
+/**
+ * Alarms about one case of the change feed after another. Those for which the alarm of a flood stands already, which are
+ * nearly all when there are many, need nothing and are known by two of their fields.
+ */
+export function dutyAlarms(deps: Omit<Deps, "flooded">): (item: Item) => Promise<void> | undefined {
+  const flooded = new Map<string, Window>();
+  return (item) => {
+    const { receivedAt, unitId, number } = item;
+    const window = flooded.size > 0 && unitId === undefined ? flooded.get(windowOf(String(receivedAt))) : undefined;
+    if (window && !window.numbers.includes(String(number))) return undefined;
+    return alarmDuty({ ...deps, flooded }, AlarmingCase.parse(item));
+  };
+}
+
+/** When the window of an instant began, both as `toISOString` writes them: windows are ten minutes of the clock. */
+function windowOf(receivedAt: string): string {
+  return `${receivedAt.slice(0, "2026-01-01T08:1".length)}0:00.000Z`;
 }
 
 /**
@@ -52,7 +66,7 @@ export function parseAlarmingCase(item: Item): AlarmingCase {
  * and one for those of a unit.
  */
 export async function alarmDuty(deps: Deps, stored: AlarmingCase): Promise<void> {
-  const startsAt = new Date(Math.floor(Date.parse(stored.receivedAt) / WINDOW_MS) * WINDOW_MS).toISOString();
+  const startsAt = windowOf(stored.receivedAt);
   // Every lost race is another's step towards a full window, so this many always reach the end.
   for (let tries = 0; tries < ALARMS_A_WINDOW + 5; tries++) {
     const window = await readWindow(deps, startsAt);

@@ -36,7 +36,7 @@ function prose(from: number, to: number, code: string, name: { zh: string; en: s
       hasCharacters(from, to),
       fault(code, `${name.zh}须为${from}至${to}个字`, `the ${name.en} must have ${from} to ${to} characters`),
     )
-    .refine((text) => !HTML.test(text), NO_HTML)
+    .refine((text) => !(text.includes("<") && HTML.test(text)), NO_HTML)
     .meta({ minLength: from, maxLength: to });
 }
 

@@ -15,8 +15,7 @@ const SECRET_CHARACTERS = 26;
  * 128). Crockford's base 32, which people can read out and type.
  */
 export function newReceipt(day: string, now: Date): Receipt {
-  let characters = "";
-  for (const byte of drawn(RANDOM_CHARACTERS + SECRET_CHARACTERS)) characters += ALPHABET.charAt(byte & 31);
+  const characters = drawn(RANDOM_CHARACTERS + SECRET_CHARACTERS);
   return {
     number: `${day.replaceAll("-", "")}-${timeOfDay(now)}${characters.slice(0, RANDOM_CHARACTERS)}`,
     secret: characters.slice(RANDOM_CHARACTERS),
@@ -34,14 +33,18 @@ function timeOfDay(now: Date): string {
 }
 
 let pool = Buffer.alloc(0);
+let next = 0;
 
-/** Random bytes, each given out once; drawn for 64 receipts at a time, for a draw costs more than all the rest. */
-function drawn(count: number): Uint8Array {
-  if (pool.length < count) pool = randomBytes(64 * count);
-  const bytes = Uint8Array.from(pool.subarray(0, count));
-  pool.fill(0, 0, count);
-  pool = pool.subarray(count);
-  return bytes;
+/** Random characters, each given out once; drawn for 64 receipts at a time, for a draw costs more than all the rest. */
+function drawn(count: number): string {
+  if (pool.length < next + count) {
+    pool = randomBytes(64 * count).map((byte) => ALPHABET.charCodeAt(byte & 31)) as typeof pool;
+    next = 0;
+  }
+  const characters = pool.toString("latin1", next, next + count);
+  pool.fill(0, next, next + count);
+  next += count;
+  return characters;
 }
 
 export function secretHash(secret: string): string {

@@ -6,7 +6,7 @@ import { CASE_FEED } from "./feed.ts";
 export type Reads = { table: Table };
 
 export function caseItem(stored: Case): Item {
-  return { ...keys.case(stored.number), feed: CASE_FEED, ...stored };
+  return { ...stored, ...keys.case(stored.number), feed: CASE_FEED };
 }
 
 export function parseCase(item: Item): Case {

@@ -21,7 +21,7 @@ const UPLOAD_SECONDS = 3600;
 /** Takes a case in: one conditional write of one item, then the receipt. Everything else follows from the change feed. */
 export async function submit(deps: Deps, input: NewCase): Promise<Submitted> {
   const now = deps.now();
-  const { urls, occurredAt, ...rest } = input;
+  const { urls, occurredAt } = input;
   const happened = occurredAt === undefined ? undefined : new Date(occurredAt);
   if (happened && happened.getTime() > now.getTime() + CLOCK_SLACK_MS) throw inTheFuture();
   if (input.unitId !== undefined && !(await getUnit(deps, input.unitId))) throw unknownUnit();
@@ -30,17 +30,18 @@ export async function submit(deps: Deps, input: NewCase): Promise<Submitted> {
   for (let tries = 0; tries < 5; tries++) {
     const receipt = newReceipt(day, now);
     const stored: Case = {
-      ...rest,
-      ...(urls && urls.length > 0 ? { urls: kept(urls) } : {}),
-      ...(happened ? { occurredAt: happened.toISOString() } : {}),
+      ...input,
       number: receipt.number,
       state: "received",
       version: 1,
       secretHash: secretHash(receipt.secret),
       receivedAt: now.toISOString(),
       dueAt,
-      ...(provisional ? { provisional } : {}),
     };
+    if (urls && urls.length > 0) stored.urls = kept(urls);
+    else if (urls) delete stored.urls;
+    if (happened) stored.occurredAt = happened.toISOString();
+    if (provisional) stored.provisional = provisional;
     const uploads = input.attachments?.length ? await signUploads(deps, receipt.number, input.attachments) : [];
     const result: Submitted = { id: caseId(receipt.number), receipt, uploads, dueAt };
     if ((await commit([{ put: caseItem(stored), if: { absent: true } }], result)).ok) return result;

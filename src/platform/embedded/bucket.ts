@@ -24,7 +24,7 @@ export function localBucket(deps: { sql: DatabaseSync; group: Group; blobs: Blob
   const one = sql.prepare("SELECT file, type, size, sha256 FROM objects WHERE key = ?");
   const put = sql.prepare("INSERT OR REPLACE INTO objects (key, file, type, size, sha256) VALUES (?, ?, ?, ?, ?)");
   const remove = sql.prepare("DELETE FROM objects WHERE key = ?");
-  const keys = sql.prepare("SELECT key FROM objects WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?");
+  const keys = sql.prepare("SELECT key FROM objects WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT +?");
 
   const find = (key: string): Row | undefined => {
     checkObjectKey(key);

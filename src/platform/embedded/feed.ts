@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
-import type { Change, ChangeHandler, Item } from "#src/platform/table.ts";
+import type { Change, ChangeHandler, Item, Key } from "#src/platform/table.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Group } from "./group.ts";
 import { insist, sleeper } from "./waiting.ts";
@@ -10,12 +10,12 @@ const BATCH = 100;
 const FORGET_MS = 250;
 const FORGET_AT_ONCE = 1000;
 const TRIES = 10;
-/** Changes that need not be read back: so many, of texts so long at most. */
+/** Changes whose items need not be read back: so many, of texts so long at most. */
 const REMEMBERED = 1_000;
 const REMEMBERED_CHARACTERS = 16_000;
 const PAUSES = { firstMs: 200, longestMs: 10_000 };
 
-type Told = { id: number; tries: number; name: string; text: string; item: Item };
+type Told = { id: number; tries: number; item: Item };
 
 /** Changes of one item that wait behind its first, which failed so many times. */
 type Held = { ids: number[]; tries: number; due: number };
@@ -32,8 +32,8 @@ export function changeFeed(deps: {
   pauses?: typeof PAUSES;
 }) {
   const { sql, group, letters, log, pauses = PAUSES } = deps;
-  const after = sql.prepare("SELECT id, tries, pk, sk FROM changes WHERE id > ? ORDER BY id LIMIT ?");
-  const one = sql.prepare("SELECT id, tries, pk, sk FROM changes WHERE id = ?");
+  const after = sql.prepare(`SELECT id, tries FROM changes WHERE id > ? ORDER BY id LIMIT ${BATCH}`);
+  const one = sql.prepare("SELECT id, tries FROM changes WHERE id = ?");
   const stateOf = sql.prepare(
     `SELECT coalesce(changes.body, items.body) FROM changes LEFT JOIN items USING (pk, sk) WHERE changes.id = ?`,
   );
@@ -42,18 +42,19 @@ export function changeFeed(deps: {
   const removeUpTo = sql.prepare("DELETE FROM changes WHERE id BETWEEN ? AND ?");
   const count = sql.prepare("UPDATE changes SET tries = ? WHERE id = ?");
   const held = new Map<string, Held>();
-  const recent = new Map<number, string>();
+  const recent = new Map<number, Item>();
   const { sleep, wake } = sleeper();
   let position = 0;
+  let caughtUp = false;
   let finished: number[] = [];
   let forgetting: NodeJS.Timeout | undefined;
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
 
   const read = (row: unknown): Told => {
-    const [id, tries, pk, sk] = row as [number, number, string, string];
-    const text = recent.get(id) ?? (stateOf.get(id) as unknown as [string])[0];
-    return { id, tries, name: JSON.stringify([pk, sk]), text, item: JSON.parse(text) as Item };
+    const [id, tries] = row as [number, number];
+    const item = recent.get(id) ?? (JSON.parse((stateOf.get(id) as unknown as [string])[0]) as Item);
+    return { id, tries, item };
   };
 
   /** Also those of a commit that failed after all. */
@@ -76,17 +77,21 @@ export function changeFeed(deps: {
   };
 
   const fresh = (): Told[] => {
-    const rows = after.all(position, BATCH).map(read);
-    position = rows.at(-1)?.id ?? position;
+    const told = after.all(position).map(read);
+    position = told.at(-1)?.id ?? position;
+    caughtUp = told.length < BATCH;
     forgetRecent();
-    return rows.filter(({ id, name }) => {
-      const waiting = held.get(name);
+    if (held.size === 0) return told;
+    return told.filter(({ id, item }) => {
+      const waiting = held.get(nameOf(item));
       waiting?.ids.push(id);
       return waiting === undefined;
     });
   };
 
-  const ended = ({ name }: Told): void => {
+  const ended = ({ item }: Told): void => {
+    if (held.size === 0) return;
+    const name = nameOf(item);
     const waiting = held.get(name);
     if (!waiting) return;
     waiting.ids.shift();
@@ -98,15 +103,16 @@ export function changeFeed(deps: {
   const hold = (told: Told, tries: number): void => {
     const due =
       performance.now() + Math.min(pauses.longestMs, pauses.firstMs * 2 ** Math.min(Math.max(0, tries - 1), 20));
-    const waiting = held.get(told.name);
-    if (waiting === undefined) held.set(told.name, { ids: [told.id], tries, due });
+    const name = nameOf(told.item);
+    const waiting = held.get(name);
+    if (waiting === undefined) held.set(name, { ids: [told.id], tries, due });
     else if (waiting.ids[0] === told.id) Object.assign(waiting, { tries, due });
     else waiting.ids.push(told.id);
   };
 
   const setAside = async (told: Told, reason: string): Promise<void> => {
     await group(() => {
-      letters.put({ id: told.id, source: "feed", reason, text: told.text });
+      letters.put({ id: told.id, source: "feed", reason, text: JSON.stringify(told.item) });
       remove.run(told.id);
     });
     ended(told);
@@ -127,7 +133,7 @@ export function changeFeed(deps: {
   const settle = async (batch: Told[], failedIds: Set<string>, reason: string, counts: boolean): Promise<void> => {
     const done: Told[] = [];
     for (const told of batch) {
-      const behindFailed = held.get(told.name)?.ids[0] ?? told.id;
+      const behindFailed = held.size === 0 ? told.id : (held.get(nameOf(told.item))?.ids[0] ?? told.id);
       if (behindFailed !== told.id) hold(told, 0);
       else if (failedIds.has(String(told.id))) await failed(told, reason, counts);
       else done.push(told);
@@ -172,7 +178,8 @@ export function changeFeed(deps: {
         const again = dueAgain();
         const batch = again.length > 0 ? again : fresh();
         if (batch.length > 0) await tell(handler, batch);
-        else await sleep(Math.min(...[...held.values()].map(({ due }) => due - performance.now()), 60_000));
+        if (batch.length === 0 || (caughtUp && held.size === 0))
+          await sleep(Math.min(...[...held.values()].map(({ due }) => due - performance.now()), 60_000));
       } catch (error) {
         log.error("feed-stuck", { error: String(error) });
         await sleep(1_000);
@@ -182,9 +189,9 @@ export function changeFeed(deps: {
 
   return {
     wake,
-    /** The text of a change that is about to be committed. */
-    remember: (id: number, text: string): void => {
-      if (recent.size < REMEMBERED && text.length <= REMEMBERED_CHARACTERS) recent.set(id, text);
+    /** The item of a change that is about to be committed. */
+    remember: (id: number, item: Item, characters: number): void => {
+      if (recent.size < REMEMBERED && characters <= REMEMBERED_CHARACTERS) recent.set(id, item);
     },
     start: (handler: ChangeHandler): void => {
       running = run(handler);
@@ -197,6 +204,10 @@ export function changeFeed(deps: {
       forget();
     },
   };
+}
+
+function nameOf({ pk, sk }: Key): string {
+  return JSON.stringify([pk, sk]);
 }
 
 /** Runs of neighbouring numbers, as [first, last]. */

@@ -7,7 +7,7 @@ const BATCH = 200;
 export async function sweepExpired(deps: { sql: DatabaseSync; group: Group; now: () => Date }): Promise<void> {
   const { sql, group, now } = deps;
   const remove = sql.prepare(
-    "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires <= ? ORDER BY expires LIMIT ?)",
+    "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires <= ? ORDER BY expires LIMIT +?)",
   );
   for (;;) {
     const { changes } = await group(() => remove.run(now().getTime() / 1000, BATCH));

@@ -12,8 +12,8 @@ export type LocalTable = Table & {
   restore(text: string): void;
 };
 
-/** What a recorded change is told to: `remember` with its text, before the commit; `wake` after it. */
-export type ChangeListener = { remember(id: number, text: string): void; wake(): void };
+/** What a recorded change is told to: `remember` with its item, so long as JSON, before the commit; `wake` after it. */
+export type ChangeListener = { remember(id: number, item: Item, characters: number): void; wake(): void };
 
 export function sqliteTable(deps: {
   sql: DatabaseSync;
@@ -33,7 +33,7 @@ export function sqliteTable(deps: {
     if (item.feed === undefined) return store.put(item, text, condition, seconds());
     const change = nextChangeId();
     const done = store.put(item, text, condition, seconds(), change);
-    if (done) feed.remember(change, text);
+    if (done) feed.remember(change, item, text.length);
     return done;
   };
 

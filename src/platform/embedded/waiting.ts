@@ -1,22 +1,28 @@
-/** One sleeper at a time; a wake-up before the sleep is not lost. */
+/**
+ * One sleeper at a time; a wake-up before the sleep is not lost. Whoever wakes it goes on first: the sleeper follows in the
+ * next turn of the event loop.
+ */
 export function sleeper() {
   let woken = false;
   let end: (() => void) | undefined;
   return {
-    sleep: (milliseconds: number): Promise<void> =>
-      new Promise((resolve) => {
+    sleep: (milliseconds: number): Promise<void> => {
+      if (woken) {
+        woken = false;
+        return new Promise((resolve) => setImmediate(resolve));
+      }
+      return new Promise((resolve) => {
         const timer = setTimeout(() => end?.(), Math.max(0, milliseconds));
         end = () => {
           clearTimeout(timer);
           end = undefined;
-          woken = false;
-          resolve();
+          setImmediate(resolve);
         };
-        if (woken) end();
-      }),
+      });
+    },
     wake: (): void => {
-      woken = true;
-      end?.();
+      if (end) end();
+      else woken = true;
     },
   };
 }

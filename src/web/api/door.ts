@@ -5,18 +5,20 @@ import { limiter } from "#src/web/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Door, handlerOf } from "./handle.ts";
 import type { Route } from "./route.ts";
-import { API, nounOf } from "./routes.ts";
+import { API, isNoun, wordOf } from "./routes.ts";
 
 export type RoutesOf = (deps: ApiDeps, noun?: string) => Route[] | Promise<Route[]>;
+
+export type ApiDoor = (path: string) => Hono | Promise<Hono>;
 
 /** Where a path of the API leads: each noun is an app of its own, made for the first call. */
 export function apiDoor(
   deps: WebDeps,
   options: Pick<Door, "headers" | "refuse"> & { routesOf: RoutesOf; refusing: (app: Hono) => Hono },
-): (path: string) => Promise<Hono> {
+): ApiDoor {
   const { routesOf, refusing, headers, refuse } = options;
   const door: Door = { deps, bearers: bearers(deps), limiter: limiter(deps), headers, refuse };
-  const apps = new Map<string, Promise<Hono>>();
+  const apps = new Map<string, Hono | Promise<Hono>>();
 
   async function appOf(noun: string): Promise<Hono> {
     const app = refusing(new Hono());
@@ -24,13 +26,17 @@ export function apiDoor(
       const path = `${API}${route.spec.path.replace(/\{(\w+)\}/g, ":$1")}`;
       app.on(route.spec.method.toUpperCase(), path, handlerOf(door, route));
     }
+    apps.set(noun, app);
     return app;
   }
 
   return (path) => {
-    const noun = nounOf(path.slice(API.length + 1));
+    const word = wordOf(path.slice(API.length + 1));
+    const open = apps.get(word);
+    if (open) return open;
+    const noun = isNoun(word) ? word : "";
     const app = apps.get(noun) ?? appOf(noun);
-    apps.set(noun, app);
+    if (!apps.has(noun)) apps.set(noun, app);
     return app;
   };
 }

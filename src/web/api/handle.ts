@@ -9,7 +9,7 @@ import { BODY_BYTES, checkBodyHeaders, isStorable, readJson, readText } from "#s
 import { openCursor } from "#src/web/cursor.ts";
 import { type Answer, type Claim, claimOf, idempotencyKey, keptAnswer, replayOf } from "#src/web/idempotency.ts";
 import { checked, invalidInput, pointerOf } from "#src/web/input.ts";
-import { addressGroup, type Limiter, limitHeaders, type PolicyName, tooMany } from "#src/web/limits.ts";
+import { addressGroup, type Limiter, limitHeaders, type PolicyName, type Taken, tooMany } from "#src/web/limits.ts";
 import { problemHeaders, problemOf, unknownPlace } from "#src/web/problem.ts";
 import { cursorScope } from "./list.ts";
 import { replayIn } from "./once.ts";
@@ -42,7 +42,8 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     const bearer = bearers.presented(request);
     const known = bearer === undefined ? undefined : bearers.known(bearer);
     const caller = known instanceof Promise ? await known : known;
-    await count(c, bearer, caller, headers);
+    const counting = count(c, bearer, caller, headers);
+    if (counting !== undefined) await counting;
     if (spec.who === "holder") {
       if (bearer === undefined) throw unauthenticated();
     } else if (bearer !== undefined && caller === undefined) throw unauthenticated();
@@ -65,7 +66,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     if (takesBody) {
       const bare = isBare(request) && mayBeBare(spec);
       if (!bare) checkBodyHeaders(request, types, limit);
-      call.text = bare ? "{}" : await readText(request, limit);
+      call.text = bare ? "{}" : await readText(request, limit, deps.connection?.(c));
     }
     if (spec.creates) {
       const header = request.headers.get("idempotency-key");
@@ -93,20 +94,24 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     deps.log.info("acted", { route: routeName, actor: caller?.id, outcome, ...(params as Record<string, string>) });
   }
 
-  async function count(
+  function count(
     c: Context,
     bearer: string | undefined,
     caller: Caller | undefined,
     headers: Record<string, string>,
-  ): Promise<void> {
-    if (caller?.roles.includes("admin")) return;
+  ): Promise<void> | undefined {
+    if (caller?.roles.includes("admin")) return undefined;
     const policy = caller ? "tokens" : bearer === undefined ? strangers : "guesses";
-    if (policy === strangers && spec.who !== "public") return; // is answered 401 without any work
+    if (policy === strangers && spec.who !== "public") return undefined; // is answered 401 without any work
     const who = caller ? caller.id : addressGroup(deps.remoteAddress?.(c) ?? "unknown");
-    const pending = limiter.take(policy, who);
-    const taken = pending instanceof Promise ? await pending : pending;
-    Object.assign(headers, limitHeaders(taken));
-    if (taken.over) throw tooMany(taken.resetSeconds);
+    const tell = (taken: Taken): void => {
+      Object.assign(headers, limitHeaders(taken));
+      if (taken.over) throw tooMany(taken.resetSeconds);
+    };
+    const taken = limiter.take(policy, who);
+    if (taken instanceof Promise) return taken.then(tell);
+    tell(taken);
+    return undefined;
   }
 
   function readQuery(call: Call): void {
@@ -160,7 +165,8 @@ function mayBeBare({ method, body }: RouteSpec): boolean {
 
 function isBare({ headers }: Request): boolean {
   const length = headers.get("content-length");
-  return (length === null || length === "0") && !headers.has("content-type") && !headers.has("transfer-encoding");
+  if (length !== null && length !== "0") return false;
+  return !headers.has("content-type") && !headers.has("transfer-encoding");
 }
 
 const NO_QUERY = z.strictObject({});

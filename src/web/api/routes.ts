@@ -26,10 +26,14 @@ const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => 
   { nouns: ["announcements", "deliveries"], load: async () => (await import("./deliveries.ts")).deliveryRoutes },
 ];
 
-/** The noun of a path below `/api/v1/`; empty for one that no call begins with. */
-export function nounOf(path: string): string {
-  const noun = /^[a-z-]*/.exec(path)?.[0] ?? "";
-  return ROOMS.some(({ nouns }) => nouns.includes(noun)) ? noun : "";
+/** What a path below `/api/v1/` begins with. */
+export function wordOf(path: string): string {
+  return /^[a-z-]*/.exec(path)?.[0] ?? "";
+}
+
+/** Whether a call begins with it. */
+export function isNoun(word: string): boolean {
+  return ROOMS.some(({ nouns }) => nouns.includes(word));
 }
 
 /** The calls of one noun (and those beside them), or of all. */

@@ -67,9 +67,9 @@ function rowsOf(data: string, id: string): Item[] {
   });
 }
 
-/** All are reminders, a half of them of the one thing, a half of the other, a thousandth of a third. */
+/** All are reminders, a half of them of the one thing, a half of the other; a thousandth and the newest of a third. */
 function titleOf(n: number): string {
-  return `防电诈提醒 ${n % 2 === 0 ? "停水" : "停电"}${n % 1000 === 0 ? " 山洪" : ""} ${n}`;
+  return `防电诈提醒 ${n % 2 === 0 ? "停水" : "停电"}${n % 1000 === 0 || n <= FULL_PAGES ? " 山洪" : ""} ${n}`;
 }
 
 /** The same rows of an announcement some hours older, under an id and a title of its own, and its words. */
@@ -80,7 +80,8 @@ function older(text: string, id: string, n: number): Item[] {
     text
       .replaceAll(id, other)
       .replaceAll(TITLE, titleOf(n))
-      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, back),
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, back)
+      .replace(/"FANOUTS#[\d-]+"/, `"FANOUTS#${back(new Date().toISOString()).slice(0, 10)}"`),
   ) as Item[];
   return [...items, ...wordsOf(items)];
 }
@@ -142,13 +143,13 @@ const READ: [string, (house: House) => Promise<unknown>][] = [
   ["search of a word that all have", pageOf(q("提醒"))],
   ["search of a word that none has", pageOf(q("龙卷风"))],
 ];
-/** What shows many: a list of twenty is longer than one of one, whatever the age of the store. */
+/** What shows many, searches by the API: a list of twenty is longer than one of one, whatever the age of the store. */
 const READ_OF_MANY: typeof READ = [
   ["front page", pageOf("/")],
-  ["search of a word that all have, by the API", api(() => q("提醒"))],
-  ["search of a word that a thousandth has, by the API", api(() => q("山洪"))],
-  ["search of two words that never meet, by the API", api(() => q("停水 停电"))],
-  ["search of letters that none has, by the API", api(() => q("wifi"))],
+  ["search of a word that all have", api(() => q("提醒"))],
+  ["search of a word that a thousandth and the newest have", api(() => q("山洪"))],
+  ["search of two words that never meet", api(() => q("停水 停电"))],
+  ["search of letters that none has", api(() => q("wifi"))],
   ["column page", pageOf("/columns/bench")],
   ["feed of everything", pageOf("/feed.atom")],
   ["desk", api(() => "/desk?limit=20")],

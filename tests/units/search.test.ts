@@ -186,8 +186,10 @@ it("finds letters and numbers, also in the middle of a word, without reading eve
 
 it("finds the last words of the longest summary", async () => {
   const { publish, everything, search } = county();
-  const characters = Array.from({ length: 494 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join("");
-  await publish({ title: "甲", summary: `${characters}龙卷风预警` });
+  const sentences = Array.from({ length: 45 }, (_, i) =>
+    String.fromCodePoint(...Array.from({ length: 10 }, (_, j) => 0x4e00 + i * 10 + j)),
+  );
+  await publish({ title: "甲", summary: `${sentences.join("。")}。龙卷风预警` });
   await everything();
   expect(await search("龙卷风预警")).toEqual(["甲"]);
 });

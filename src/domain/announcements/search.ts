@@ -30,10 +30,11 @@ export async function searchPublished(deps: Reads, request: ListRequest): Promis
   if (indexed === undefined) return look(narrow, { after, from, to });
   const border = `${indexed}~`;
   const none: Found = { items: [] };
-  const newer =
-    after !== undefined && after < border ? none : await look(narrow, { after, from: later(from, border), to });
+  const [newer, older] = await Promise.all([
+    after !== undefined && after < border ? none : look(narrow, { after, from: later(from, border), to }),
+    look([...needed, ...narrow], { after, from, to: earlier(to, border) }),
+  ]);
   if (newer.next !== undefined) return newer;
-  const older = await look([...needed, ...narrow], { after, from, to: earlier(to, border) });
   return firstOf(limit, [...newer.items, ...older.items], older.next);
 }
 

@@ -21,7 +21,7 @@ export async function searchPublished(deps: Reads, request: ListRequest): Promis
   const { limit, after, from, to } = request;
   const words = wordsIn(request.q ?? "");
   const lists = [...new Set([request.list, ...(request.within ?? [])])];
-  const fits = (item: Item) => standsIn(item, lists) && words.every((word) => textOf(item).includes(word));
+  const fits = (item: Item) => standsIn(item, lists) && contains(textOf(item), words);
   const look = (partitions: string[], stretch: Stretch) =>
     lookThrough(deps.table, partitions.length > 0 ? partitions : [ALL], stretch, { limit, fits });
   const narrow = lists.filter((list) => list !== "all").map((list) => keys.listing(list, "", "").pk);
@@ -83,6 +83,10 @@ function standsIn(item: Item, lists: string[]): boolean {
   return lists.every((list) =>
     ["all", `column:${column}`, `unit:${unitId}`, ...tags.map((tag) => `tag:${tag}`)].includes(list),
   );
+}
+
+function contains(text: string, words: string[]): boolean {
+  return words.every((word) => text.includes(word));
 }
 
 function textOf(item: Item): string {

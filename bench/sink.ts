@@ -1,5 +1,6 @@
 // A webhook receiver in a process of its own. Counts first arrivals and repeats per announcement; answers as told.
 // SINK_DELAY_MS: answer late. SINK_FAIL_PCT: share of receivers that answer 503 to the first try. SINK_MUTE_PCT: never answer.
+// SINK_PORT: the port to listen at, any other free one if not named.
 // SINK_TLS: key and certificate as JSON; then every push is a new TLS connection, and the figures are asked for at `statsPort`.
 import { constants } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -74,11 +75,11 @@ const handle: RequestListener = (request, response) => {
   });
 };
 
-const listening = (server: Server | TlsServer): Promise<number> =>
+const listening = (server: Server | TlsServer, port = 0): Promise<number> =>
   new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", 4096, () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, "127.0.0.1", 4096, () => resolve((server.address() as AddressInfo).port));
   });
-const port = await listening(createServer({ keepAliveTimeout: 60_000 }, handle));
+const port = await listening(createServer({ keepAliveTimeout: 60_000 }, handle), Number(process.env["SINK_PORT"] ?? 0));
 if (tls) {
   // Neither tickets nor a cache: every connection is a whole handshake.
   const { key, cert } = JSON.parse(tls) as { key: string; cert: string };

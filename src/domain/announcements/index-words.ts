@@ -1,14 +1,17 @@
 import { keys } from "#src/platform/keys.ts";
-import type { Table } from "#src/platform/table.ts";
+import type { Item, Table } from "#src/platform/table.ts";
 import type { Revision } from "./announcement.ts";
 import { Teaser, teaserOf } from "./teaser.ts";
 import { wordItems } from "./words.ts";
 
 const ROWS_A_RUN = 50;
+// A long summary has a thousand words, and a run shall end before the next one begins.
+const WORDS_A_RUN = 5_000;
 // A publication that is stored late must not fall behind the border: this is far longer than any request lives.
 const SETTLED_MS = 60_000;
 
-const border = keys.setting("words-indexed-up-to");
+// Named anew whenever other words are kept of a text: then all are indexed again.
+const border = keys.setting("words-and-letters-indexed-up-to");
 
 /** Up to this place of the list of all announcements their words stand in the index; undefined before the first run. */
 export async function indexedUpTo(table: Table): Promise<string | undefined> {
@@ -30,13 +33,19 @@ export async function indexNewWords(deps: { table: Table; now: () => Date }): Pr
     limit: ROWS_A_RUN,
     ...(at === undefined ? {} : { after: at }),
   });
-  const last = page.items.at(-1);
+  const words: Item[] = [];
+  let last: Item | undefined;
+  for (const item of page.items) {
+    if (words.length >= WORDS_A_RUN) break;
+    words.push(...wordItems(Teaser.parse(item)));
+    last = item;
+  }
   if (!last) return false;
-  await table.putAll(page.items.flatMap((item) => wordItems(Teaser.parse(item))));
+  await table.putAll(words);
   const version = known?.version ?? 0;
   const put = { ...border, at: last.sk, version: version + 1 };
   await table.write([{ put, if: version === 0 ? { absent: true } : { version } }]);
-  return page.next !== undefined;
+  return page.next !== undefined || last !== page.items.at(-1);
 }
 
 /** A correction has words that its first text had not. */

@@ -1,103 +1,81 @@
 import { keys } from "#src/platform/keys.ts";
-import type { Item, Query, Table } from "#src/platform/table.ts";
+import type { Item, Table } from "#src/platform/table.ts";
 import { indexedUpTo } from "./index-words.ts";
+import { meetingOf, type Stretch } from "./meeting.ts";
 import type { ListRequest } from "./read.ts";
 import type { Reads } from "./store.ts";
 import { Teaser } from "./teaser.ts";
 import { folded, neededWords, wordsIn } from "./words.ts";
 
-/** A search reads at most so many rows at a time; `next` then continues the search, even if nothing was found yet. */
-const SEARCH_ROWS = 1000;
-const PAGE = 200;
+/** A search reads about so many rows at a time; `next` then continues it, even if nothing was found yet. */
+const MOST_ROWS = 1000;
+const ALL = keys.listing("all", "", "").pk;
 
 type Found = { items: Teaser[]; next?: string };
 
 /**
- * Announcements of a list whose title, summary or tags contain all words, and which stand in all lists of `within`. What
- * the word index covers is looked up there, by the rarest of the words; what is newer is read.
+ * Announcements of a list whose title, summary or tags contain all words, and which stand in all lists of `within`. Looked at
+ * is only what stands in all those lists and, as far as the word index goes, under all words; what is newer is read.
  */
 export async function searchPublished(deps: Reads, request: ListRequest): Promise<Found> {
-  const words = wordsIn(request.q ?? "");
-  const needed = [...new Set(words.flatMap(neededWords))];
-  const fits = (item: Item) =>
-    standsIn(item, [request.list, ...(request.within ?? [])]) && words.every((word) => textOf(item).includes(word));
-  if (needed.length === 0) return scan(deps.table, request, fits, {});
-  const border = await indexedUpTo(deps.table);
-  const newer = await scan(deps.table, request, fits, border === undefined ? {} : { from: `${border}~` });
-  if (newer.next !== undefined || border === undefined) return newer;
-  const last = placeOf(newer.items.at(-1));
-  if (newer.items.length >= request.limit && last !== undefined) return { ...newer, next: last };
-  const older = await lookUp(deps.table, request, fits, needed);
-  const items = [...newer.items, ...older.items].slice(0, request.limit);
-  const next = newer.items.length + older.items.length > request.limit ? placeOf(items.at(-1)) : older.next;
-  return next === undefined ? { items } : { items, next };
-}
-
-/** The list itself, row by row, between `more` and where the page before ended. */
-async function scan(
-  table: Table,
-  request: ListRequest,
-  fits: (item: Item) => boolean,
-  more: Pick<Query, "from">,
-): Promise<Found> {
-  const { list, limit, after, from, to } = request;
-  const least = [from, more.from]
-    .filter((one) => one !== undefined)
-    .sort()
-    .at(-1);
-  if (after !== undefined && least !== undefined && after < least) return { items: [] };
-  const page = await table.query({
-    pk: keys.listing(list, "", "").pk,
-    reverse: true,
-    limit: SEARCH_ROWS,
-    ...(after === undefined ? {} : { after }),
-    ...(least === undefined ? {} : { from: least }),
-    ...(to === undefined ? {} : { to }),
-  });
-  const found = page.items.filter(fits);
-  const kept = found.slice(0, limit);
-  const next = kept.length < found.length ? kept.at(-1)?.sk : page.next;
-  const items = kept.map((item) => Teaser.parse(item));
-  return next === undefined ? { items } : { items, next };
-}
-
-async function lookUp(
-  table: Table,
-  request: ListRequest,
-  fits: (item: Item) => boolean,
-  words: string[],
-): Promise<Found> {
   const { limit, after, from, to } = request;
-  const pageOf = (word: string, before: string | undefined) =>
-    table.query({
-      pk: keys.word(word, "", "").pk,
-      reverse: true,
-      limit: PAGE,
-      ...(before === undefined ? {} : { after: before }),
-      ...(from === undefined ? {} : { from }),
-      ...(to === undefined ? {} : { to }),
-    });
-  const first = await Promise.all(words.map(async (word) => ({ word, page: await pageOf(word, after) })));
-  // The rarest word reaches furthest back with one page.
-  const reach = ({ page }: (typeof first)[number]) => (page.next === undefined ? "" : (page.items.at(-1)?.sk ?? ""));
-  const rarest = first.reduce((best, one) => (reach(one) < reach(best) ? one : best));
+  const words = wordsIn(request.q ?? "");
+  const lists = [...new Set([request.list, ...(request.within ?? [])])];
+  const fits = (item: Item) => standsIn(item, lists) && contains(textOf(item), words);
+  const look = (partitions: string[], stretch: Stretch) =>
+    lookThrough(deps.table, partitions.length > 0 ? partitions : [ALL], stretch, { limit, fits });
+  const narrow = lists.filter((list) => list !== "all").map((list) => keys.listing(list, "", "").pk);
+  const needed = [...new Set(words.flatMap(neededWords))].map((word) => keys.word(word, "", "").pk);
+  const indexed = needed.length === 0 ? undefined : await indexedUpTo(deps.table);
+  if (indexed === undefined) return look(narrow, { after, from, to });
+  const border = `${indexed}~`;
+  const none: Found = { items: [] };
+  const [newer, older] = await Promise.all([
+    after !== undefined && after < border ? none : look(narrow, { after, from: later(from, border), to }),
+    look([...needed, ...narrow], { after, from, to: earlier(to, border) }),
+  ]);
+  if (newer.next !== undefined) return newer;
+  return firstOf(limit, [...newer.items, ...older.items], older.next);
+}
+
+async function lookThrough(
+  table: Table,
+  partitions: string[],
+  stretch: Stretch,
+  { limit, fits }: { limit: number; fits: (item: Item) => boolean },
+): Promise<Found> {
+  const meeting = await meetingOf(table, partitions, stretch, { size: limit + 1, most: MOST_ROWS });
   const items: Teaser[] = [];
-  let read = 0;
-  for (let page = rarest.page; ; page = await pageOf(rarest.word, page.next)) {
-    const rows = await table.getMany(page.items.map(({ sk }) => ({ pk: keys.listing("all", "", "").pk, sk })));
-    for (const row of rows) {
-      if (!row || !fits(row)) continue;
-      if (items.length === limit) return { items, next: placeOf(items.at(-1)) ?? "" };
-      items.push(Teaser.parse(row));
-    }
-    if (page.next === undefined) return { items };
-    read += page.items.length;
-    if (read >= SEARCH_ROWS) return { items, next: page.next };
+  for (;;) {
+    const places: Item[][] = [];
+    for (let rows = await meeting.next(); rows; rows = places.length > limit ? undefined : await meeting.next())
+      places.push(rows);
+    for (const row of await shownAt(table, places)) if (row && fits(row)) items.push(Teaser.parse(row));
+    if (items.length > limit || places.length <= limit) return firstOf(limit, items, meeting.behind());
   }
 }
 
-function placeOf(teaser: Teaser | undefined): string | undefined {
-  return teaser && keys.listing("all", teaser.firstPublishedAt, teaser.id).sk;
+/** The row of a list is all that is shown of an announcement; that of a word only names its place. */
+async function shownAt(table: Table, places: Item[][]): Promise<(Item | undefined)[]> {
+  const shown = places.map((rows) => rows.find((row) => row["title"] !== undefined));
+  if (!shown.includes(undefined)) return shown;
+  return table.getMany(places.flatMap((rows) => rows.slice(0, 1)).map(({ sk }) => ({ pk: ALL, sk })));
+}
+
+/** `next`: where the reading ended, for when all that was found is shown. */
+function firstOf(limit: number, found: Teaser[], next: string | undefined): Found {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  if (found.length > limit && last) return { items, next: keys.listing("all", last.firstPublishedAt, last.id).sk };
+  return next === undefined ? { items } : { items, next };
+}
+
+function later(from: string | undefined, border: string): string {
+  return from !== undefined && from > border ? from : border;
+}
+
+function earlier(to: string | undefined, border: string): string {
+  return to !== undefined && to < border ? to : border;
 }
 
 function standsIn(item: Item, lists: string[]): boolean {
@@ -105,6 +83,10 @@ function standsIn(item: Item, lists: string[]): boolean {
   return lists.every((list) =>
     ["all", `column:${column}`, `unit:${unitId}`, ...tags.map((tag) => `tag:${tag}`)].includes(list),
   );
+}
+
+function contains(text: string, words: string[]): boolean {
+  return words.every((word) => text.includes(word));
 }
 
 function textOf(item: Item): string {

@@ -3,7 +3,6 @@ import type { Item } from "#src/platform/table.ts";
 import type { Teaser } from "./teaser.ts";
 
 const HAN = /\p{Script=Han}/u;
-const MOST_WORDS = 400;
 
 /** What is the same to a reader is the same to the index: width, case, compatibility forms. */
 export function folded(text: string): string {
@@ -17,28 +16,40 @@ export function wordsIn(query: string): string[] {
     .filter((word) => word !== "");
 }
 
-/** Runs of hanzi as single characters and pairs, anything else between spaces and signs as a word. */
+const RUNS = /\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{L}\p{N}])+/gu;
+
+/**
+ * Pieces of the runs of a text between spaces and signs: hanzi and their pairs; of letters and digits all pairs and threes,
+ * since a search may mean the middle of a word. The limits of a text bound their number.
+ */
 export function indexWords(text: string): string[] {
   const found = new Set<string>();
-  for (const [run] of folded(text).matchAll(/\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{L}\p{N}])+/gu)) {
-    const characters = [...run];
-    if (!HAN.test(run)) found.add(run.slice(0, 40));
-    else
-      for (const [i, one] of characters.entries()) {
-        found.add(one);
-        if (i > 0) found.add(`${characters[i - 1]}${one}`);
-      }
-    if (found.size > MOST_WORDS) break;
-  }
+  for (const run of runsIn(text)) for (const length of isHan(run) ? [1, 2] : [2, 3]) addPieces(found, run, length);
   return [...found];
 }
 
-/** The index words that every text with this search word has: pairs where there are any; none for what is only signs. */
+/** The index words that every text with this search word has, the longest that there are; none for a sign or a single letter. */
 export function neededWords(word: string): string[] {
-  const all = indexWords(word);
-  const pairs = all.filter((one) => [...one].length > 1);
-  // A word of letters may be the middle of a longer one, which stands in the index as a whole.
-  return (pairs.length > 0 ? pairs : all).filter((one) => HAN.test(one));
+  const found = new Set<string>();
+  for (const run of runsIn(word)) {
+    const longest = isHan(run) ? 2 : 3;
+    if (run.length > 1 || isHan(run)) addPieces(found, run, Math.min(longest, run.length));
+  }
+  // A single one among pairs is in nearly every text.
+  const longer = [...found].filter((piece) => [...piece].length > 1);
+  return longer.length > 0 ? longer : [...found];
+}
+
+function runsIn(text: string): string[][] {
+  return [...folded(text).matchAll(RUNS)].map(([run]) => [...run]);
+}
+
+function isHan([first = ""]: string[]): boolean {
+  return HAN.test(first);
+}
+
+function addPieces(found: Set<string>, run: string[], length: number): void {
+  for (let end = length; end <= run.length; end++) found.add(run.slice(end - length, end).join(""));
 }
 
 /** The rows of the word index of one announcement. They are never removed: a search reads the text itself before it believes them. */

@@ -90,7 +90,7 @@ ${to ? html`<p class="lead">${t(`${dateText(new Date(Date.parse(to) - 1).toISOSt
 ${
   items.length > 0
     ? teaserList(view, items, { summaries: true })
-    : html`<p class="empty">${q ? t(`没有找到含“${q}”的公告。`, `Nothing was found for “${q}”.`) : filtered ? t("没有更早的公告。", "There is nothing earlier.") : t("本栏目还没有公告。", "Nothing has been published here yet.")}</p>`
+    : html`<p class="empty">${q ? notFound(view, q, next !== undefined) : filtered ? t("没有更早的公告。", "There is nothing earlier.") : t("本栏目还没有公告。", "Nothing has been published here yet.")}</p>`
 }
 ${
   filtered || next
@@ -102,6 +102,16 @@ ${
 </section>
 ${filtered || next ? finder(view, subject, { q, until: to ? until : "" }) : NOTHING}`,
   };
+}
+
+/** A search that read a lot and found nothing goes on where it stopped. */
+function notFound({ t }: View, q: string, more: boolean): string {
+  return more
+    ? t(
+        `较近的公告中没有找到“${q}”，可继续查找更早的公告。`,
+        `Nothing was found for “${q}” so far; earlier announcements can be searched.`,
+      )
+    : t(`没有找到含“${q}”的公告。`, `Nothing was found for “${q}”.`);
 }
 
 function finder(view: View, subject: Subject, filled: { q: string; until: string }): Html {

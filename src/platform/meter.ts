@@ -100,9 +100,9 @@ export function meter(tell: (use: Use) => void = () => {}) {
       },
       query: paged(inner.query, ({ fresh }) => fresh === true),
       queryIndex: paged(inner.queryIndex, () => false, true),
-      write: async (writes) => {
+      write: async (writes, options) => {
         await countWrites(writes, writes.length > 1 ? 2 : 1);
-        return inner.write(writes);
+        return inner.write(writes, options);
       },
       putAll: async (items) => {
         await countWrites(

@@ -64,8 +64,9 @@ export type Table = {
   /**
    * All or nothing, 1 to 100 writes, each key at most once, durable when it returns.
    * Throws AppError "unavailable" when the store cannot answer; then nothing is known of the effect.
+   * `patient`: nobody waits for it, so it may take some 20 ms longer where that lets several share one sync.
    */
-  write(writes: Write[]): Promise<WriteResult>;
+  write(writes: Write[], options?: { patient?: boolean }): Promise<WriteResult>;
   /** Any number of unconditional puts, each whole, not all together, in no order. Repeats what the store did not take. */
   putAll(items: Item[]): Promise<void>;
 };

@@ -3,7 +3,7 @@ import { makeExposure } from "#src/domain/deliveries/exposure.ts";
 
 it("lets no more pushes be exposed to a power cut than it may, and asks to store what was answered", () => {
   let asked = 0;
-  const exposure = makeExposure(3, () => asked++);
+  const exposure = makeExposure(3, async () => asked++);
   expect([1, 2, 3].map(() => exposure.enter(false))).toEqual([true, true, true]);
   expect([exposure.isFull(), asked]).toEqual([true, 0]);
   expect(exposure.enter(false)).toBe(false);
@@ -17,7 +17,7 @@ it("lets no more pushes be exposed to a power cut than it may, and asks to store
 });
 
 it("keeps nothing urgent waiting, and counts it", () => {
-  const exposure = makeExposure(1, () => {});
+  const exposure = makeExposure(1, async () => {});
   expect([exposure.enter(false), exposure.enter(true)]).toEqual([true, true]);
   exposure.leave(1);
   expect(exposure.isFull()).toBe(true);

@@ -83,7 +83,7 @@ export function openLedger(
     const result = next(rest, closing && rest.size === 0);
     const writes: Write[] = [{ put: resultItem(ref, result), if: { version: stored.version } }];
     for (const [, { row, lookAt }] of part) writes.push({ put: deliveryItem(row, lookAt) });
-    await persist(writes, result);
+    await persist(writes, result, closing);
     stored = result;
     for (const [member, entry] of part) if (rows.get(member) === entry) rows.delete(member);
     return rest.size === 0;
@@ -103,11 +103,11 @@ export function openLedger(
   };
 
   /** The store may fail with or without having done it: reading tells. */
-  const persist = async (writes: Write[], result: Result): Promise<void> => {
+  const persist = async (writes: Write[], result: Result, patient: boolean): Promise<void> => {
     for (let tries = 0; ; tries++) {
       let failure: unknown;
       try {
-        if ((await deps.table.write(writes)).ok) return;
+        if ((await deps.table.write(writes, { patient })).ok) return;
       } catch (error) {
         failure = error;
       }

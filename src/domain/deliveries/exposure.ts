@@ -12,10 +12,23 @@ export type Exposure = {
   isFull(): boolean;
 };
 
-/** `store`: asks that what was answered be stored. */
-export function makeExposure(most: number, store: () => void): Exposure {
+/** `store` stores what was answered; it is not asked again before it has ended, however it ends. */
+export function makeExposure(most: number, store: () => Promise<unknown>): Exposure {
   let exposed = 0;
+  let storing = false;
+  let released = false;
   const waiting: (() => void)[] = [];
+  const ask = (): void => {
+    if (storing) return;
+    storing = true;
+    released = false;
+    const ended = (): void => {
+      storing = false;
+      // What was answered meanwhile; a store that failed is left alone until somebody else is answered or comes.
+      if (released && waiting.length > 0) ask();
+    };
+    store().then(ended, ended);
+  };
   return {
     enter(urgent) {
       if (!urgent && exposed >= most) return false;
@@ -24,15 +37,16 @@ export function makeExposure(most: number, store: () => void): Exposure {
     },
     wait(go) {
       waiting.push(go);
-      store();
+      ask();
     },
     leave(pushes) {
       exposed -= pushes;
+      released = true;
       while (waiting.length > 0 && exposed < most) {
         exposed++;
         waiting.shift()?.();
       }
-      if (waiting.length > 0) store();
+      if (waiting.length > 0) ask();
     },
     isFull: () => exposed >= most,
   };

@@ -34,6 +34,7 @@ export function keptBack(deps: Deps, work: Work, job: Job, once: boolean): boole
     ledger.note(member, DIGEST_LETTER[target.frequency]);
     return true;
   }
+  if (!target.quietHours && !verdict) return false;
   const until = verdict?.kind === "hold" ? verdict.until : heldUntil(target, work.text, deps.now());
   if (!until) return false;
   const after = row?.after ?? target.after;

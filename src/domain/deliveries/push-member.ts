@@ -25,7 +25,7 @@ export type PushDeps = RunDeps & {
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
   /** Asks that what was answered be stored. */
-  storeSoon: (work: Work) => void;
+  storeSoon: (work: Work) => Promise<void>;
 };
 
 /**
@@ -118,7 +118,7 @@ export function makePusher(
     }
     if (begun) {
       work.unstored++;
-      if (exposure.isFull()) storeSoon(work);
+      if (exposure.isFull()) void storeSoon(work);
     }
     (work.urgent ? urgentGate : routineGate).leave(slot, answeredMs);
     if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));

@@ -54,9 +54,9 @@ export function makeRunner(
   const open = new Set<Work>();
   // What must not be sent twice is written down before; of the rest a power cut repeats no more than this.
   const bounded = !once && deps.onlyHost !== undefined;
-  const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () => {
-    for (const work of open) storeSoon(work);
-  });
+  const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () =>
+    Promise.all([...open].map(storeSoon)),
+  );
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
@@ -148,14 +148,11 @@ export function makeRunner(
     exposure.leave(unstored);
   }
 
-  function storeSoon(work: Work): void {
+  async function storeSoon(work: Work): Promise<void> {
     if (work.unstored === 0 || work.storing) return;
     work.storing = true;
-    stored(work, () => work.ledger.save())
-      .catch(() => undefined) // it is tried again from time to time, and at the end
-      .finally(() => {
-        work.storing = false;
-      });
+    await stored(work, () => work.ledger.save()).catch(() => undefined); // it is tried again from time to time, and at the end
+    work.storing = false;
   }
 
   /** Before a member's letter says that it waits for a digest, the revision stands among that digest's. */

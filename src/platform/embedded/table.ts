@@ -90,14 +90,14 @@ export function sqliteTable(deps: {
       }),
     query: (input) => answered(() => query(input)),
     queryIndex: (input) => answered(() => queryIndex(input)),
-    write: async (writes) => {
+    write: async (writes, { patient = false } = {}) => {
       checkWrites(writes);
       const texts: string[] = [];
       const steps = writes.map((write) => step(write, texts));
       checkTogether(texts);
       const conditions = steps.filter(({ conditional }) => conditional).length;
       const apply = conditions > 1 ? applyWithWayBack : applyInOrder;
-      const result = await group(() => apply(steps));
+      const result = await (patient ? group.soon : group)(() => apply(steps));
       if (result.ok && writes.some((write) => "put" in write && write.put.feed !== undefined)) feed.wake();
       return result;
     },

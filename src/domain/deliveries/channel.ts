@@ -139,10 +139,11 @@ export type Channel<Rendered = unknown> = {
   /**
    * Checks and normalises an address (pointer `/endpoint/address`); the same place always gives the same text.
    * `textOnly`: without asking anybody about it, for thousands at once. `settings`: as they are about to be, instead of as they are.
+   * `lookup`: to find what is there already, which a channel that is not set up any more may have.
    */
   address(
     address: string,
-    options?: { textOnly?: boolean; settings?: Settings },
+    options?: { textOnly?: boolean; settings?: Settings; lookup?: boolean },
   ): Promise<{ address: string } | { errors: InputError[] }>;
   /** What must be set up before anybody can subscribe here; absent: nothing. */
   settings?: readonly SettingSpec[];

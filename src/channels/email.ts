@@ -12,6 +12,7 @@ import type {
 } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { leaveToken, mailName, manageToken } from "#src/domain/deliveries/endpoint-link.ts";
+import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { Log } from "#src/log.ts";
 import type { Language } from "#src/text.ts";
 import { mailAddress, maskedAddress } from "./email-address.ts";
@@ -55,7 +56,7 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
   let secret: Promise<Uint8Array> | undefined;
 
   async function mailing(): Promise<Mailing | undefined> {
-    return mailingOf((await deps.settings("email"))?.settings);
+    return settingsInUse(deps.settings, "email", mailingOf);
   }
 
   /** The one way out, opened again when the settings have changed; who is sending by the old one ends first. */
@@ -176,7 +177,8 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     isSetUp: (settings) => mailingOf(settings) !== undefined,
     async address(text, options) {
       const checked = mailAddress(text);
-      if ("errors" in checked || (options?.settings ? mailingOf(options.settings) : await mailing())) return checked;
+      if ("errors" in checked || options?.lookup) return checked;
+      if (options?.settings ? mailingOf(options.settings) : await mailing()) return checked;
       return { errors: [{ pointer: "/endpoint/channel", ...NOT_SET_UP }] };
     },
     confirm,

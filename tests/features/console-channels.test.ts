@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "#src/domain/members/member.ts";
+import { startSmtpSink } from "#tests/receivers/smtp-sink.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
@@ -193,4 +194,46 @@ it("sends a test to the canary the way everything is sent, once for two clicks, 
   await world.until(async () => sink.received.filter(({ path }) => path === "/canary").length >= tests);
   expect(sink.received.filter(({ path }) => path === "/canary")).toHaveLength(tests);
   expect((await world.anyone.get("/announcements")).body.items).toEqual([]);
+});
+
+describe("a clerk who sets up mail and tries it at once", () => {
+  const ways = [
+    ["settings and test endpoint in one form", 1],
+    ["the settings first, the test endpoint right after", 2],
+  ] as const;
+
+  it.each(ways)("succeeds with %s", async (_, forms) => {
+    const own = await openWorld();
+    const smtp = await startSmtpSink();
+    try {
+      const signIn = await own.fetch(await own.signInPath(["admin"]), {
+        method: "POST",
+        headers: { origin: own.url },
+      });
+      const headers = {
+        cookie: signIn.headers.get("set-cookie")?.split(";")[0] ?? "",
+        origin: own.url,
+        "content-type": "application/x-www-form-urlencoded",
+      };
+      const press = (path: string, fields: Record<string, string>) =>
+        own.fetch(path, { method: "POST", headers, body: new URLSearchParams(fields).toString() });
+      const mail = { endpoint: { channel: "email", address: "me@example.org" }, topics: ["all"] };
+      // Everybody remembers now that mail is not set up.
+      expect((await own.anyone.post("/subscriptions", mail)).body.errors?.[0].code).toBe("CHANNEL_NOT_SET_UP");
+      const settings = { "set-from": "n@county.example", "set-smtpUrl": `smtp://127.0.0.1:${smtp.port}` };
+      const canary = "duty@example.org";
+      const first = { version: "0", ...settings, ...(forms === 1 ? { canary } : {}) };
+      expect((await press("/console/channels/email", first)).status).toBe(303);
+      if (forms === 2)
+        expect((await press("/console/channels/email", { version: "1", ...settings, canary })).status).toBe(303);
+      expect((await press("/console/channels/email/test", {})).status).toBe(303);
+      expect((await smtp.next(canary)).subject).toContain("渠道测试");
+      expect(await (await own.fetch("/subscribe")).text()).toContain('value="email"');
+      expect((await own.anyone.post("/subscriptions", mail)).status).toBe(202);
+      await smtp.next("me@example.org");
+    } finally {
+      await own.close();
+      await smtp.close();
+    }
+  });
 });

@@ -112,20 +112,23 @@ export function isSetUp(channel: Channel, settings: Settings | undefined): boole
 
 const FRESH_MS = 10_000;
 
-/** Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds. */
-export function settingsReader(deps: { table: Table; now: () => Date }) {
+/**
+ * Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds; or at most
+ * `freshMs` old, for who has just changed them and for who would refuse something because they are missing.
+ */
+export function settingsReader(deps: { table: Table; now: () => Date }): SettingsReader {
   const read = new Map<ChannelName, { at: number; setup: Promise<ChannelSetup | undefined> }>();
-  return (channel: ChannelName): Promise<ChannelSetup | undefined> => {
+  return (channel, freshMs = FRESH_MS) => {
     const now = deps.now().getTime();
     const known = read.get(channel);
-    if (known && Math.abs(now - known.at) < FRESH_MS) return known.setup;
+    if (known && Math.abs(now - known.at) < freshMs) return known.setup;
     const setup = readSetup(deps.table, channel);
     read.set(channel, { at: now, setup });
     setup.catch(() => read.delete(channel));
     return setup;
   };
 }
-export type SettingsReader = ReturnType<typeof settingsReader>;
+export type SettingsReader = (channel: ChannelName, freshMs?: number) => Promise<ChannelSetup | undefined>;
 
 const UNKNOWN = { zh: "该渠道没有这一项设置", en: "this channel has no such setting" };
 const NO_WINDOWS = { zh: "该渠道没有可限速的账号", en: "this channel has no account whose pace could be set" };

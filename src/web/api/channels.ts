@@ -131,6 +131,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
         const channel = named(call.params.name);
         const from = (await readSetup(deps.table, channel.name))?.canary;
         const setup = await changeSetup(deps, channel, call.body, optionalIfMatch(call));
+        await deps.settings(channel.name, 0);
         await moveCanary(deps, channel, { from, to: setup.canary, by: call.caller.id });
         deps.log.info("channel-set-up", { by: call.caller.id, channel: channel.name, version: setup.version });
         return { status: 200, body: await shown(call, channel, setup), version: setup.version };

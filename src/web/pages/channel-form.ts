@@ -180,14 +180,14 @@ export function channelFaults(channel: Channel, errors: InputError[]): Faults {
     const field = part === "settings" ? fieldOf(name) : part === "windows" ? `window-${name}-${more}` : "canary";
     const isFormat = code === "SETTING";
     const isEarly = field === "canary" && code === "CHANNEL_NOT_SET_UP";
-    faults[field] ??= isEarly ? EARLY : isFormat ? format(channel, name, detail) : detail;
+    faults[field] ??= isEarly ? SET_UP_AS_WELL : isFormat ? format(channel, name, detail) : detail;
   }
   return faults;
 }
 
-const EARLY = {
-  zh: "请先保存账号设置（约10秒后生效），再填写测试接收端",
-  en: "save the credentials first (they count within some 10 seconds), then enter the test endpoint",
+const SET_UP_AS_WELL = {
+  zh: "填写测试接收端须同时填写账号设置",
+  en: "a test endpoint needs the settings above as well",
 };
 
 function format(channel: Channel, name: string, detail: InputError["detail"]): InputError["detail"] {

@@ -143,6 +143,23 @@ describe("setting a channel up on its page", () => {
     expect((await world.admin.get("/channels/dingtalk")).body.limits.windows).toEqual([{ count: 20, seconds: 60 }]);
   });
 
+  it("lets people choose where there are few values", async () => {
+    const page = "/console/channels/official-account";
+    const empty = await read(page);
+    expect(empty.text).toMatch(/<label for="set-kind">账号类型<\/label><select id="set-kind" name="set-kind">/);
+    expect(empty.text).toContain('<option value="" selected>默认（公众号（订阅号））</option>');
+    const account = { "set-appId": "wx0123456789abcdef", "set-appSecret": "a".repeat(32) };
+    const wrong = await post(`${page}?lang=en`, { version: "0", ...account, "set-kind": "person" });
+    expect(wrong.status).toBe(422);
+    expect(wrong.text).toMatch(/<select id="set-kind"[^>]*aria-describedby="set-kind-wrong" aria-invalid="true">/);
+    expect(wrong.text).toContain("must be one of: subscription, service");
+    expect((await post(page, { version: "0", ...account, "set-kind": "service" })).status).toBe(303);
+    expect((await read(page)).text).toContain('<option value="service" selected>服务号</option>');
+    const version = await versionOf("official-account");
+    expect((await post(page, { version, "clear-set-appSecret": "yes" })).status).toBe(303);
+    expect((await world.admin.get("/channels/official-account")).body.settings[2]).not.toHaveProperty("value");
+  });
+
   it("calls mail ready only when there is a way to send it", async () => {
     const form = { version: "0", "set-from": "news@example.gov.cn" };
     expect((await post("/console/channels/email", form)).status).toBe(303);

@@ -3,7 +3,7 @@ import { AppError, type InputError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
-import type { Channel, ChannelName, Settings } from "./channel.ts";
+import type { Channel, ChannelName, SettingChoice, Settings } from "./channel.ts";
 
 /** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
 export const ChannelSetup = z.object({
@@ -48,6 +48,8 @@ export async function changeSetup(
     const pointer = `/settings/${name}`;
     if (!spec) errors.push({ pointer, code: "SETTING_UNKNOWN", detail: UNKNOWN });
     else if (value === null) delete settings[name];
+    else if (spec.choices && !spec.choices.some((choice) => choice.value === value))
+      errors.push({ pointer, code: "SETTING_CHOICE", detail: noChoice(spec.choices) });
     else if (spec.check && !spec.check.test(value))
       errors.push({ pointer, code: "SETTING", detail: unfit(spec.label) });
     else settings[name] = value;
@@ -135,6 +137,11 @@ const NO_WINDOWS = { zh: "该渠道没有可限速的账号", en: "this channel 
 
 function unfit({ zh, en }: Text): Text {
   return { zh: `格式不符：${zh}`, en: `not in the form that is needed: ${en}` };
+}
+
+function noChoice(choices: readonly SettingChoice[]): Text {
+  const values = choices.map(({ value }) => value);
+  return { zh: `只能是以下之一：${values.join("、")}`, en: `must be one of: ${values.join(", ")}` };
 }
 
 function stale(): AppError {

@@ -121,9 +121,12 @@ export type SettingSpec = {
   required: boolean;
   label: Text;
   check?: RegExp;
+  /** The only values that it may have; the first one counts while none is chosen. */
+  choices?: readonly SettingChoice[];
   /** The value may have several lines (a key in PEM, a greeting). */
   lines?: true;
 };
+export type SettingChoice = { value: string; label: Text };
 /** The operator's values by name. */
 export type Settings = Readonly<Record<string, string>>;
 

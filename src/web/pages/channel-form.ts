@@ -3,7 +3,7 @@ import type { ChannelSetup, SetupChange } from "#src/domain/deliveries/channel-s
 import { AppError, type InputError } from "#src/errors.ts";
 import { rate } from "./channel-words.ts";
 import { type ChannelState, shownCanary } from "./channels-page.ts";
-import { type Faults, faultSummary, textField, wrong } from "./form.ts";
+import { type Faults, faultSummary, selectField, textField, wrong } from "./form.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import type { View } from "./view.ts";
 
@@ -56,6 +56,7 @@ function settingField(view: View, spec: SettingSpec, setup: ChannelSetup | undef
   const { t } = view;
   const name = fieldOf(spec.name);
   const label = view.say(spec.label);
+  if (spec.choices) return choiceField(view, filled, name, label, spec.choices);
   const rows = spec.lines ? { rows: 4 } : {};
   if (!spec.secret) return textField(view, filled, name, label, { ...rows, max: 8192, ...hintOf(view, spec) });
   const isSet = setup?.settings[spec.name] !== undefined;
@@ -67,6 +68,18 @@ function settingField(view: View, spec: SettingSpec, setup: ChannelSetup | undef
     : needed(view, spec, t("未设置。", "Not set."));
   const type = spec.lines ? rows : { type: "password" };
   return html`${textField(view, filled, name, label, { ...type, max: 8192, hint, autocomplete: "off" })}${isSet ? clearBox(view, filled, name, label.split(/[：:]/)[0] ?? label) : NOTHING}`;
+}
+
+function choiceField(
+  view: View,
+  filled: Filled,
+  name: string,
+  label: string,
+  choices: NonNullable<SettingSpec["choices"]>,
+): Html {
+  const of = choices.map((choice): [string, string] => [choice.value, view.say(choice.label)]);
+  const usual = of[0]?.[1] ?? "";
+  return selectField(view, filled, name, label, { none: view.t(`默认（${usual}）`, `The usual (${usual})`), of });
 }
 
 function hintOf(view: View, spec: SettingSpec): { hint?: string } {

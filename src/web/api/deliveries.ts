@@ -92,6 +92,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         const topics = topicsOf({ content, audience: announcement.audience });
         const { estimated, channels: found } = await rehearse(deps, topics, { ...column, content });
         const audience = Object.values(found).reduce((sum, { endpoints }) => sum + endpoints, 0);
+        const canaries = Object.values(found).reduce((sum, one) => sum + one.canaries, 0);
         const links = linksOf(deps);
         const text = { title: content.title, summary: summaryOf(content), url: links.announcement(params.id) };
         const revision = asRevision(manuscript, deps.now());
@@ -103,7 +104,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
             ]),
           ),
         );
-        return { status: 200, body: { audience, estimated, text, contentHash, channels } };
+        return { status: 200, body: { audience, canaries, estimated, text, contentHash, channels } };
       },
     ),
     route(

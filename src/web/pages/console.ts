@@ -1,6 +1,7 @@
 import { listDesk } from "#src/domain/announcements/desk.ts";
 import { listPublished, type Teaser } from "#src/domain/announcements/read.ts";
 import type { DeskEntry } from "#src/domain/announcements/store.ts";
+import { CASE_STAFF } from "#src/domain/cases/desk.ts";
 import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
 import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
@@ -25,13 +26,15 @@ export async function consolePage(deps: Deps, view: View, request: Request): Pro
   const caller = await signedIn(deps, request);
   if (!caller) throw notSignedIn();
   const title = t("工作台", "Console");
+  const worksOnCases = hasRole(caller, ...CASE_STAFF);
   return {
     head: { title, hidden: true },
     personal: true,
     main: html`<div class="head"><h1>${title}</h1>
 <form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
 ${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/channels")}">${t("推送渠道", "Channels")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
-${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
+${worksOnCases ? html`<p class="row"><a class="button quiet" href="${view.to("/console/cases")}">${t("事项", "Cases")}</a></p>` : NOTHING}
+${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : worksOnCases ? NOTHING : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
   };
 }
 
@@ -103,7 +106,7 @@ export async function leave(deps: Deps, view: View, request: Request): Promise<R
   });
 }
 
-function notSignedIn(): AppError {
+export function notSignedIn(): AppError {
   return new AppError("unauthenticated", "SIGN_IN", {
     zh: "请使用管理员发给您的登录链接进入工作台；链接只能使用一次，登录后8小时内有效。",
     en: "Please open the sign-in link that an administrator gave you. It works once; you then stay signed in for 8 hours.",

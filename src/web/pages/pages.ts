@@ -166,7 +166,28 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post("/sign-in/:secret", (c) => useSignInLink(deps, see(c.req.raw), c.req.param("secret"), c.req.raw))
     .get(
       "/console",
-      page((view, c) => consolePage(deps, view, c.req.raw)),
+      page(async (view, c, query) => {
+        const number = query.get("case");
+        if (number !== null) return (await import("./cases-page.ts")).toCase(view, number);
+        return consolePage(deps, view, c.req.raw);
+      }),
+    )
+    .get(
+      "/console/cases",
+      page(async (view, c, query) => (await import("./cases-page.ts")).casesPage(deps, view, query, c.req.raw)),
+    )
+    .get(
+      "/console/cases/:number",
+      page(async (view, c) =>
+        (await import("./case-page.ts")).casePage(deps, view, c.req.param("number") ?? "", c.req.raw),
+      ),
+    )
+    .post(
+      "/console/cases/:number",
+      page(async (view, c) => {
+        const at = { number: c.req.param("number") ?? "", form: await readForm(c.req.raw), request: c.req.raw };
+        return (await import("./case-page.ts")).showContact(deps, view, at);
+      }),
     )
     .get(
       "/console/access",

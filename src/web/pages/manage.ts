@@ -156,7 +156,7 @@ async function overview(
     subscriptions.length === 0
       ? html`<p class="empty">${t("没有生效的订阅。", "There is no subscription.")}</p>`
       : html`<ul class="list">${subscriptions.map(
-          (one) => html`<li><h3>${one.topics.map(words.say).join(t("、", ", "))}</h3>
+          (one) => html`<li><h2>${one.topics.map(words.say).join(t("、", ", "))}</h2>
 <p class="facts">${facts(view, deps, one)}</p>
 ${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" value="${one.id}"><button class="quiet" name="act" value="show" aria-label="${t("更改", "Change")} ${one.topics.map(words.say).join(t("、", ", "))}">${t("更改", "Change")}</button>`)}</li>`,
         )}</ul>`;

@@ -205,7 +205,7 @@ describe("the console", () => {
     const path = led.headers.get("location") ?? "";
     const shown = await page(path, await enter(["liaison"], "water"));
     expect([shown.status, shown.headers.get("cache-control"), shown.headers.get("referrer-policy")]).toEqual([
-      ...[200, "no-store", "no-referrer"],
+      ...[200, "no-store", "same-origin"],
     ]);
     for (const words of ["自来水有异味", "某县水务局", "138****5678", "hxxps://evil[.]example/a", "不同意公开"])
       expect(shown.text).toContain(words);

@@ -61,8 +61,8 @@ async function page(deps: Deps, view: View, found: Case, more: More): Promise<Pa
   return {
     head: { title: `${t("事项", "Case")} ${number}`, hidden: true },
     personal: true,
-    // Attachments are served to whoever has their link: it goes to no other site.
-    headers: { "referrer-policy": "no-referrer" },
+    // Where attachments lie need not know the case; with `no-referrer` the form of this page would come from nowhere.
+    headers: { "referrer-policy": "same-origin" },
     main: html`<div class="head"><h1>${t("事项", "Case")} <span class="code">${number}</span></h1><a href="${view.to("/console/cases")}">${t("返回事项列表", "Back to the cases")}</a></div>
 ${faultSummary(view, more.faults ?? {})}
 <section class="card" aria-labelledby="what"><h2 id="what" lang="zh-CN">${found.title}</h2>

@@ -55,11 +55,11 @@ export async function makeWorld(
   const { config, log, now = () => new Date() } = options;
   const newId = randomIds(now);
   let reader: Promise<SettingsReader> | undefined;
-  const settings: SettingsReader = async (name) => {
+  const settings: SettingsReader = async (name, freshMs) => {
     reader ??= import("#src/domain/deliveries/channel-settings.ts").then(({ settingsReader }) =>
       settingsReader({ table: ports.table, now }),
     );
-    return (await reader)(name);
+    return (await reader)(name, freshMs);
   };
   let key: Promise<Uint8Array> | undefined;
   const secret = () => {

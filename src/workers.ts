@@ -51,6 +51,20 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     await alarm(item);
   }
 
+  /** Puts new cases on the desk, all of a batch at once: a flood must not wait for a write each. Answers those to be told again. */
+  async function listNewCases(changes: Change[]): Promise<string[]> {
+    const cases = changes.filter(({ item }) => item.feed === CASE_FEED);
+    if (cases.length === 0) return [];
+    try {
+      const { listingItems } = await import("#src/domain/cases/listing.ts");
+      await table.putAll(listingItems(cases.map(({ item }) => item)));
+      return [];
+    } catch (error) {
+      log.error("dispatch-failed", { cases: cases.length, detail: String(error).slice(0, 500) });
+      return cases.map(({ id }) => id);
+    }
+  }
+
   async function followRevision(revision: Revision): Promise<void> {
     await deliveries.planFanout(revision);
     if (revision.kind !== "corrected") return;
@@ -70,14 +84,14 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   return {
     handlers: {
       dispatch: async (changes) => {
-        const failed: string[] = [];
+        const failed = await listNewCases(changes);
         for (const change of changes) {
           try {
             const following = follow(change);
             if (following !== undefined) await following;
           } catch (error) {
             log.error("dispatch-failed", { change: change.id, detail: String(error).slice(0, 500) });
-            failed.push(change.id);
+            if (!failed.includes(change.id)) failed.push(change.id);
           }
         }
         return { failed };

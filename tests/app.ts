@@ -1,4 +1,5 @@
 import { readConfig } from "#src/config.ts";
+import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { randomIds } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
@@ -58,7 +59,7 @@ export function testApp(options: { clock?: TestClock; routes?: (deps: ApiDeps) =
     config,
     version: "0.0.0",
     channels: {} as WebDeps["channels"],
-    settings: async () => undefined,
+    settings: settingsReader({ table: platform.table, now: clock.now }),
     status: async () => ({ at: clock.now().toISOString(), days: 30, fanouts: 0, open: 0, channels: [] }),
     secret: new Uint8Array(32).fill(7),
     ...own,

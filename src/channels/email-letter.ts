@@ -6,8 +6,8 @@ import { escaped, type MailText } from "./email-text.ts";
 import { DKIM, encodeWords, foldLines, MailComposer } from "./nodemailer.ts";
 import { oneLine } from "./summary.ts";
 
-/** Where the receiver of a mail can leave, and change what is sent. */
-export type Ways = { leave: string; manage: string };
+/** Where the receiver of a mail can leave, by a page or by a mail of their own (RFC 6068), and change what is sent. */
+export type Ways = { leave: string; manage: string; leaveByMail?: string };
 
 export type LetterHead = {
   sender: Sender;
@@ -51,7 +51,7 @@ export async function writeLetter(text: MailText, target: Pick<Target, "matched"
         ? [
             { key: "Precedence", value: "bulk" },
             prepared("List-Id", `${words(listed.list.name)} <${label(listed.list.id)}.${domain(head.host)}>`),
-            prepared("List-Unsubscribe", `<${listed.ways.leave}>`),
+            prepared("List-Unsubscribe", leaveWays(listed.ways)),
             { key: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" },
           ]
         : []),
@@ -75,6 +75,11 @@ async function collected(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+/** RFC 2369 3.2: the preferred one first. The one click of RFC 8058 is a POST to the only https address among them. */
+function leaveWays({ leave, leaveByMail }: Ways): string {
+  return leaveByMail === undefined ? `<${leave}>` : `<${leave}>, <${leaveByMail}>`;
 }
 
 function prepared(key: string, value: string) {

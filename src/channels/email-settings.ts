@@ -97,6 +97,16 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
     check: /^[A-Za-z0-9_-]{32,128}$/,
   },
   {
+    name: "leaveAddress",
+    secret: false,
+    required: false,
+    label: {
+      zh: "退订邮箱：来信须转入 /mail/bounces（并填写上面的密钥），否则请留空",
+      en: "Mail address for unsubscribing: pipe its mails to /mail/bounces (with the key above), or leave it empty",
+    },
+    check: MAILBOX,
+  },
+  {
     name: "dailyLimit",
     secret: false,
     required: false,
@@ -117,17 +127,27 @@ export type Server = {
 
 export type Dkim = { domain: string; selector: string; key: string };
 
-export type Sender = { from: string; fromName?: string; replyTo?: string; envelope: string; dkim?: Dkim };
+/** `leave`: a mailbox whose mails come in at our own door, so that a request to leave is read. */
+export type Sender = {
+  from: string;
+  fromName?: string;
+  replyTo?: string;
+  envelope: string;
+  leave?: string;
+  dkim?: Dkim;
+};
 
 /** The settings as the channel works with them; undefined while something that is needed is missing or wrong. */
 export type Mailing = { sender: Sender; by: { ses: string } | { smtp: Server }; dailyLimit?: number };
 
 export function mailingOf(settings: Settings | undefined): Mailing | undefined {
-  const { from, fromName, replyTo, smtpUrl, smtpCa, sesRegion, bounceAddress, dailyLimit } = settings ?? {};
+  const { from, fromName, replyTo, smtpUrl, smtpCa, sesRegion, bounceAddress, dailyLimit, leaveAddress, noticeKey } =
+    settings ?? {};
   const sender = boxOf(from);
   const server = smtpUrl ? serverOf(smtpUrl, smtpCa) : undefined;
   if (!sender || (!sesRegion && !server)) return undefined;
   const reply = boxOf(replyTo);
+  const leave = noticeKey ? boxOf(leaveAddress) : undefined;
   const dkim = dkimOf(settings ?? {});
   return {
     sender: {
@@ -135,6 +155,7 @@ export function mailingOf(settings: Settings | undefined): Mailing | undefined {
       envelope: boxOf(bounceAddress) ?? sender,
       ...(fromName ? { fromName } : {}),
       ...(reply ? { replyTo: reply } : {}),
+      ...(leave ? { leave } : {}),
       ...(dkim ? { dkim } : {}),
     },
     by: sesRegion ? { ses: sesRegion } : { smtp: server as Server },

@@ -11,7 +11,8 @@ import type {
   Target,
 } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
-import { leaveToken, mailName, manageToken } from "#src/domain/deliveries/endpoint-link.ts";
+import { leaveSubject, leaveToken, mailName, manageToken } from "#src/domain/deliveries/endpoint-link.ts";
+import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { Log } from "#src/log.ts";
 import type { Language } from "#src/text.ts";
 import { mailAddress, maskedAddress } from "./email-address.ts";
@@ -55,7 +56,7 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
   let secret: Promise<Uint8Array> | undefined;
 
   async function mailing(): Promise<Mailing | undefined> {
-    return mailingOf((await deps.settings("email"))?.settings);
+    return settingsInUse(deps.settings, "email", mailingOf);
   }
 
   /** The one way out, opened again when the settings have changed; who is sending by the old one ends first. */
@@ -100,7 +101,7 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     const { endpoint, address: to } = target;
     const domain = sender.from.slice(sender.from.lastIndexOf("@") + 1);
     const id = `${mailName(key, delivery, endpoint)}@${domain}`;
-    const ways = withWays ? waysOf(key, target, text) : undefined;
+    const ways = withWays ? waysOf(key, target, text, sender.leave) : undefined;
     const bytes = await writeLetter(text, target, {
       ...{ sender, to, id, host, date: now() },
       ...(text.thread ? { thread: `${text.thread}.${endpoint}@${domain}` } : {}),
@@ -112,12 +113,17 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     return { from: sender.envelope, to, id, bytes };
   }
 
-  function waysOf(key: Uint8Array, { endpoint, language }: Target, text: MailText): Ways {
+  function waysOf(key: Uint8Array, { endpoint, language }: Target, text: MailText, box: string | undefined): Ways {
     const lang = language === "en" ? { lang: "en" } : {};
     const column = text.list?.column ? { c: text.list.column } : {};
-    const leave = new URLSearchParams({ t: leaveToken(key, endpoint), ...column, ...lang });
+    const token = leaveToken(key, endpoint);
+    const leave = new URLSearchParams({ t: token, ...column, ...lang });
     const manage = new URLSearchParams({ m: manageToken(key, endpoint, now()), ...lang });
-    return { leave: `${deps.baseUrl}/unsubscribe?${leave}`, manage: `${deps.baseUrl}/manage?${manage}` };
+    return {
+      leave: `${deps.baseUrl}/unsubscribe?${leave}`,
+      manage: `${deps.baseUrl}/manage?${manage}`,
+      ...(box ? { leaveByMail: leaveByMail(box, token) } : {}),
+    };
   }
 
   async function push(rendered: RenderedMail, { deliveryId, target }: Push): Promise<Outcome> {
@@ -176,7 +182,8 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
     isSetUp: (settings) => mailingOf(settings) !== undefined,
     async address(text, options) {
       const checked = mailAddress(text);
-      if ("errors" in checked || (options?.settings ? mailingOf(options.settings) : await mailing())) return checked;
+      if ("errors" in checked || options?.lookup) return checked;
+      if (options?.settings ? mailingOf(options.settings) : await mailing()) return checked;
       return { errors: [{ pointer: "/endpoint/channel", ...NOT_SET_UP }] };
     },
     confirm,
@@ -189,6 +196,12 @@ export function makeEmail(deps: EmailDeps): Channel<RenderedMail> {
       post?.close();
     },
   };
+}
+
+function leaveByMail(box: string, token: string): string {
+  const at = box.lastIndexOf("@");
+  const to = `${encodeURIComponent(box.slice(0, at))}@${box.slice(at + 1)}`;
+  return `mailto:${to}?subject=${encodeURIComponent(leaveSubject(token))}`;
 }
 
 const BODY_LONG = {

@@ -1,4 +1,4 @@
-import type { Quota, SettingSpec, Settings } from "#src/domain/deliveries/channel.ts";
+import type { Quota, SettingChoice, SettingSpec, Settings } from "#src/domain/deliveries/channel.ts";
 import { sha256 } from "#src/ids.ts";
 
 const setting = (
@@ -7,6 +7,8 @@ const setting = (
   en: string,
   more: Partial<SettingSpec> & { check?: RegExp } = {},
 ): SettingSpec => ({ name, secret: false, required: false, label: { zh, en }, ...more });
+
+const choice = (value: string, zh: string, en: string): SettingChoice => ({ value, label: { zh, en } });
 
 const AES_KEY = /^[A-Za-z0-9]{43}$/;
 
@@ -24,8 +26,11 @@ export const ACCOUNT_SETTINGS: readonly SettingSpec[] = [
     secret: true,
     check: /^[\x21-\x7e]{16,128}$/,
   }),
-  setting("kind", "账号类型：subscription（公众号）或 service（服务号）", "subscription or service account", {
-    check: /^(subscription|service)$/,
+  setting("kind", "账号类型", "Kind of account", {
+    choices: [
+      choice("subscription", "公众号（订阅号）", "Subscription account"),
+      choice("service", "服务号", "Service account"),
+    ],
   }),
   setting("token", "服务器配置的令牌（Token）", "token of the server configuration", {
     secret: true,
@@ -45,12 +50,13 @@ export const ACCOUNT_SETTINGS: readonly SettingSpec[] = [
     check: AES_KEY,
   }),
   setting("originId", "原始ID（gh_…）", "original id (gh_…)", { check: /^gh_[0-9a-z]{6,32}$/ }),
-  setting(
-    "broadcast",
-    "全体推送方式：mass（群发，默认）、publish（发布，不通知）、mass-or-publish（群发次数用完时改为发布）",
-    "how everybody is reached: mass (default), publish (tells nobody), mass-or-publish (publish once the quota is used up)",
-    { check: /^(mass|publish|mass-or-publish)$/ },
-  ),
+  setting("broadcast", "全体推送方式", "How everybody is reached", {
+    choices: [
+      choice("mass", "群发", "By mass message"),
+      choice("publish", "发布（不通知任何人）", "By publishing, which tells nobody"),
+      choice("mass-or-publish", "群发，次数用完时改为发布", "By mass message, by publishing once the quota is used up"),
+    ],
+  }),
   setting(
     "coverMediaId",
     "封面图的永久素材ID，不填则用默认封面",
@@ -59,14 +65,12 @@ export const ACCOUNT_SETTINGS: readonly SettingSpec[] = [
       check: /^[\w-]{8,256}$/,
     },
   ),
-  setting(
-    "noticeKind",
-    "窗口外的通知：template（模板消息）或 subscription（订阅通知）",
-    "notices outside the reply window: template or subscription",
-    {
-      check: /^(template|subscription)$/,
-    },
-  ),
+  setting("noticeKind", "48小时互动窗口外的通知", "Notices outside the 48 hours' reply window", {
+    choices: [
+      choice("template", "模板消息", "Template message"),
+      choice("subscription", "订阅通知", "Subscription notice"),
+    ],
+  }),
   setting("templateId", "通知模板ID", "template id of the notices", { check: /^[\w-]{8,128}$/ }),
   setting(
     "templateFields",

@@ -2,6 +2,7 @@ import type { Channel, ConfirmOutcome, Outcome, Push, Target } from "#src/domain
 import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { OFFICIAL_ACCOUNT_WINDOW } from "#src/domain/deliveries/official-account-window.ts";
+import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-token.ts";
 import type { InputError } from "#src/errors.ts";
 import { PRODUCT, say } from "#src/text.ts";
@@ -61,7 +62,7 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
   const fetcher = makeOutgoing(deps.egress, deps.seconds ?? PICTURE);
   const call = makeWechatCall({ outgoing, origin, tokens: memory.tokens });
   const windows = memory.windows("official-account", OFFICIAL_ACCOUNT_WINDOW);
-  const known = async () => accountOf((await deps.settings("official-account"))?.settings);
+  const known = () => settingsInUse(deps.settings, "official-account", accountOf);
 
   /** WX getStableAccessToken: the same token while it is good, so a repeat does no harm. */
   async function fetchToken(account: Account, force: boolean): Promise<FetchedToken> {
@@ -135,7 +136,8 @@ export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<Rendered
     confirms: "link",
     secret: noSecret,
     async address(address, options) {
-      if (!(options?.settings ? accountOf(options.settings) : await known())) return { errors: [SET_UP_FIRST] };
+      const account = options?.settings ? accountOf(options.settings) : options?.lookup || (await known());
+      if (!account) return { errors: [SET_UP_FIRST] };
       const normal = normalAddress(address);
       return normal === undefined ? { errors: [MALFORMED] } : { address: normal };
     },

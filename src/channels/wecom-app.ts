@@ -13,6 +13,7 @@ import type {
 } from "#src/domain/deliveries/channel.ts";
 import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-token.ts";
 import type { InputError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
@@ -115,7 +116,7 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);
   const call = makeWechatCall({ outgoing, origin, tokens: deps.memory.tokens });
-  const known = async () => appOf((await deps.settings("wecom-app"))?.settings);
+  const known = () => settingsInUse(deps.settings, "wecom-app", appOf);
 
   /** WW 91039: the same token while it is good. The secret stands in the query, as they want it. */
   async function fetchToken({ corpId, secret }: App): Promise<FetchedToken> {
@@ -196,7 +197,8 @@ export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
     secret: noSecret,
     confirms: "link",
     async address(address, options) {
-      if (!(options?.settings ? appOf(options.settings) : await known())) return { errors: [SET_UP_FIRST] };
+      const app = options?.settings ? appOf(options.settings) : options?.lookup || (await known());
+      if (!app) return { errors: [SET_UP_FIRST] };
       const normal = normalAddress(address);
       return normal === undefined ? { errors: [MALFORMED] } : { address: normal };
     },

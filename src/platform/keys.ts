@@ -87,12 +87,15 @@ export const keys = {
   }),
   publishedReport: (year: number, id: string): Key => ({ pk: "PUBLISHED-REPORTS", sk: join(String(year), id) }),
 
-  // cases: the receipt number names day and place, so the item needs no index
+  // cases: the receipt number rises with time, so the lists of the desk need nothing else
   case: (number: string): Key => ({ pk: join("CASE", number), sk: "CASE" }),
   caseEvent: (number: string, sequence: number): Key => ({
     pk: join("CASE", number),
     sk: join("EVENT", padded(sequence)),
   }),
+
+  /** A case in a list of the desk, `all` or `unit:<id>`; newest last. */
+  caseListing: (list: string, number: string): Key => ({ pk: join("CASES", list), sk: join(number) }),
 
   /** The cases of ten minutes that got a duty alarm of their own. */
   dutyWindow: (startsAt: string): Key => ({ pk: join("DUTY", startsAt), sk: "WINDOW" }),

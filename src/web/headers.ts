@@ -12,6 +12,7 @@ const HTML_POLICY = [
   "style-src 'self'",
   "img-src 'self' https: data:",
   "font-src 'self'",
+  "manifest-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",

@@ -86,7 +86,7 @@ it("the editor sees who did not get it and why, settles what nobody knows, and s
   expect(await page.getByRole("status").textContent()).toContain("已重新推送");
   await page.getByLabel("地址、订阅编号或接收端编号").fill("https://nobody.example.org/");
   await page.getByRole("button", { name: "查找" }).click();
-  expect(await page.getByText("不在本公告的推送范围内").count()).toBe(1);
+  expect(await page.getByText("没有以这个地址订阅的记录").count()).toBe(1);
   await context.close();
 }, 60_000);
 

@@ -384,3 +384,27 @@ it("says what to do where notifications are blocked or not allowed, and shows no
   expect(device.messages).toEqual([]);
   await old.context.close();
 }, 60_000);
+
+it("an iPhone's browser is told to add the site to the home screen first, and from there it is asked as usual", async () => {
+  const open = async (standalone: boolean) => {
+    const context = await browser.newContext({ serviceWorkers: "block" });
+    await context.addInitScript((value) => {
+      // biome-ignore lint/suspicious/noExplicitAny: runs in the page
+      const page = globalThis as any;
+      Object.defineProperty(page.Navigator.prototype, "standalone", { get: () => value });
+      if (!value) delete page.PushManager;
+    }, standalone);
+    const page = await context.newPage();
+    await page.goto(`${world.url}/subscribe?lang=en`);
+    return { context, page };
+  };
+  const tab = await open(false);
+  await tab.page.locator("#browser-home").waitFor({ state: "visible" });
+  expect(await tab.page.locator("#browser-push").isVisible()).toBe(false);
+  expect(await tab.page.locator("#browser-home").innerText()).toContain("Add to Home Screen");
+  await tab.context.close();
+  const app = await open(true);
+  await app.page.locator("#browser-push").waitFor({ state: "visible" });
+  expect(await app.page.locator("#browser-home").isVisible()).toBe(false);
+  await app.context.close();
+});

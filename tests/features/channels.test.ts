@@ -79,6 +79,31 @@ describe("a channel that is set up", () => {
   });
 });
 
+describe("a setting that has few values", () => {
+  it("names them with words, takes them, and says them to whoever enters another one", async () => {
+    const kind = async (language: string) =>
+      (await world.admin.get("/channels/official-account", { "accept-language": language })).body.settings.find(
+        (one: { name: string }) => one.name === "kind",
+      );
+    const values = ["subscription", "service"];
+    expect((await kind("zh-CN")).choices).toEqual([
+      { value: values[0], label: "公众号（订阅号）" },
+      { value: values[1], label: "服务号" },
+    ]);
+    expect((await kind("en")).choices[1]).toEqual({ value: "service", label: "Service account" });
+    const put = (settings: object) => world.admin.put("/channels/official-account", { settings });
+    const refused = await put({ kind: "Service", broadcast: "all" });
+    expect([refused.status, refused.headers.get("content-type")]).toEqual([422, "application/problem+json"]);
+    expect(refused.body.errors).toMatchObject([
+      { pointer: "/settings/kind", code: "SETTING_CHOICE", detail: "只能是以下之一：subscription、service" },
+      { pointer: "/settings/broadcast", detail: "只能是以下之一：mass、publish、mass-or-publish" },
+    ]);
+    expect((await put({ kind: "service" })).status).toBe(200);
+    expect((await kind("en")).value).toBe("service");
+    expect((await put({ kind: null })).status).toBe(200);
+  });
+});
+
 describe("a channel on which nothing of ours is signed", () => {
   const places = [
     { channel: "wechaty", address: "room:1@chatroom" },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "#src/domain/members/member.ts";
+import { startSmtpSink } from "#tests/receivers/smtp-sink.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
@@ -142,6 +143,23 @@ describe("setting a channel up on its page", () => {
     expect((await world.admin.get("/channels/dingtalk")).body.limits.windows).toEqual([{ count: 20, seconds: 60 }]);
   });
 
+  it("lets people choose where there are few values", async () => {
+    const page = "/console/channels/official-account";
+    const empty = await read(page);
+    expect(empty.text).toMatch(/<label for="set-kind">账号类型<\/label><select id="set-kind" name="set-kind">/);
+    expect(empty.text).toContain('<option value="" selected>默认（公众号（订阅号））</option>');
+    const account = { "set-appId": "wx0123456789abcdef", "set-appSecret": "a".repeat(32) };
+    const wrong = await post(`${page}?lang=en`, { version: "0", ...account, "set-kind": "person" });
+    expect(wrong.status).toBe(422);
+    expect(wrong.text).toMatch(/<select id="set-kind"[^>]*aria-describedby="set-kind-wrong" aria-invalid="true">/);
+    expect(wrong.text).toContain("must be one of: subscription, service");
+    expect((await post(page, { version: "0", ...account, "set-kind": "service" })).status).toBe(303);
+    expect((await read(page)).text).toContain('<option value="service" selected>服务号</option>');
+    const version = await versionOf("official-account");
+    expect((await post(page, { version, "clear-set-appSecret": "yes" })).status).toBe(303);
+    expect((await world.admin.get("/channels/official-account")).body.settings[2]).not.toHaveProperty("value");
+  });
+
   it("calls mail ready only when there is a way to send it", async () => {
     const form = { version: "0", "set-from": "news@example.gov.cn" };
     expect((await post("/console/channels/email", form)).status).toBe(303);
@@ -193,4 +211,46 @@ it("sends a test to the canary the way everything is sent, once for two clicks, 
   await world.until(async () => sink.received.filter(({ path }) => path === "/canary").length >= tests);
   expect(sink.received.filter(({ path }) => path === "/canary")).toHaveLength(tests);
   expect((await world.anyone.get("/announcements")).body.items).toEqual([]);
+});
+
+describe("a clerk who sets up mail and tries it at once", () => {
+  const ways = [
+    ["settings and test endpoint in one form", 1],
+    ["the settings first, the test endpoint right after", 2],
+  ] as const;
+
+  it.each(ways)("succeeds with %s", async (_, forms) => {
+    const own = await openWorld();
+    const smtp = await startSmtpSink();
+    try {
+      const signIn = await own.fetch(await own.signInPath(["admin"]), {
+        method: "POST",
+        headers: { origin: own.url },
+      });
+      const headers = {
+        cookie: signIn.headers.get("set-cookie")?.split(";")[0] ?? "",
+        origin: own.url,
+        "content-type": "application/x-www-form-urlencoded",
+      };
+      const press = (path: string, fields: Record<string, string>) =>
+        own.fetch(path, { method: "POST", headers, body: new URLSearchParams(fields).toString() });
+      const mail = { endpoint: { channel: "email", address: "me@example.org" }, topics: ["all"] };
+      // Everybody remembers now that mail is not set up.
+      expect((await own.anyone.post("/subscriptions", mail)).body.errors?.[0].code).toBe("CHANNEL_NOT_SET_UP");
+      const settings = { "set-from": "n@county.example", "set-smtpUrl": `smtp://127.0.0.1:${smtp.port}` };
+      const canary = "duty@example.org";
+      const first = { version: "0", ...settings, ...(forms === 1 ? { canary } : {}) };
+      expect((await press("/console/channels/email", first)).status).toBe(303);
+      if (forms === 2)
+        expect((await press("/console/channels/email", { version: "1", ...settings, canary })).status).toBe(303);
+      expect((await press("/console/channels/email/test", {})).status).toBe(303);
+      expect((await smtp.next(canary)).subject).toContain("渠道测试");
+      expect(await (await own.fetch("/subscribe")).text()).toContain('value="email"');
+      expect((await own.anyone.post("/subscriptions", mail)).status).toBe(202);
+      await smtp.next("me@example.org");
+    } finally {
+      await own.close();
+      await smtp.close();
+    }
+  });
 });

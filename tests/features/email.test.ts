@@ -591,6 +591,60 @@ describe("what comes back", () => {
   });
 });
 
+describe("somebody whose mail program leaves by a mail", () => {
+  const pipe = (raw: string) =>
+    world.fetch("/mail/bounces", {
+      method: "POST",
+      headers: { "content-type": "message/rfc822", authorization: `Bearer ${NOTICE_KEY}` },
+      body: raw,
+    });
+  const leave = async () => {
+    const address = someone();
+    const subscription = await confirmed(address);
+    await publish();
+    const header = (await sink.next(address, 2)).headerLines.find(({ key }) => key === "list-unsubscribe")?.line ?? "";
+    return { address, subscription, header: header.replace(/\s+/g, " ") };
+  };
+
+  it("is offered that only where the operator says that such mails are read", async () => {
+    expect((await leave()).header).toMatch(/^List-Unsubscribe: <http[^>]+>$/);
+    const settings = { leaveAddress: "leave+gaoshi@County.example", noticeKey: null };
+    expect((await world.admin.put("/channels/email", { settings })).status).toBe(200);
+    expect((await leave()).header).not.toContain("mailto:");
+    await world.admin.put("/channels/email", { settings: { noticeKey: NOTICE_KEY } });
+    expect((await leave()).header).toMatch(
+      /^List-Unsubscribe: <http[^>]+>, <mailto:leave%2Bgaoshi@county\.example\?subject=unsubscribe%20[\w-]{38}>$/,
+    );
+  });
+
+  it("has left when that mail comes in, not by a guess, and gets nothing more", async () => {
+    const one = await leave();
+    const two = await leave();
+    await sink.next(one.address, 3);
+    const subject = decodeURIComponent(/\?subject=([^>]+)>/.exec(one.header)?.[1] ?? "");
+    const guess = subject.replace(/.$/, (last) => (last === "A" ? "Q" : "A"));
+    for (const wrong of [
+      `Subject: ${guess}`,
+      "Subject: unsubscribe",
+      `X-Subject: ${subject}`,
+      `\r\nSubject: ${subject}`,
+    ]) {
+      expect((await pipe(`From: <${one.address}>\r\n${wrong}\r\n\r\n`)).status).toBe(204);
+      expect(await statusOf(one.subscription), wrong).toBe("confirmed");
+    }
+    for (let i = 0; i < 2; i++)
+      expect((await pipe(`From: <${one.address}>\r\nSubject: ${subject}\r\n\r\n\r\n`)).status).toBe(204);
+    expect(await statusOf(one.subscription)).not.toBe("confirmed");
+    expect(await statusOf(two.subscription)).toBe("confirmed");
+    const { id } = await publish();
+    await sink.next(two.address, 3);
+    const found = await editor.get(`/deliveries?announcement=${id}&endpoint=${encodeURIComponent(one.address)}`);
+    expect([found.body.items, found.body.absent.because]).toEqual([[], "ended"]);
+    expect(sink.to(one.address)).toHaveLength(3);
+    await world.admin.put("/channels/email", { settings: { leaveAddress: null } });
+  }, 30_000);
+});
+
 it("wrote no mail address, key or link into its log", () => {
   expect(lines.length).toBeGreaterThan(5);
   const log = lines.join("\n");

@@ -8,7 +8,7 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { derivedId } from "#src/ids.ts";
 import type { Table } from "#src/platform/table.ts";
 import { CHANNELS, type Channel, type ChannelName } from "./channel.ts";
-import type { SettingsReader } from "./channel-settings.ts";
+import { readSetup, type SettingsReader } from "./channel-settings.ts";
 import { findMember } from "./find-member.ts";
 import { type Fanout, findResult } from "./store.ts";
 import { unpackTimings } from "./timing.ts";
@@ -53,6 +53,21 @@ export async function moveCanary(
     const writes = [{ put: subscriptionItem(canary), if: condition }, ...confirmedRows(canary)];
     if ((await deps.table.write(writes)).ok) return;
   }
+}
+
+/** The operator's own endpoints, one a channel at most. */
+export async function canaryEndpoints(deps: {
+  table: Table;
+  channels: Partial<Record<ChannelName, Channel>>;
+}): Promise<ReadonlySet<string>> {
+  const names = CHANNELS.filter((name) => deps.channels[name] !== undefined);
+  const setups = await Promise.all(names.map((name) => readSetup(deps.table, name)));
+  return new Set(
+    names.flatMap((name, i) => {
+      const address = setups[i]?.canary;
+      return address === undefined ? [] : [endpointKey(name, address)];
+    }),
+  );
 }
 
 /** How long after publication each channel's canary had the text, in milliseconds; null when it did not get it. */

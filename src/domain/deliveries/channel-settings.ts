@@ -3,7 +3,7 @@ import { AppError, type InputError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
-import type { Channel, ChannelName, Settings } from "./channel.ts";
+import type { Channel, ChannelName, SettingChoice, Settings } from "./channel.ts";
 
 /** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
 export const ChannelSetup = z.object({
@@ -48,6 +48,8 @@ export async function changeSetup(
     const pointer = `/settings/${name}`;
     if (!spec) errors.push({ pointer, code: "SETTING_UNKNOWN", detail: UNKNOWN });
     else if (value === null) delete settings[name];
+    else if (spec.choices && !spec.choices.some((choice) => choice.value === value))
+      errors.push({ pointer, code: "SETTING_CHOICE", detail: noChoice(spec.choices) });
     else if (spec.check && !spec.check.test(value))
       errors.push({ pointer, code: "SETTING", detail: unfit(spec.label) });
     else settings[name] = value;
@@ -112,26 +114,34 @@ export function isSetUp(channel: Channel, settings: Settings | undefined): boole
 
 const FRESH_MS = 10_000;
 
-/** Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds. */
-export function settingsReader(deps: { table: Table; now: () => Date }) {
+/**
+ * Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds; or at most
+ * `freshMs` old, for who has just changed them and for who would refuse something because they are missing.
+ */
+export function settingsReader(deps: { table: Table; now: () => Date }): SettingsReader {
   const read = new Map<ChannelName, { at: number; setup: Promise<ChannelSetup | undefined> }>();
-  return (channel: ChannelName): Promise<ChannelSetup | undefined> => {
+  return (channel, freshMs = FRESH_MS) => {
     const now = deps.now().getTime();
     const known = read.get(channel);
-    if (known && Math.abs(now - known.at) < FRESH_MS) return known.setup;
+    if (known && Math.abs(now - known.at) < freshMs) return known.setup;
     const setup = readSetup(deps.table, channel);
     read.set(channel, { at: now, setup });
     setup.catch(() => read.delete(channel));
     return setup;
   };
 }
-export type SettingsReader = ReturnType<typeof settingsReader>;
+export type SettingsReader = (channel: ChannelName, freshMs?: number) => Promise<ChannelSetup | undefined>;
 
 const UNKNOWN = { zh: "该渠道没有这一项设置", en: "this channel has no such setting" };
 const NO_WINDOWS = { zh: "该渠道没有可限速的账号", en: "this channel has no account whose pace could be set" };
 
 function unfit({ zh, en }: Text): Text {
   return { zh: `格式不符：${zh}`, en: `not in the form that is needed: ${en}` };
+}
+
+function noChoice(choices: readonly SettingChoice[]): Text {
+  const values = choices.map(({ value }) => value);
+  return { zh: `只能是以下之一：${values.join("、")}`, en: `must be one of: ${values.join(", ")}` };
 }
 
 function stale(): AppError {

@@ -121,9 +121,12 @@ export type SettingSpec = {
   required: boolean;
   label: Text;
   check?: RegExp;
+  /** The only values that it may have; the first one counts while none is chosen. */
+  choices?: readonly SettingChoice[];
   /** The value may have several lines (a key in PEM, a greeting). */
   lines?: true;
 };
+export type SettingChoice = { value: string; label: Text };
 /** The operator's values by name. */
 export type Settings = Readonly<Record<string, string>>;
 
@@ -139,10 +142,11 @@ export type Channel<Rendered = unknown> = {
   /**
    * Checks and normalises an address (pointer `/endpoint/address`); the same place always gives the same text.
    * `textOnly`: without asking anybody about it, for thousands at once. `settings`: as they are about to be, instead of as they are.
+   * `lookup`: to find what is there already, which a channel that is not set up any more may have.
    */
   address(
     address: string,
-    options?: { textOnly?: boolean; settings?: Settings },
+    options?: { textOnly?: boolean; settings?: Settings; lookup?: boolean },
   ): Promise<{ address: string } | { errors: InputError[] }>;
   /** What must be set up before anybody can subscribe here; absent: nothing. */
   settings?: readonly SettingSpec[];

@@ -30,6 +30,17 @@ export function leavingEndpoint(secret: Uint8Array, token: string): string | und
   return proves(secret, "leave", endpoint, given) ? endpoint : undefined;
 }
 
+/** The subject of a mail by which its sender leaves. */
+export function leaveSubject(token: string): string {
+  return `unsubscribe ${token}`;
+}
+
+/** The endpoint that a mail with this subject wants to leave, if it holds a leave token of ours. */
+export function leavingBySubject(secret: Uint8Array, subject: string): string | undefined {
+  const token = /(?:^|[^\w-])unsubscribe[\s_]+([A-Za-z0-9_-]{38})(?![A-Za-z0-9_-])/i.exec(subject)?.[1];
+  return token === undefined ? undefined : leavingEndpoint(secret, token);
+}
+
 /** What a manage link carries: good for 30 days, because a mail that is forwarded takes it along. */
 export function manageToken(secret: Uint8Array, endpoint: string, now: Date): string {
   const day = Math.floor(now.getTime() / DAY_MS).toString(36);

@@ -2,6 +2,7 @@ import type { Reach } from "#src/domain/subscriptions/reach.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
 import { audience, topicSource } from "./audience.ts";
+import { canaryEndpoints } from "./canary.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { addLoad, type Forecast, forecast, type Load } from "./forecast.ts";
 import { END, place } from "./hash-space.ts";
@@ -13,9 +14,12 @@ export type Rehearsed = {
   channels: Record<string, RehearsedChannel>;
 };
 
-export type RehearsedChannel = Forecast & { endpoints: number; held: number; languages: Language[] };
+/** `canaries`: endpoints of the operator's own, which take their turn like all others and are no readers: not in `endpoints`. */
+export type RehearsedChannel = Forecast & { endpoints: number; canaries: number; held: number; languages: Language[] };
 
 const COUNTED = 20_000;
+
+type Counted = { endpoints: number; canaries: number; held: number; languages: Set<Language>; load: Load };
 
 /** Who would get a text on these topics now, and how long that takes at each channel's pace as it is now. Sends nothing. */
 export async function rehearse(
@@ -24,18 +28,21 @@ export async function rehearse(
   text: { mayBreakQuietHours: boolean; content: { urgency: string } },
 ): Promise<Rehearsed> {
   const now = deps.now();
-  const counts: Record<string, { endpoints: number; held: number; languages: Set<Language>; load: Load }> = {};
+  const counts: Record<string, Counted> = {};
+  const canaries = await canaryEndpoints(deps);
   let counted = 0;
   let last = END;
   const sources = topics.map((topic) => topicSource(deps.table, topic, "", END));
   counting: for await (const members of audience(sources, topics))
     for (const { channel, endpoint, reach } of members) {
-      counts[channel] ??= { endpoints: 0, held: 0, languages: new Set(), load: new Map() };
+      counts[channel] ??= { endpoints: 0, canaries: 0, held: 0, languages: new Set(), load: new Map() };
       const known = counts[channel];
       const found = deps.channels[channel as ChannelName];
-      known.endpoints++;
+      const isReader = !canaries.has(endpoint);
+      if (isReader) known.endpoints++;
+      else known.canaries++;
       if (reach) known.languages.add(reach.language);
-      if (reach && isHeld(reach, text, now)) known.held++;
+      if (reach && isHeld(reach, text, now)) known.held += isReader ? 1 : 0;
       else if (reach && found) addLoad(known.load, found, endpoint, reach.address);
       if (++counted < COUNTED) continue;
       last = endpoint;
@@ -43,11 +50,12 @@ export async function rehearse(
     }
   const scale = 1 / Math.max(place(last), 1e-6);
   const channels: Rehearsed["channels"] = {};
-  for (const [name, { endpoints, held, languages, load }] of Object.entries(counts)) {
+  for (const [name, { endpoints, canaries, held, languages, load }] of Object.entries(counts)) {
     const channel = deps.channels[name as ChannelName];
     if (!channel) continue;
     channels[name] = {
       endpoints: Math.round(endpoints * scale),
+      canaries,
       held: Math.round(held * scale),
       languages: [...languages],
       ...(await forecast(deps, channel, load, scale)),

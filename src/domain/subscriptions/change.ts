@@ -5,7 +5,7 @@ import { confirmedRows } from "./confirm.ts";
 import { endedWrite } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
-import { notForAFallback } from "./fallback.ts";
+import { changedFallback, notForAFallback } from "./fallback.ts";
 import { SUBSCRIPTION_FEED } from "./feed.ts";
 import type { SubscriptionChange } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
@@ -30,8 +30,8 @@ export async function changeSubscription(
     throw new AppError("conflict", "STATE", { zh: "订阅已结束", en: "the subscription has ended" });
   const own = Object.hasOwn(deps.channels, known.channel) ? deps.channels[known.channel] : undefined;
   if (own?.fixedWishes) throw invalid(Object.keys(change).map(fixed));
-  if (known.after && change.frequency !== undefined && change.frequency !== "now") throw notForAFallback();
   const changed = await changedSubscription(deps, known, change);
+  if (changed.after && changed.frequency !== "now") throw notForAFallback();
   const moved = changed.endpoint !== known.endpoint;
   const asks = moved || known.status === "switched-off";
   if (asks) {
@@ -66,18 +66,21 @@ async function changedSubscription(
   known: Subscription,
   change: SubscriptionChange,
 ): Promise<Subscription> {
-  const { endpoint = {}, quietHours, ...wishes } = change;
+  const { endpoint = {}, quietHours, fallbackFor: _, afterMinutes: _a, ...wishes } = change;
   const channel = endpoint.channel ?? known.channel;
   const { address, secrets } = await changedEndpoint(deps, known, endpoint);
-  const { quietHours: before, ...kept } = known;
+  const { quietHours: before, after: _b, ...kept } = known;
   const quiet = quietHours === undefined ? before : quietHours;
+  const key = endpointKey(channel, address);
+  const after = await changedFallback(deps, { ...known, endpoint: key }, change);
   return {
     ...kept,
     ...wishes,
     ...(quiet ? { quietHours: quiet } : {}),
+    ...(after ? { after } : {}),
     channel,
     address,
-    endpoint: endpointKey(channel, address),
+    endpoint: key,
     secrets,
     version: known.version + 1,
   };

@@ -11,7 +11,10 @@ export type AddressedChannel = {
   shown?(address: string): string;
   fixedWishes?: true;
   secret?(text: string | undefined): { secrets: string[] } | { errors: InputError[] };
-  address(address: string, options?: { textOnly?: boolean }): Promise<{ address: string } | { errors: InputError[] }>;
+  address(
+    address: string,
+    options?: { textOnly?: boolean; lookup?: boolean },
+  ): Promise<{ address: string } | { errors: InputError[] }>;
   confirm(target: AskedTarget, challenge: string, requestedBy: string): Promise<Asked>;
   leave?(target: AskedTarget, challenge: string): Promise<Asked>;
   deny?(target: AskedTarget): Promise<void>;

@@ -1,6 +1,7 @@
 import { AppError, type InputError } from "#src/errors.ts";
 import type { Table } from "#src/platform/table.ts";
 import { readSubscription } from "./manage.ts";
+import type { SubscriptionChange } from "./new-subscription.ts";
 import type { Fallback } from "./subscription.ts";
 
 /** How an endpoint stands in for another; undefined when it does not. AppError "invalid" when both are the same. */
@@ -34,6 +35,35 @@ export async function firstChoice(
       },
     });
   return found.endpoint;
+}
+
+/** How a changed subscription stands in for another; `endpoint` is its own, as it is to be. */
+export async function changedFallback(
+  deps: { table: Table },
+  { endpoint, after }: { endpoint: string; after?: Fallback },
+  { fallbackFor, afterMinutes }: Pick<SubscriptionChange, "fallbackFor" | "afterMinutes">,
+): Promise<Fallback | undefined> {
+  const stays = fallbackFor === undefined ? after?.endpoint : undefined;
+  const first = fallbackFor ? await firstChoice(deps, fallbackFor) : stays;
+  if (fallbackFor && afterMinutes === undefined) throw minutesMissing();
+  if (first === undefined && afterMinutes !== undefined) throw noFirstChoice();
+  return fallbackOf(endpoint, first, afterMinutes ?? after?.minutes);
+}
+
+function minutesMissing(): AppError {
+  return refused({
+    pointer: "/afterMinutes",
+    code: "FALLBACK_MINUTES",
+    detail: { zh: "请填写等待多少分钟", en: "say how many minutes to wait" },
+  });
+}
+
+function noFirstChoice(): AppError {
+  return refused({
+    pointer: "/fallbackFor",
+    code: "FALLBACK_UNKNOWN",
+    detail: { zh: "请先填写首选订阅", en: "name the first choice as well" },
+  });
 }
 
 export function notForAFallback(): AppError {

@@ -17,7 +17,15 @@ const wishes = {
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 };
 
-const afterMinutes = z.int().min(1).max(1440).exactOptional();
+const MINUTES = fault(
+  "FALLBACK_MINUTES",
+  "等待时间为1至1440分钟的整数",
+  "the wait is a whole number of minutes from 1 to 1440",
+);
+const minutes = z.int(MINUTES).min(1, MINUTES).max(1440, MINUTES);
+const afterMinutes = minutes.exactOptional();
+/** Another subscription of the same person, which its manage token shows. */
+const FirstChoice = z.strictObject({ subscriptionId: z.string().max(64), manageToken: z.string().max(100) });
 
 type Standing = { fallbackFor?: unknown; afterMinutes?: number; frequency: Frequency };
 
@@ -43,9 +51,7 @@ export const NewSubscription = standsIn(
     endpoint: NewEndpoint,
     topics: PublicTopics,
     ...wishes,
-    fallbackFor: z
-      .strictObject({ subscriptionId: z.string().max(64), manageToken: z.string().max(100) })
-      .exactOptional(),
+    fallbackFor: FirstChoice.exactOptional(),
     afterMinutes,
   }),
 );
@@ -68,11 +74,14 @@ export const ImportedSubscription = standsIn(
 });
 export type ImportedSubscription = z.infer<typeof ImportedSubscription>;
 
+/** `fallbackFor`: null, and it stands in for nobody any more; `afterMinutes` alone: another wait for the same first choice. */
 export const SubscriptionChange = z.strictObject({
   endpoint: NewEndpoint.partial().exactOptional(),
   topics: PublicTopics.exactOptional(),
   frequency: Frequency.exactOptional(),
   quietHours: QuietHours.nullable().exactOptional(),
   language: z.enum(["zh-CN", "en"]).exactOptional(),
+  fallbackFor: FirstChoice.nullable().exactOptional(),
+  afterMinutes,
 });
 export type SubscriptionChange = z.infer<typeof SubscriptionChange>;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { moveCanary } from "#src/domain/deliveries/canary.ts";
-import { CHANNELS, type Channel, type ChannelName } from "#src/domain/deliveries/channel.ts";
+import { CHANNELS, type Channel, type ChannelName, type SettingSpec } from "#src/domain/deliveries/channel.ts";
 import { type ChannelSetup, changeSetup, isSetUp, readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { AppError } from "#src/errors.ts";
-import { say } from "#src/text.ts";
+import { type Language, say } from "#src/text.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Call, languageOf, optionalIfMatch, type Route, route } from "./route.ts";
 
@@ -30,6 +30,8 @@ const ChannelBody = z
         secret: z.boolean(),
         set: z.boolean(),
         value: z.string().optional(),
+        /** The only values it may have; the first one counts while none is set. */
+        choices: z.array(z.object({ value: z.string(), label: z.string() })).optional(),
       }),
     ),
     canary: z.string().optional(),
@@ -56,6 +58,16 @@ const ChannelChange = z
 
 const tag = "deliveries";
 
+function shownSetting(spec: SettingSpec, value: string | undefined, language: Language) {
+  const { name, label, required, secret, choices } = spec;
+  const set = value !== undefined;
+  return {
+    ...{ name, label: say(label, language), required, secret, set },
+    ...(set && !secret ? { value } : {}),
+    ...(choices ? { choices: choices.map((one) => ({ value: one.value, label: say(one.label, language) })) } : {}),
+  };
+}
+
 export function channelRoutes(deps: ApiDeps): Route[] {
   const shown = async ({ c }: Pick<Call, "c">, channel: Channel, setup: ChannelSetup | undefined) => ({
     name: channel.name,
@@ -68,11 +80,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       windows: [...(setup?.windows ?? channel.limits.windows ?? [])],
       quotas: [...(channel.limits.quotas ?? []), ...(channel.quotas?.(setup?.settings ?? {}) ?? [])],
     },
-    settings: (channel.settings ?? []).map(({ name, label, required, secret }) => {
-      const value = setup?.settings[name];
-      const set = value !== undefined;
-      return { name, label: say(label, languageOf(c)), required, secret, set, ...(set && !secret ? { value } : {}) };
-    }),
+    settings: (channel.settings ?? []).map((spec) => shownSetting(spec, setup?.settings[spec.name], languageOf(c))),
     ...(setup?.canary === undefined ? {} : { canary: channel.shown?.(setup.canary) ?? setup.canary }),
     paused: await pausedCredentials(deps, channel.name, setup),
     version: setup?.version ?? 0,
@@ -131,6 +139,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
         const channel = named(call.params.name);
         const from = (await readSetup(deps.table, channel.name))?.canary;
         const setup = await changeSetup(deps, channel, call.body, optionalIfMatch(call));
+        await deps.settings(channel.name, 0);
         await moveCanary(deps, channel, { from, to: setup.canary, by: call.caller.id });
         deps.log.info("channel-set-up", { by: call.caller.id, channel: channel.name, version: setup.version });
         return { status: 200, body: await shown(call, channel, setup), version: setup.version };

@@ -3,15 +3,15 @@ import { topicsOf } from "#src/domain/announcements/announcement.ts";
 import { readManuscript } from "#src/domain/announcements/desk.ts";
 import { summaryOf } from "#src/domain/announcements/render.ts";
 import { readForLedger } from "#src/domain/announcements/store.ts";
-import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
+import { ABSENCES, whyAbsent } from "#src/domain/deliveries/absent.ts";
+import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
 import { rehearse } from "#src/domain/deliveries/rehearse.ts";
 import { asRevision } from "#src/domain/deliveries/shown-text.ts";
 import { DELIVERY_STATES, noCounts } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { findSubscription } from "#src/domain/subscriptions/store.ts";
+import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
 import { AppError } from "#src/errors.ts";
 import { linksOf } from "#src/web/links.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -40,6 +40,8 @@ const LedgerBody = CountsBody.extend({
 }).meta({ id: "Ledger" });
 
 const Row = DeliveryRow.meta({ id: "Delivery" });
+/** Why an endpoint that was asked for has no delivery of the announcement. */
+const AbsenceBody = z.object({ because: z.enum(ABSENCES), at: z.string().optional() }).meta({ id: "Absence" });
 const tag = "deliveries";
 const revisionNumber = z
   .string()
@@ -90,6 +92,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         const topics = topicsOf({ content, audience: announcement.audience });
         const { estimated, channels: found } = await rehearse(deps, topics, { ...column, content });
         const audience = Object.values(found).reduce((sum, { endpoints }) => sum + endpoints, 0);
+        const canaries = Object.values(found).reduce((sum, one) => sum + one.canaries, 0);
         const links = linksOf(deps);
         const text = { title: content.title, summary: summaryOf(content), url: links.announcement(params.id) };
         const revision = asRevision(manuscript, deps.now());
@@ -101,7 +104,7 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
             ]),
           ),
         );
-        return { status: 200, body: { audience, estimated, text, contentHash, channels } };
+        return { status: 200, body: { audience, canaries, estimated, text, contentHash, channels } };
       },
     ),
     route(
@@ -118,16 +121,19 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
           endpoint: z.string().max(2048).optional(),
           state: z.enum(DELIVERY_STATES).optional(),
         }),
-        answers: { 200: pageSchema(Row) },
+        answers: { 200: pageSchema(Row).extend({ absent: AbsenceBody.optional() }) },
       },
       async (call) => {
         const { announcement: id, state, endpoint } = call.query;
         const announcement = await readForLedger(deps, call.caller, id);
         if (endpoint !== undefined) {
-          const keys = await endpointKeys(deps, endpoint);
+          const keys = await findEndpoints(deps, endpoint);
           const found = await Promise.all(keys.map((key) => deliveriesTo(deps, id, announcement.revision, key)));
-          const items = found.flat().filter((row) => state === undefined || row.state === state);
-          return listed(deps, call, { items });
+          const rows = found.flat();
+          const items = rows.filter((row) => state === undefined || row.state === state);
+          const { revision } = announcement;
+          const absent = rows.length > 0 ? undefined : await whyAbsent(deps, { id, revision, endpoints: keys });
+          return listed(deps, call, { items }, undefined, absent && { absent });
         }
         const fanout = await findFanout(deps.table, id, call.query.revision ?? announcement.revision);
         if (!fanout) return listed(deps, call, { items: [] });
@@ -139,16 +145,6 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
       },
     ),
   ];
-}
-
-/** An endpoint may be named by its key, its subscription, or its address on any channel. */
-async function endpointKeys(deps: ApiDeps, endpoint: string): Promise<string[]> {
-  if (/^sub_/.test(endpoint)) {
-    const subscription = await findSubscription(deps.table, endpoint);
-    return subscription ? [subscription.endpoint] : [];
-  }
-  if (/^[A-Za-z0-9_-]{16}$/.test(endpoint)) return [endpoint];
-  return CHANNELS.map((channel) => endpointKey(channel, endpoint));
 }
 
 function noLedger(): AppError {

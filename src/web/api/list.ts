@@ -40,10 +40,12 @@ export function listed<Entry>(
   call: Pick<Call, "c" | "caller">,
   page: { items: Entry[]; next?: string },
   toBody: (entry: Entry) => unknown = (entry) => entry,
+  /** What the answer says beside the list. */
+  beside: object = {},
 ): Answer {
   const items = page.items.map((entry) => toBody(entry));
   const next = page.next === undefined ? {} : { next: sealCursor(deps.secret, cursorScope(call), page.next) };
-  return bytesTag({ status: 200, body: { items, ...next } });
+  return bytesTag({ status: 200, body: { items, ...next, ...beside } });
 }
 
 /** What a cursor is bound to: the list, its filters, and the unit whose eyes read it. */

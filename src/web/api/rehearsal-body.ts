@@ -16,6 +16,8 @@ export const WarningBody = FaultBody.extend({ channel: z.string() }).meta({ id: 
 export const RehearsalBody = z
   .object({
     audience: number,
+    /** Test endpoints of the operator's own: they get it as well and are not in `audience`. */
+    canaries: number,
     estimated: z.boolean(),
     text: z.object({ title: z.string(), summary: z.string(), url: z.string() }),
     contentHash: z.string(),
@@ -23,6 +25,8 @@ export const RehearsalBody = z
       z.string(),
       z.object({
         endpoints: number,
+        /** Test endpoints of the operator's own, not among `endpoints`. */
+        canaries: number,
         held: number,
         drainSeconds: number,
         lastAt: z.string(),

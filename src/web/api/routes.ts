@@ -14,6 +14,7 @@ const ROOMS: { nouns: readonly string[]; load: () => Promise<(deps: ApiDeps) => 
   { nouns: ["annual-reports"], load: async () => (await import("./annual-reports.ts")).annualReportRoutes },
   { nouns: ["announcements", "desk"], load: async () => (await import("./announcements.ts")).announcementRoutes },
   { nouns: ["cases"], load: async () => (await import("./cases.ts")).caseRoutes },
+  { nouns: ["cases"], load: async () => (await import("./case-desk.ts")).caseDeskRoutes },
   { nouns: ["events"], load: async () => (await import("./events.ts")).eventRoutes },
   { nouns: ["subscriptions"], load: async () => (await import("./subscriptions.ts")).subscriptionRoutes },
   {

@@ -1,8 +1,9 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { readSetup } from "#src/domain/deliveries/channel-settings.ts";
-import { mailedEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
+import { leavingBySubject, mailedEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
 import { takeMailNotice } from "#src/domain/deliveries/mail-notice.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { unauthenticated } from "#src/web/auth.ts";
@@ -10,7 +11,7 @@ import { checkBodyHeaders, readBytes, readJson, readText } from "#src/web/body.t
 import { addressGroup, limiter, tooMany } from "#src/web/limits.ts";
 import { unknownPlace } from "#src/web/problem.ts";
 import { SnsMessage, sesNotices, subscribeUrl } from "./notification.ts";
-import { mailReports } from "./report.ts";
+import { mailReports, mailSubject } from "./report.ts";
 
 type Deps = Pick<WebDeps, "table" | "now" | "log" | "secret" | "policies" | "remoteAddress" | "receipt" | "visit">;
 
@@ -18,7 +19,7 @@ const NOTICE_BYTES = 256 * 1024;
 const MAIL_BYTES = 1024 * 1024;
 
 /**
- * Where bounces and complaints come in: Amazon SNS with the key in its address (SNS sends no header of ours), and raw mails
+ * Where bounces, complaints and requests to leave come in: Amazon SNS with the key in its address (SNS sends no header of ours), and raw mails
  * piped from any mail server, with the key as bearer. Closed until the operator has set `noticeKey` of the channel.
  */
 export function mailDoor(deps: Deps): Hono {
@@ -62,8 +63,14 @@ export function mailDoor(deps: Deps): Hono {
     await admit(c, /^bearer (.+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "");
     checkBodyHeaders(c.req.raw, ["message/rfc822", "application/octet-stream"], MAIL_BYTES);
     const bytes = await readBytes(c.req.raw, MAIL_BYTES);
+    const raw = bytes.toString("latin1");
     const prove = (id: string) => mailedEndpoint(deps.secret, id);
-    for (const notice of mailReports(bytes.toString("latin1"), prove)) await takeMailNotice(deps, notice);
+    for (const notice of mailReports(raw, prove)) await takeMailNotice(deps, notice);
+    const leaving = leavingBySubject(deps.secret, mailSubject(raw));
+    if (leaving !== undefined) {
+      await endEndpoint(deps, leaving, "unsubscribed");
+      deps.log.info("mail-unsubscribed", { endpoint: leaving });
+    }
     return done();
   }
 

@@ -36,6 +36,11 @@ export function mailReports(raw: string, prove: (id: string) => string | undefin
   return [{ kind: kindOf(action, code), ...known, ...(code === "" ? {} : { detail: code }) }];
 }
 
+/** The subject of a raw mail; empty when it has none. */
+export function mailSubject(raw: string): string {
+  return partIn(raw).fields.get("subject") ?? "";
+}
+
 const CODE = /\b[245]\.\d{1,3}\.\d{1,3}\b/;
 
 /** The status; where it says nothing (5.0.0), what the server's own words say. */

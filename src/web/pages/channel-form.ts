@@ -3,7 +3,7 @@ import type { ChannelSetup, SetupChange } from "#src/domain/deliveries/channel-s
 import { AppError, type InputError } from "#src/errors.ts";
 import { rate } from "./channel-words.ts";
 import { type ChannelState, shownCanary } from "./channels-page.ts";
-import { type Faults, faultSummary, textField, wrong } from "./form.ts";
+import { type Faults, faultSummary, selectField, textField, wrong } from "./form.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import type { View } from "./view.ts";
 
@@ -56,6 +56,7 @@ function settingField(view: View, spec: SettingSpec, setup: ChannelSetup | undef
   const { t } = view;
   const name = fieldOf(spec.name);
   const label = view.say(spec.label);
+  if (spec.choices) return choiceField(view, filled, name, label, spec.choices);
   const rows = spec.lines ? { rows: 4 } : {};
   if (!spec.secret) return textField(view, filled, name, label, { ...rows, max: 8192, ...hintOf(view, spec) });
   const isSet = setup?.settings[spec.name] !== undefined;
@@ -67,6 +68,18 @@ function settingField(view: View, spec: SettingSpec, setup: ChannelSetup | undef
     : needed(view, spec, t("未设置。", "Not set."));
   const type = spec.lines ? rows : { type: "password" };
   return html`${textField(view, filled, name, label, { ...type, max: 8192, hint, autocomplete: "off" })}${isSet ? clearBox(view, filled, name, label.split(/[：:]/)[0] ?? label) : NOTHING}`;
+}
+
+function choiceField(
+  view: View,
+  filled: Filled,
+  name: string,
+  label: string,
+  choices: NonNullable<SettingSpec["choices"]>,
+): Html {
+  const of = choices.map((choice): [string, string] => [choice.value, view.say(choice.label)]);
+  const usual = of[0]?.[1] ?? "";
+  return selectField(view, filled, name, label, { none: view.t(`默认（${usual}）`, `The usual (${usual})`), of });
 }
 
 function hintOf(view: View, spec: SettingSpec): { hint?: string } {
@@ -180,14 +193,14 @@ export function channelFaults(channel: Channel, errors: InputError[]): Faults {
     const field = part === "settings" ? fieldOf(name) : part === "windows" ? `window-${name}-${more}` : "canary";
     const isFormat = code === "SETTING";
     const isEarly = field === "canary" && code === "CHANNEL_NOT_SET_UP";
-    faults[field] ??= isEarly ? EARLY : isFormat ? format(channel, name, detail) : detail;
+    faults[field] ??= isEarly ? SET_UP_AS_WELL : isFormat ? format(channel, name, detail) : detail;
   }
   return faults;
 }
 
-const EARLY = {
-  zh: "请先保存账号设置（约10秒后生效），再填写测试接收端",
-  en: "save the credentials first (they count within some 10 seconds), then enter the test endpoint",
+const SET_UP_AS_WELL = {
+  zh: "填写测试接收端须同时填写账号设置",
+  en: "a test endpoint needs the settings above as well",
 };
 
 function format(channel: Channel, name: string, detail: InputError["detail"]): InputError["detail"] {

@@ -60,6 +60,7 @@ export async function setUpChannel(
     const change = changeIn(channel, before, at.form);
     if (isApplied(before, change)) return back(view, channel.name);
     const setup = await changeSetup(deps, channel, change, Number(at.form.get("version") || Number.NaN));
+    await deps.settings(channel.name, 0);
     await moveCanary(deps, channel, { from: before?.canary, to: setup.canary, by: caller.id });
     deps.log.info("channel-set-up", { by: caller.id, channel: channel.name, version: setup.version });
     return back(view, channel.name);
@@ -102,7 +103,7 @@ function seeOther(location: string): Response {
 }
 
 function saved(view: View): Html {
-  return html`<div class="notice green" role="status"><p class="title">${view.t("已保存", "Saved")}</p><p>${view.t("约10秒后在各处生效。", "It counts everywhere within some 10 seconds.")}</p></div>`;
+  return html`<div class="notice green" role="status"><p class="title">${view.t("已保存", "Saved")}</p><p>${view.t("最迟10秒后在各处生效。", "It counts everywhere within 10 seconds at the latest.")}</p></div>`;
 }
 
 function overtaken(view: View): Html {

@@ -10,7 +10,7 @@ import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
 import type { View } from "./view.ts";
 
-export type ChannelsDeps = Pick<WebDeps, "table" | "now" | "config" | "log" | "channels">;
+export type ChannelsDeps = Pick<WebDeps, "table" | "now" | "config" | "log" | "channels" | "settings">;
 
 /** How a channel stands: `bot` is its login where it has one. */
 export type ChannelState = {

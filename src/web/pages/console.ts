@@ -1,23 +1,24 @@
 import { listDesk } from "#src/domain/announcements/desk.ts";
 import { listPublished, type Teaser } from "#src/domain/announcements/read.ts";
 import type { DeskEntry } from "#src/domain/announcements/store.ts";
+import { CASE_STAFF } from "#src/domain/cases/desk.ts";
 import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
 import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { signOut } from "#src/domain/members/sign-in.ts";
-import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, sessionCookie, sessionIn, signedIn } from "#src/web/auth.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
+import { notSignedIn } from "./sign-in.ts";
 import { badges } from "./teasers.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
 const ROWS = 15;
 
-type Deps = Pick<WebDeps, "table" | "now" | "config">;
+type Deps = Pick<WebDeps, "table" | "now" | "config" | "log">;
 
 /** For who is signed in: what is in work, and how far the newest announcements have come. */
 export async function consolePage(deps: Deps, view: View, request: Request): Promise<Page> {
@@ -25,14 +26,30 @@ export async function consolePage(deps: Deps, view: View, request: Request): Pro
   const caller = await signedIn(deps, request);
   if (!caller) throw notSignedIn();
   const title = t("工作台", "Console");
+  const worksOnCases = hasRole(caller, ...CASE_STAFF);
   return {
     head: { title, hidden: true },
     personal: true,
     main: html`<div class="head"><h1>${title}</h1>
 <form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
-${hasRole(caller, "admin") ? html`<p class="row"><a class="button quiet" href="${view.to("/console/access")}">${t("人员与令牌", "People and tokens")}</a> <a class="button quiet" href="${view.to("/console/channels")}">${t("推送渠道", "Channels")}</a> <a class="button quiet" href="${view.to("/console/bot")}">${t("聊天机器人", "Chat bot")}</a></p>` : NOTHING}
-${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}`,
+${doors(view, caller)}
+${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : worksOnCases ? NOTHING : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}
+${worksOnCases ? await (await import("./cases-page.ts")).newestCases(deps, view, caller) : NOTHING}`,
   };
+}
+
+/** What lies behind the console, by the roles of who is signed in. */
+function doors(view: View, caller: Caller): Html {
+  const { t } = view;
+  const ofAdmins: [string, string][] = [
+    ["/console/access", t("人员与令牌", "People and tokens")],
+    ["/console/channels", t("推送渠道", "Channels")],
+    ["/console/bot", t("聊天机器人", "Chat bot")],
+  ];
+  const ofCases: [string, string][] = [["/console/cases", t("事项", "Cases")]];
+  const all = [...(hasRole(caller, "admin") ? ofAdmins : []), ...(hasRole(caller, ...CASE_STAFF) ? ofCases : [])];
+  if (all.length === 0) return NOTHING;
+  return html`<p class="row">${all.map(([path, name]) => html`<a class="button quiet" href="${view.to(path)}">${name}</a> `)}</p>`;
 }
 
 async function editorial(deps: Deps, view: View, caller: Caller): Promise<Html> {
@@ -100,12 +117,5 @@ export async function leave(deps: Deps, view: View, request: Request): Promise<R
   return new Response(null, {
     status: 303,
     headers: { location: view.to("/"), "set-cookie": sessionCookie(deps.config), "cache-control": "no-store" },
-  });
-}
-
-function notSignedIn(): AppError {
-  return new AppError("unauthenticated", "SIGN_IN", {
-    zh: "请使用管理员发给您的登录链接进入工作台；链接只能使用一次，登录后8小时内有效。",
-    en: "Please open the sign-in link that an administrator gave you. It works once; you then stay signed in for 8 hours.",
   });
 }

@@ -67,6 +67,25 @@ export function textField(view: View, filled: Filled, name: string, label: strin
   }${wrong(view, filled, name)}</div>`;
 }
 
+/** One of a few values, or none: what that means stands first. */
+export function selectField(
+  view: View,
+  filled: Filled,
+  name: string,
+  label: string,
+  { none, of }: { none: string; of: [value: string, label: string][] },
+): Html {
+  const fault = filled.faults[name];
+  const chosen = filled.values.get(name) ?? "";
+  const options: [string, string][] = [["", none], ...of];
+  return html`<div class="field"><label for="${name}">${label}</label><select id="${name}" name="${name}"${
+    fault ? html` aria-describedby="${name}-wrong" aria-invalid="true"` : NOTHING
+  }>${options.map(
+    ([value, words]) =>
+      html`<option value="${value}"${value === chosen ? trusted(" selected") : NOTHING}>${words}</option>`,
+  )}</select>${wrong(view, filled, name)}</div>`;
+}
+
 export function wrong(view: View, filled: Filled, name: string): Html {
   const fault = filled.faults[name];
   return fault ? html`<p class="wrong" id="${name}-wrong">${view.say(fault)}</p>` : NOTHING;

@@ -1,5 +1,7 @@
 import { pubDate } from "./dates.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
+import { MANIFEST_PATH } from "./manifest.ts";
+import { markPath } from "./mark-png.ts";
 import { ICON_PATH, MARK, STYLE_PATH } from "./style.ts";
 import { inLanguage, type View } from "./view.ts";
 
@@ -131,7 +133,10 @@ export function layout(view: View, head: Head, main: Html): string {
 ${head.description ? html`<meta name="description" content="${head.description}">\n` : NOTHING}${
   head.hidden ? html`<meta name="robots" content="noindex">\n` : links(view, head)
 }${governmentTags(view, head)}<meta name="color-scheme" content="light dark">
+<meta name="theme-color" content="#b01119">
 <link rel="icon" type="image/svg+xml" href="${ICON_PATH}">
+<link rel="apple-touch-icon" href="${markPath(180)}">
+<link rel="manifest" href="${inLanguage(MANIFEST_PATH, view.language)}">
 <link rel="stylesheet" href="${STYLE_PATH}">
 </head>
 <body>

@@ -1,6 +1,7 @@
 import type { Announcement } from "#src/domain/announcements/announcement.ts";
 import { noSuchAnnouncement, readForLedger, readRevision } from "#src/domain/announcements/store.ts";
-import { CHANNELS } from "#src/domain/deliveries/channel.ts";
+import { type Absence, whyAbsent } from "#src/domain/deliveries/absent.ts";
+import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import { digestAt, digestNamed } from "#src/domain/deliveries/digest.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { type DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
@@ -10,7 +11,7 @@ import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { type Counts, DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
@@ -40,7 +41,7 @@ export async function ledgerPage(
   const state = DELIVERY_STATES.find((one) => one === at.query.get("state"));
   const endpoint = at.query.get("endpoint")?.trim() ?? "";
   const after = /^[A-Za-z0-9_-]{1,16}$/.exec(at.query.get("after") ?? "")?.[0];
-  const { items: rows, next } = await rowsFor(deps, at.id, revision, { state, endpoint, after });
+  const { items: rows, next, absent } = await rowsFor(deps, at.id, revision, { state, endpoint, after });
   const title = t("推送台账", "Deliveries");
   const running =
     counts !== undefined && !counts.closed && endpoint === "" && state === undefined && after === undefined;
@@ -62,7 +63,7 @@ ${running ? refreshLine(view, here, isStill) : NOTHING}</section>
 <button class="quiet">${t("查找", "Find")}</button></form></section>
 <section class="card" aria-labelledby="rows"><h2 id="rows">${endpoint ? t("查找结果", "Found") : t("逐条推送", "One by one")}</h2>
 ${filters(view, at.id, revision, state)}
-${rows.length > 0 ? deliveryTable(view, rows) : html`<p class="empty">${next !== undefined ? t("这一段没有，后面还有未查看的。", "None in this part; there is more behind it.") : endpoint ? t("这个接收端不在本公告的推送范围内：当时没有匹配的订阅。", "This endpoint is not a member of this fan-out: it had no subscription that matched.") : t("没有这样的推送。", "There is none.")}</p>`}
+${rows.length > 0 ? deliveryTable(view, rows) : html`<p class="empty">${next !== undefined ? t("这一段没有，后面还有未查看的。", "None in this part; there is more behind it.") : endpoint ? absence(view, absent) : t("没有这样的推送。", "There is none.")}</p>`}
 ${pager(view, state ? `${here}&state=${state}` : here, after !== undefined, next)}
 ${state === "failed" || state === "unknown" ? again(view, at.id, revision, state) : NOTHING}</section>`,
   };
@@ -151,6 +152,25 @@ async function mayFollow(deps: Deps, caller: Caller, id: string): Promise<Announ
   throw noSuchAnnouncement();
 }
 
+/** Why somebody whom this page was asked about is not among the deliveries. */
+function absence(view: View, absent: Absence | undefined): Html {
+  const { t } = view;
+  if (!absent) return html`${t("推送尚未开始。", "Not fanned out yet.")}`;
+  const reasons: Record<Absence["because"], string> = {
+    "other topics": t("这个接收端的订阅与本公告不匹配。", "Its subscription asks for other things."),
+    "confirmed later": t("发布之后才确认订阅。", "It was subscribed only after publication."),
+    "switched off": t(
+      "多次推送失败，已停用，等待接收人重新确认。",
+      "It was switched off after failures and waits for its owner.",
+    ),
+    ended: t("订阅已结束。", "Its subscription has ended."),
+    "not confirmed": t("申请过订阅，但没有确认。", "Somebody asked for a subscription, which was never confirmed."),
+    "not subscribed": t("没有以这个地址订阅的记录。", "Nothing is known of a subscription under this address."),
+  };
+  const at = absent.at === undefined ? NOTHING : html` ${time(absent.at, view.language)}`;
+  return html`${t("没有推送给这个接收端：", "Nothing was sent there: ")}${reasons[absent.because]}${at}`;
+}
+
 function refreshLine(view: View, here: string, isStill: boolean): Html {
   const { t } = view;
   return html`<p class="small muted">${
@@ -182,24 +202,18 @@ async function rowsFor(
   id: string,
   revision: number,
   wanted: { state: DeliveryState | undefined; endpoint: string; after: string | undefined },
-): Promise<{ items: DeliveryRow[]; next?: string }> {
+): Promise<{ items: DeliveryRow[]; next?: string; absent?: Absence }> {
   const { state, endpoint, after } = wanted;
   if (endpoint !== "") {
-    const keys = /^[A-Za-z0-9_-]{16}$/.test(endpoint)
-      ? [endpoint]
-      : await Promise.all(CHANNELS.map(async (name) => endpointKey(name, await normal(deps, name, endpoint))));
-    return { items: (await Promise.all(keys.map((key) => deliveriesTo(deps, id, revision, key)))).flat() };
+    const keys = await findEndpoints(deps, endpoint);
+    const items = (await Promise.all(keys.map((key) => deliveriesTo(deps, id, revision, key)))).flat();
+    const absent = items.length > 0 ? undefined : await whyAbsent(deps, { id, revision, endpoints: keys });
+    return absent ? { items, absent } : { items };
   }
   const fanout = await findFanout(deps.table, id, revision);
   if (!fanout) return { items: [] };
   const request = { limit: ROWS, ...(state ? { state } : {}), ...(after === undefined ? {} : { after }) };
   return listDeliveries(deps, fanout, request);
-}
-
-/** As the channel writes the address, which people do not always. */
-async function normal(deps: Deps, name: (typeof CHANNELS)[number], address: string): Promise<string> {
-  const checked = await deps.channels[name].address(address, { textOnly: true });
-  return "address" in checked ? checked.address : address;
 }
 
 function balance(view: View, counts: Counts & { closed: boolean; channels: Record<string, Counts> }): Html {
@@ -217,7 +231,7 @@ function balance(view: View, counts: Counts & { closed: boolean; channels: Recor
     counts.channels,
   ).map(
     ([name, one]) =>
-      html`<tr><th scope="row">${channelName(view, name as (typeof CHANNELS)[number])}</th><td class="num">${one.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${one[state]}</td>`)}</tr>`,
+      html`<tr><th scope="row">${channelName(view, name as ChannelName)}</th><td class="num">${one.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${one[state]}</td>`)}</tr>`,
   )}<tr><th scope="row">${t("合计", "All")}</th><td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}</tr></tbody></table></div>`;
 }
 

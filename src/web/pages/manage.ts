@@ -1,5 +1,6 @@
 import { managedEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { readSubscription } from "#src/domain/subscriptions/manage.ts";
 import { SubscriptionChange } from "#src/domain/subscriptions/new-subscription.ts";
@@ -12,6 +13,7 @@ import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
 import { channelName, frequencyName } from "./channel-words.ts";
 import { SECRET_PAGE } from "./confirm.ts";
+import { fallbackChange, fallbackField, fallbackIn } from "./fallback-fields.ts";
 import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
@@ -74,7 +76,7 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
   }
   if (act !== "change" || !chosen) return overview(deps, view, access, chosen);
   try {
-    const changed = await changeSubscription(deps, chosen, Number(form.get("version")), changeIn(form));
+    const changed = await changeSubscription(deps, chosen, Number(form.get("version")), changeIn(form, chosen));
     const asks = changed.status === "pending";
     const done = asks
       ? t("已保存，请按收到的确认消息再确认一次。", "Saved. Please confirm it once more by the message you are sent.")
@@ -101,15 +103,18 @@ const WRONG = { zh: "订阅编号或管理令牌不正确", en: "the subscriptio
 
 function fieldOf(path: string): string {
   if (path.startsWith("topics")) return "topics";
+  const first = fallbackField(path);
+  if (first !== undefined) return first;
   return quietField(path) ?? path;
 }
 
-function changeIn(form: URLSearchParams): SubscriptionChange {
+function changeIn(form: URLSearchParams, known: Subscription): SubscriptionChange {
   return checked(SubscriptionChange, {
     topics: form.getAll("topics").map(topicIn),
     frequency: form.get("frequency") ?? "",
     quietHours: quietIn(form) ?? null,
     language: form.get("language") ?? "",
+    ...fallbackIn(form, known),
   });
 }
 
@@ -135,6 +140,7 @@ async function overview(
 ): Promise<Page> {
   const { t } = view;
   const { subscriptions } = access;
+  more.filled?.delete("firstToken");
   const shown = chosen ?? (subscriptions.length === 1 ? subscriptions[0] : undefined);
   const title = t("管理订阅", "Your subscriptions");
   const words = await topicWords(
@@ -150,7 +156,7 @@ async function overview(
     subscriptions.length === 0
       ? html`<p class="empty">${t("没有生效的订阅。", "There is no subscription.")}</p>`
       : html`<ul class="list">${subscriptions.map(
-          (one) => html`<li><h3>${one.topics.map(words.say).join(t("、", ", "))}</h3>
+          (one) => html`<li><h2>${one.topics.map(words.say).join(t("、", ", "))}</h2>
 <p class="facts">${facts(view, deps, one)}</p>
 ${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" value="${one.id}"><button class="quiet" name="act" value="show" aria-label="${t("更改", "Change")} ${one.topics.map(words.say).join(t("、", ", "))}">${t("更改", "Change")}</button>`)}</li>`,
         )}</ul>`;
@@ -160,7 +166,7 @@ ${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" v
     ...(isWrong ? { status: 422 } : {}),
     main: html`${more.done ? html`<div class="notice green" role="status"><p class="title">${more.done}</p></div>` : NOTHING}${faultSummary(view, more.faults ?? {})}
 <section class="card article"><h1>${title}</h1>${list}</section>
-${shown ? html`<section class="card article" aria-labelledby="change"><h2 id="change">${t("更改", "Change")}</h2>${post(editor(view, shown, words, more), "stacked")}</section>` : NOTHING}
+${shown ? html`<section class="card article" aria-labelledby="change"><h2 id="change">${t("更改", "Change")}</h2>${post(editor(view, shown, words, more, await firstOf(deps, shown)), "stacked")}</section>` : NOTHING}
 ${access.endpoint && subscriptions.length > 1 ? html`<section class="card article">${post(html`<button class="quiet" name="act" value="leave-all">${t("全部退订", "Unsubscribe from everything")}</button>`)}</section>` : NOTHING}`,
   };
 }
@@ -184,7 +190,19 @@ function facts(view: View, deps: Deps, { channel, address, frequency, status }: 
     .join(" · ");
 }
 
-function editor(view: View, known: Subscription, words: Awaited<ReturnType<typeof topicWords>>, more: More): Html {
+/** Where the first choice is, as its owner may see it. */
+async function firstOf(deps: Deps, { after }: Subscription): Promise<string | undefined> {
+  const found = after && (await subscriptionsOf(deps.table, after.endpoint))[0];
+  return found && shownAddress(deps.channels, found.channel, found.address);
+}
+
+function editor(
+  view: View,
+  known: Subscription,
+  words: Awaited<ReturnType<typeof topicWords>>,
+  more: More,
+  first: string | undefined,
+): Html {
   const { t } = view;
   const values = more.filled ?? valuesOf(known);
   const filled = { values, faults: more.faults ?? {} };
@@ -207,11 +225,13 @@ ${choices(view, filled, "language", t("语言", "Language"), {
     ["en", "English"],
   ],
 })}
+${fallbackChange(view, filled, known, first)}
 <p class="row"><button name="act" value="change">${t("保存", "Save")}</button> <button class="quiet" name="act" value="leave">${t("退订", "Unsubscribe")}</button></p>`;
 }
 
-function valuesOf({ topics, frequency, quietHours, language }: Subscription): URLSearchParams {
+function valuesOf({ topics, frequency, quietHours, language, after }: Subscription): URLSearchParams {
   const values = new URLSearchParams({ frequency, language, ...quietValues(quietHours) });
+  if (after) values.set("minutes", String(after.minutes));
   for (const topic of topics) values.append("topics", topicValue(topic));
   return values;
 }

@@ -11,6 +11,8 @@ import { homePage } from "./home.ts";
 import { ICON_PNG, ICON_PNG_PATH } from "./icon.ts";
 import { allPage, columnPage, tagPage, unitPage } from "./listing.ts";
 import { manageByForm, managePage } from "./manage.ts";
+import { MANIFEST_PATH, manifest } from "./manifest.ts";
+import { markPath, markPng } from "./mark-png.ts";
 import type { Page } from "./page.ts";
 import { PUSH_SCRIPT, PUSH_SCRIPT_PATH } from "./push-script.ts";
 import { PUSH_WORKER, PUSH_WORKER_PATH, PUSH_WORKER_POLICY } from "./push-worker.ts";
@@ -63,6 +65,9 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
         ...{ body: await body(), contentType, cacheControl },
         ...(policy ? { headers: { "content-security-policy": policy } } : {}),
       });
+
+  const picture = (bytes: () => Uint8Array) => () =>
+    new Response(new Uint8Array(bytes()), { headers: { "content-type": "image/png", "cache-control": FOREVER } });
 
   return new Hono()
     .get(
@@ -161,7 +166,28 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     .post("/sign-in/:secret", (c) => useSignInLink(deps, see(c.req.raw), c.req.param("secret"), c.req.raw))
     .get(
       "/console",
-      page((view, c) => consolePage(deps, view, c.req.raw)),
+      page(async (view, c, query) => {
+        const number = query.get("case");
+        if (number !== null) return (await import("./cases-page.ts")).toCase(view, number);
+        return consolePage(deps, view, c.req.raw);
+      }),
+    )
+    .get(
+      "/console/cases",
+      page(async (view, c, query) => (await import("./cases-page.ts")).casesPage(deps, view, query, c.req.raw)),
+    )
+    .get(
+      "/console/cases/:number",
+      page(async (view, c) =>
+        (await import("./case-page.ts")).casePage(deps, view, c.req.param("number") ?? "", c.req.raw),
+      ),
+    )
+    .post(
+      "/console/cases/:number",
+      page(async (view, c) => {
+        const at = { number: c.req.param("number") ?? "", form: await readForm(c.req.raw), request: c.req.raw };
+        return (await import("./case-page.ts")).showContact(deps, view, at);
+      }),
     )
     .get(
       "/console/access",
@@ -228,8 +254,23 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .get(
       ICON_PNG_PATH,
-      () =>
-        new Response(new Uint8Array(ICON_PNG), { headers: { "content-type": "image/png", "cache-control": FOREVER } }),
+      picture(() => ICON_PNG),
+    )
+    .get(
+      markPath(180),
+      picture(() => markPng(180)),
+    )
+    .get(
+      markPath(512),
+      picture(() => markPng(512)),
+    )
+    .get(MANIFEST_PATH, (c) =>
+      conditional(c.req.raw, {
+        body: manifest(see(c.req.raw)),
+        contentType: "application/manifest+json; charset=utf-8",
+        cacheControl: "public, max-age=3600",
+        headers: { vary: "accept-language" },
+      }),
     )
     .get(
       PUSH_SCRIPT_PATH,

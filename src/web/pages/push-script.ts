@@ -3,12 +3,16 @@ import { PUSH_CLIENT } from "./push-client.ts";
 import { PUSH_WORKER_PATH } from "./push-worker.ts";
 
 /**
- * The script of the notification part of `/subscribe` (`push-section.ts`). The part stays hidden where a browser cannot; all
- * words come from the page. Permission is asked for only by the press of the button.
+ * The script of the notification part of `/subscribe` (`push-section.ts`). The part stays hidden where a browser cannot, and where
+ * it could from the home screen another one says so; all words come from the page. Permission is asked for only by the press of the button.
  */
 export const PUSH_SCRIPT = `${PUSH_CLIENT}
 (() => {
   const part = document.getElementById("browser-push");
+  // Only browsers of iPhones and iPads have \`standalone\`; a page in a tab gets no notifications there.
+  const isInTab = "standalone" in navigator && !navigator.standalone;
+  const home = document.getElementById("browser-home");
+  if (home && isInTab && !("PushManager" in window)) home.hidden = false;
   if (!part || !window.isSecureContext || !("serviceWorker" in navigator)) return;
   if (!("PushManager" in window) || !("Notification" in window) || !("indexedDB" in window)) return;
   const form = part.querySelector("form");

@@ -4,7 +4,10 @@ import { type Html, html } from "./html.ts";
 import { PUSH_SCRIPT_PATH } from "./push-script.ts";
 import type { View } from "./view.ts";
 
-/** The part of `/subscribe` for notifications in this browser; hidden until its script found that the browser can. */
+/**
+ * The part of `/subscribe` for notifications in this browser; hidden until its script found that the browser can, or that it
+ * could from the home screen.
+ */
 export function pushSection(
   view: View,
   columns: [topic: string, name: string][],
@@ -15,7 +18,11 @@ export function pushSection(
     values: new URLSearchParams({ "browser-topics": "all", "browser-frequency": "now" }),
     faults: {},
   };
-  return html`<section class="card article" id="browser-push" aria-labelledby="browser-push-title" hidden>
+  return html`<section class="card article" id="browser-home" aria-labelledby="browser-home-title" hidden>
+<h2 id="browser-home-title">${t("在 iPhone 或 iPad 上接收通知", "Notifications on an iPhone or iPad")}</h2>
+<p>${t("请在 Safari 浏览器中轻点“分享”，选择“添加到主屏幕”，再从主屏幕打开本站，即可在本页开启通知（需 iOS 16.4 或更高版本）。", "In Safari, tap Share, choose “Add to Home Screen”, then open this site from the home screen and turn notifications on here (iOS 16.4 or later).")}</p>
+</section>
+<section class="card article" id="browser-push" aria-labelledby="browser-push-title" hidden>
 <h2 id="browser-push-title">${t("在本机浏览器接收通知", "Notifications in this browser")}</h2>
 <p>${t("无需填写地址。关闭网页后也能收到，可随时在此停用。", "No address needed. They arrive with this page closed, too, and end here at any time.")}</p>
 <p role="status" tabindex="-1"

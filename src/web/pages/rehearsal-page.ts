@@ -79,13 +79,15 @@ ${content.summary ? html`<p class="summary" lang="${content.language}">${content
 function reach(view: View, channels: Rehearsal[], estimated: boolean): Html {
   const { t } = view;
   const audience = channels.reduce((sum, { endpoints }) => sum + endpoints, 0);
+  const canaries = channels.reduce((sum, one) => sum + one.canaries, 0);
   const title = t("会推送给谁", "Who gets it");
   const words =
     audience === 0
       ? html`<p><b>${t("现在没有人订阅这些内容：发布后只在网站上可见，不会推送给任何人。", "Nobody has subscribed to this: once published it stands on the site and is pushed to nobody.")}</b></p>`
       : html`<p class="big">${t(`${estimated ? "约" : ""}${audience}个接收端`, `${estimated ? "about " : ""}${audience} ${audience === 1 ? "receiver" : "receivers"}`)}</p>
 <p>${t("按此刻的订阅和各渠道的实际速度推算；现在什么都没有发出。", "By the subscriptions and the pace of the channels as they are now. Nothing has been sent.")}</p>`;
-  return html`<section class="card" aria-labelledby="reach"><h2 id="reach">${title}</h2>${words}</section>`;
+  return html`<section class="card" aria-labelledby="reach"><h2 id="reach">${title}</h2>${words}
+${canaries > 0 ? html`<p class="hint">${t(`另有${canaries}个测试接收端也会收到，不计入以上人数；推送台账的“应推”含测试接收端。`, `Beside them ${canaries === 1 ? "one test endpoint gets" : `${canaries} test endpoints get`} it, too. ${canaries === 1 ? "It is" : "They are"} not counted here, but ${canaries === 1 ? "is" : "are"} in the ledger.`)}</p>` : NOTHING}</section>`;
 }
 
 function channelCard(view: View, one: Rehearsal): Html {
@@ -97,6 +99,7 @@ ${one.ready ? NOTHING : html`<p class="wrong">${t("该渠道尚未设置完成�
 ${one.paused ? html`<p class="wrong">${pausedWords(view, one.paused.because)}${time(one.paused.until, view.language)}</p>` : NOTHING}
 <dl class="pairs"><dt>${t("立即推送", "At once")}</dt><dd class="num">${now}</dd>
 <dt>${t("稍后", "Later")}</dt><dd><span class="num">${one.held}</span>${one.held > 0 ? html` <small class="muted">${t("正在静默时段，或每天、每周汇总", "quiet hours, or a daily or weekly digest")}</small>` : NOTHING}</dd>
+${one.canaries > 0 ? html`<dt>${t("测试接收端", "Test endpoint")}</dt><dd><span class="num">${one.canaries}</span> <small class="muted">${t("不计入上面的数", "not counted above")}</small></dd>` : NOTHING}
 <dt>${t("最后一条送达", "The last one arrives")}</dt><dd>${now > 0 ? html`${time(one.lastAt, view.language)} <small class="muted">${duration(view, one.drainSeconds)}</small>` : "—"}</dd>
 ${one.quotaLeft === null ? NOTHING : html`<dt>${t("配额剩余", "Quota left")}</dt><dd><span class="num">${one.quotaLeft}</span>${one.quotaResetsAt ? html` <small class="muted">${t("重置：", "starts anew ")}${time(one.quotaResetsAt, view.language)}</small>` : NOTHING}</dd>`}</dl>
 ${apart(one.texts).map((text, _, all) => shownText(view, text, all.length < one.texts.length))}</section>`;

@@ -1,4 +1,5 @@
 import { readSignInLink, signIn } from "#src/domain/members/sign-in.ts";
+import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, sessionCookie } from "#src/web/auth.ts";
 import { html } from "./html.ts";
@@ -46,4 +47,12 @@ export async function useSignInLink(deps: Deps, view: View, secret: string, requ
 function fromLinkPage(request: Request): boolean {
   const site = request.headers.get("sec-fetch-site");
   return request.headers.get("origin") === "null" && (site === null || site === "same-origin");
+}
+
+/** What somebody is told who comes to the console without a session. */
+export function notSignedIn(): AppError {
+  return new AppError("unauthenticated", "SIGN_IN", {
+    zh: "请使用管理员发给您的登录链接进入工作台；链接只能使用一次，登录后8小时内有效。",
+    en: "Please open the sign-in link that an administrator gave you. It works once; you then stay signed in for 8 hours.",
+  });
 }

@@ -4,8 +4,9 @@ import { FREQUENCIES } from "#src/domain/subscriptions/subscription.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { SCRIPT_POLICY } from "#src/web/headers.ts";
 import { channelName, frequencyName, largest, promise, rate } from "./channel-words.ts";
+import { fallbackFields, isOpen } from "./fallback-fields.ts";
 import { choices, type Faults, faultSummary, textField } from "./form.ts";
-import { type Html, html, NOTHING, trusted } from "./html.ts";
+import { type Html, html } from "./html.ts";
 import { channelChoices, offered } from "./offered.ts";
 import type { Page } from "./page.ts";
 import { pushSection } from "./push-section.ts";
@@ -117,9 +118,6 @@ ${channelList(
 
 type Filled = { values: URLSearchParams; faults: Faults };
 
-const isOpen = ({ values, faults }: Filled, fields: string[]) =>
-  fields.some((field) => values.get(field) || faults[field]) ? trusted(" open") : NOTHING;
-
 function secretField(view: View, filled: Filled): Html {
   const { t } = view;
   return html`<details${isOpen(filled, ["secret"])}><summary>${t("密钥（仅机器人加签或系统需要）", "Secret (only for robots that demand signatures, and systems)")}</summary>
@@ -131,13 +129,4 @@ ${textField(view, filled, "secret", t("密钥", "Secret"), {
     "For a DingTalk or Feishu robot that demands signatures. A webhook without one gets one made.",
   ),
 })}</details>`;
-}
-
-function fallbackFields(view: View, filled: Filled): Html {
-  const { t } = view;
-  return html`<details${isOpen(filled, ["firstId", "minutes"])}><summary>${t("作为另一订阅的备用", "As a fallback of another subscription")}</summary>
-<p class="hint">${t("您已有一个订阅（首选）时可填：首选在规定时间内没有收到，才发到这里。", "If you have a subscription already: what it did not get in time is sent here instead.")}</p>
-${textField(view, filled, "firstId", t("首选订阅的编号", "The first choice's subscription"), { max: 64, autocomplete: "off", hint: t("申请首选时显示，以 sub_ 开头。", "Shown when you subscribed; it begins with sub_") })}
-${textField(view, filled, "firstToken", t("首选订阅的管理令牌", "Its manage token"), { type: "password", max: 100, autocomplete: "off", hint: t("以 gsm_ 开头，证明那是您的订阅。", "It begins with gsm_ and shows that it is yours.") })}
-${textField(view, filled, "minutes", t("等多少分钟", "Wait so many minutes"), { inputmode: "numeric", max: 4, hint: t("1至1440。", "1 to 1440.") })}</details>`;
 }

@@ -5,6 +5,7 @@ import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
 import { channelName } from "./channel-words.ts";
+import { fallbackField, fallbackIn } from "./fallback-fields.ts";
 import { faultsOf } from "./form.ts";
 import { html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
@@ -17,7 +18,6 @@ type Deps = SubscribeDeps & Pick<WebDeps, "now" | "newId">;
 function subscriptionOf(view: View, form: URLSearchParams): unknown {
   const given = (name: string) => form.get(name)?.trim() ?? "";
   const quietHours = quietIn(form);
-  const [id, token, minutes] = [given("firstId"), given("firstToken"), given("minutes")];
   return {
     endpoint: {
       channel: form.get("channel") ?? "",
@@ -28,16 +28,13 @@ function subscriptionOf(view: View, form: URLSearchParams): unknown {
     frequency: form.get("frequency") ?? "now",
     ...(quietHours ? { quietHours } : {}),
     language: form.get("language") ?? view.language,
-    ...(id === "" && token === "" ? {} : { fallbackFor: { subscriptionId: id, manageToken: token } }),
-    ...(minutes === "" ? {} : { afterMinutes: Number(minutes) }),
+    ...fallbackIn(form),
   };
 }
 
 function fieldOf(path: string): string {
   if (path.startsWith("topics")) return "topics";
-  if (path.startsWith("fallbackFor")) return "firstId";
-  if (path === "afterMinutes") return "minutes";
-  return quietField(path) ?? path.replace(/^endpoint\//, "");
+  return fallbackField(path) ?? quietField(path) ?? path.replace(/^endpoint\//, "");
 }
 
 /** Takes the form in; the page that follows shows token and secret once. */

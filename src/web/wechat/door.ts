@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Context, Hono } from "hono";
-import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { readText } from "#src/web/body.ts";
@@ -30,7 +30,6 @@ const DONE = "success";
  * sign is counted like one who guesses secrets; the platform's own servers, which can, are never held up.
  */
 export function wechatDoor(deps: WebDeps): Hono {
-  const settings = settingsReader(deps);
   const limits = limiter(deps);
 
   async function refuse(c: Context): Promise<never> {
@@ -39,11 +38,9 @@ export function wechatDoor(deps: WebDeps): Hono {
   }
 
   async function setUp(): Promise<{ setup: CallbackSetup; values: EventDeps["values"] }> {
-    const values = (await settings("official-account"))?.settings ?? {};
-    const { appId, token, encodingAesKey, previousAesKey, originId } = values;
-    if (!appId || !token) throw NOT_SET_UP;
-    const keys = [encodingAesKey, previousAesKey].filter((key) => key !== undefined);
-    return { setup: { appId, token, keys, originId }, values };
+    const found = await settingsInUse(deps.settings, "official-account", callbackOf);
+    if (!found) throw NOT_SET_UP;
+    return found;
   }
 
   return new Hono()
@@ -132,6 +129,15 @@ const AGAIN = new AppError(
   { zh: "请稍后再试", en: "try again in a moment" },
   { retryAfterSeconds: 5 },
 );
+
+function callbackOf(
+  values: EventDeps["values"] = {},
+): { setup: CallbackSetup; values: EventDeps["values"] } | undefined {
+  const { appId, token, encodingAesKey, previousAesKey, originId } = values;
+  if (!appId || !token) return undefined;
+  const keys = [encodingAesKey, previousAesKey].filter((key) => key !== undefined);
+  return { setup: { appId, token, keys, originId }, values };
+}
 
 const NOT_SET_UP = new AppError("not-found", "CHANNEL_NOT_SET_UP", {
   zh: "公众号尚未接入：请管理员在渠道设置中填写 appId 与 token",

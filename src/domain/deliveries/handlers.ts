@@ -61,7 +61,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     return sender;
   };
   const plan = ({ body, receives }: Message): Promise<void> => {
-    const message = PlanMessage.parse(body);
+    const message = PlanMessage().parse(body);
     let times = receives;
     if (!("kind" in message)) return insist(() => fanOut(deps, message, times++ > 1));
     return insist(() => later(message));
@@ -93,11 +93,11 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     },
     fanout: each(deps.log, plan),
     deliver: (name) =>
-      each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body), deps.channels[name].queue)),
+      each(deps.log, ({ body }) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue)),
     urgent: each(deps.log, (message) => {
-      const range = RangeMessage.safeParse(message.body);
+      const range = RangeMessage().safeParse(message.body);
       if (range.success) return plan(message);
-      const work = ChannelMessage.parse(message.body);
+      const work = ChannelMessage().parse(message.body);
       if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
       return deliver(work.ref.channel as ChannelName, work, "urgent");
     }),

@@ -12,8 +12,8 @@ export const NewEndpoint = z.strictObject({
 export type NewEndpoint = z.infer<typeof NewEndpoint>;
 
 const wishes = {
-  frequency: Frequency.default("now"),
-  quietHours: QuietHours.exactOptional(),
+  frequency: Frequency().default("now"),
+  quietHours: QuietHours().exactOptional(),
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 };
 
@@ -41,7 +41,7 @@ const standsIn = <Wish extends z.ZodType<Standing>>(wish: Wish) =>
 export const NewSubscription = standsIn(
   z.strictObject({
     endpoint: NewEndpoint,
-    topics: PublicTopics,
+    topics: PublicTopics(),
     ...wishes,
     fallbackFor: z
       .strictObject({ subscriptionId: z.string().max(64), manageToken: z.string().max(100) })
@@ -55,7 +55,7 @@ export type NewSubscription = z.infer<typeof NewSubscription>;
 export const ImportedSubscription = standsIn(
   z.strictObject({
     endpoint: NewEndpoint,
-    topics: Topics,
+    topics: Topics(),
     ...wishes,
     fallbackFor: NewEndpoint.pick({ channel: true, address: true }).exactOptional(),
     afterMinutes,
@@ -70,9 +70,9 @@ export type ImportedSubscription = z.infer<typeof ImportedSubscription>;
 
 export const SubscriptionChange = z.strictObject({
   endpoint: NewEndpoint.partial().exactOptional(),
-  topics: PublicTopics.exactOptional(),
-  frequency: Frequency.exactOptional(),
-  quietHours: QuietHours.nullable().exactOptional(),
+  topics: PublicTopics().exactOptional(),
+  frequency: Frequency().exactOptional(),
+  quietHours: QuietHours().nullable().exactOptional(),
   language: z.enum(["zh-CN", "en"]).exactOptional(),
 });
 export type SubscriptionChange = z.infer<typeof SubscriptionChange>;

@@ -1,5 +1,6 @@
 import { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { queueFunction } from "#src/platform/aws/events.ts";
+import "#src/domain/deliveries/send.ts";
 import { onAws } from "#src/wiring.ts";
 
 const world = await onAws(process.env, { headless: true });

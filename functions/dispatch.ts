@@ -1,4 +1,5 @@
 import { streamFunction } from "#src/platform/aws/events.ts";
+import "#src/domain/deliveries/plan-fanout.ts";
 import { onAws } from "#src/wiring.ts";
 
 const world = await onAws(process.env, { headless: true });

@@ -1,4 +1,6 @@
 import { queueFunction } from "#src/platform/aws/events.ts";
+import "#src/domain/deliveries/fan-out.ts";
+import "#src/domain/deliveries/send.ts";
 import { onAws } from "#src/wiring.ts";
 
 const world = await onAws(process.env, { headless: true });

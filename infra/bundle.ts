@@ -24,35 +24,63 @@ const leanZod: Plugin = {
   },
 };
 
-/**
- * What a function behind a queue loads at once anyway stands in it, so that it is not cut into many small files along
- * the edges of what it never loads: the doors, which nobody knocks at there.
- */
-const AT_ONCE = /import\("(#src\/(?:workers|platform\/aws\/platform|platform\/aws\/settings)\.ts)"\)/g;
-const DOORS = 'import("#src/web/app.ts")';
-const headless: Plugin = {
-  name: "headless",
+/** Only the API's document describes schemas in JSON Schema; a worker reads with them. */
+const withoutJsonSchema: Plugin = {
+  name: "without-json-schema",
   setup({ onLoad }) {
-    onLoad({ filter: /\/src\/wiring\.ts$/ }, ({ path }) => {
-      const imports: string[] = [];
-      const source = readFileSync(path, "utf8").replace(
-        AT_ONCE,
-        (_, file: string) => `Promise.resolve(atOnce${imports.push(file)})`,
+    onLoad({ filter: /zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$/ }, ({ path }) => {
+      const names = [...readFileSync(path, "utf8").matchAll(/^export (?:function|const) (\w+)/gm)].map(
+        ([, name]) => name,
       );
-      if (imports.length !== 3 || !source.includes(DOORS))
-        throw new Error("src/wiring.ts loads its parts in another way");
-      const statics = imports.map((file, i) => `import * as atOnce${i + 1} from "${file}";`);
-      return { contents: [...statics, source.replace(DOORS, "Promise.reject()")].join("\n"), loader: "ts" };
+      const none = 'const none = () => { throw new Error("no JSON Schema in a worker"); };';
+      return { contents: `${none} export { ${names.map((name) => `none as ${name}`).join(", ")}, none as process };` };
     });
   },
 };
+
+/**
+ * What a program loads at once anyway (`atOnce`) stands in it, so that it is not cut into many small files along the
+ * edges of src/wiring.ts; what it never loads (`never`) is left out.
+ */
+function wired({ atOnce, never = [] }: { atOnce: string[]; never?: string[] }): Plugin {
+  return {
+    name: "wired",
+    setup({ onLoad }) {
+      onLoad({ filter: /\/src\/wiring\.ts$/ }, ({ path }) => {
+        const replaced = (source: string, file: string, by: string) => {
+          const parts = source.split(`import("${file}")`);
+          if (parts.length !== 2) throw new Error(`src/wiring.ts loads ${file} in another way`);
+          return parts.join(by);
+        };
+        let source = readFileSync(path, "utf8");
+        for (const file of never) source = replaced(source, file, "Promise.reject()");
+        for (const [i, file] of atOnce.entries()) {
+          source = replaced(source, file, `Promise.resolve(atOnce${i})`);
+          source = `import * as atOnce${i} from "${file}";\n${source}`;
+        }
+        return { contents: source, loader: "ts" };
+      });
+    },
+  };
+}
+
+/** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
+const headless = wired({
+  atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
+  never: ["#src/web/app.ts"],
+});
+const withDoors = wired({
+  atOnce: ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domain/deliveries/channel-memory.ts"],
+});
 
 /**
  * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
  * every file. So each late part imports all of that, which stands in memory by then: what every part has is one file.
  */
 function inOneFile(entry: string): Plugin {
-  const atOnce = [...readFileSync(entry, "utf8").matchAll(/^import .* from "(#src\/.+)";$/gm)].map(([, file]) => file);
+  const atOnce = [...readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm)].map(
+    ([, file]) => file,
+  );
   return {
     name: "in-one-file",
     setup({ onResolve, onLoad, resolve }) {
@@ -75,12 +103,17 @@ function inOneFile(entry: string): Plugin {
  */
 export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
   const entry = `functions/${name}.ts`;
-  return bundled(entry, join(outRoot, name), [], name === "api" ? [] : [headless, inOneFile(entry)]);
+  return bundled(
+    entry,
+    join(outRoot, name),
+    [],
+    name === "api" ? [withDoors] : [headless, withoutJsonSchema, inOneFile(entry)],
+  );
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
 export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
-  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"]);
+  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [withDoors]);
 }
 
 /** Any entry, as the functions are bundled. */

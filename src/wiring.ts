@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type Egress, makeEgress } from "#src/channels/egress.ts";
-import { type ChannelDeps, makeChannels } from "#src/channels/index.ts";
+import type { Egress } from "#src/channels/egress.ts";
+import type { ChannelDeps } from "#src/channels/index.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
-import { CHANNELS, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
-import { channelMemory } from "#src/domain/deliveries/channel-memory.ts";
+import { CHANNELS, type Channel, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { ServiceStatus, serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
@@ -70,38 +69,55 @@ export async function makeWorld(
     return key;
   };
   let ses: Promise<SendBySes> | undefined;
-  const egress = makeEgress(config.egressAllow);
+  let guard: Promise<Egress> | undefined;
+  const egress = () => {
+    guard ??= import("#src/channels/egress.ts").then(({ makeEgress }) => makeEgress(config.egressAllow));
+    return guard;
+  };
   const links: Links = {
     announcement: (id) => `${config.baseUrl}/announcements/${id}`,
     confirm: (subscriptionId, challenge) =>
       `${config.baseUrl}/confirm?${new URLSearchParams({ s: subscriptionId, c: challenge })}`,
     source: config.baseUrl,
   };
-  const channels = makeChannels({
-    egress,
-    baseUrl: config.baseUrl,
-    links,
-    settings,
-    memory: channelMemory({ table: ports.table, now }),
-    pushKey: async () =>
-      (await import("#src/domain/deliveries/keep-push-key.ts")).keepPushKey({ table: ports.table, now }),
-    now,
-    log,
-    secret,
-    ses: async (...mail) => {
-      ses ??= import("#src/platform/aws/mail.ts").then(({ sesSender }) => sesSender());
-      return (await ses)(...mail);
-    },
-    ...(options.wechaty ? { wechaty: options.wechaty } : {}),
-    ...(options.origins ? { origins: options.origins } : {}),
-  });
+  async function loadChannels(): Promise<Record<ChannelName, Channel>> {
+    const [{ makeChannels }, { channelMemory }, guarded] = await Promise.all([
+      import("#src/channels/index.ts"),
+      import("#src/domain/deliveries/channel-memory.ts"),
+      egress(),
+    ]);
+    return makeChannels({
+      egress: guarded,
+      baseUrl: config.baseUrl,
+      links,
+      settings,
+      memory: channelMemory({ table: ports.table, now }),
+      pushKey: async () =>
+        (await import("#src/domain/deliveries/keep-push-key.ts")).keepPushKey({ table: ports.table, now }),
+      now,
+      log,
+      secret,
+      ses: async (...mail) => {
+        ses ??= import("#src/platform/aws/mail.ts").then(({ sesSender }) => sesSender());
+        return (await ses)(...mail);
+      },
+      ...(options.wechaty ? { wechaty: options.wechaty } : {}),
+      ...(options.origins ? { origins: options.origins } : {}),
+    });
+  }
+  let made: ReturnType<typeof loadChannels> | undefined;
+  const channels = () => {
+    made ??= loadChannels();
+    return made;
+  };
+  const loadWorkers = () => import("#src/workers.ts");
   let loading: Promise<Workers> | undefined;
   const workers = () => {
-    loading ??= import("#src/workers.ts").then(({ makeWorkers }) =>
+    loading ??= Promise.all([loadWorkers(), channels()]).then(([{ makeWorkers }, known]) =>
       makeWorkers({
         ...ports,
         config,
-        channels,
+        channels: known,
         settings,
         now,
         newId,
@@ -112,11 +128,11 @@ export async function makeWorld(
     );
     return loading;
   };
-  if (options.headless) await workers();
+  if (options.headless) await loadWorkers();
 
   async function door(): Promise<App> {
     if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
-    const [{ createApp }, instanceKey] = await Promise.all([import("#src/web/app.ts"), secret()]);
+    const [{ createApp }, instanceKey, known] = await Promise.all([import("#src/web/app.ts"), secret(), channels()]);
     return createApp({
       ...ports,
       now,
@@ -124,9 +140,9 @@ export async function makeWorld(
       log,
       config,
       version: VERSION,
-      channels,
+      channels: known,
       settings,
-      status: statusReader({ table: ports.table, now, channels, settings }),
+      status: statusReader({ table: ports.table, now, channels: known, settings }),
       secret: instanceKey,
       answer: async (said) => {
         const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
@@ -134,9 +150,9 @@ export async function makeWorld(
       },
       receipt: async (receipt) => {
         const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
-        await applyReceipt({ ...ports, channels, now, log }, receipt);
+        await applyReceipt({ ...ports, channels: known, now, log }, receipt);
       },
-      visit: (url) => visit(egress, url),
+      visit: async (url) => visit(await egress(), url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
       ...(options.remoteAddress ? { remoteAddress: options.remoteAddress } : {}),
       ...(options.connection ? { connection: options.connection } : {}),
@@ -164,7 +180,7 @@ export async function makeWorld(
       freshLogin: async () => (await workers()).chat.freshLogin(),
     },
     close: async () => {
-      for (const channel of Object.values(channels)) await channel.close();
+      if (made) for (const channel of Object.values(await made)) await channel.close();
     },
   };
 }

@@ -164,6 +164,11 @@ describe("a worker's bundle", () => {
       const files = [...loadedWith(entry)].filter((path) => Object.keys(outputs[path]?.inputs ?? {}).length > 1);
       expect(files).toHaveLength(1);
       expect(loadedWith(entry).size).toBeLessThanOrEqual(3); // the entry, that file, what the bundler itself needs
+      const inputs = [...loadedWith(entry)].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
+      expect(inputs).toContain("src/domain/deliveries/run-chunk.ts");
+      // What waits for the first message, or belongs to other functions.
+      const late = /^src\/(channels|web)\/|(fan-out|plan-fanout|ask-endpoint)\.ts$|ipaddr/;
+      expect(inputs.filter((path) => late.test(path))).toEqual([]);
     } finally {
       rmSync(folder, { recursive: true });
     }

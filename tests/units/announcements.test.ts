@@ -39,7 +39,7 @@ async function newsroom() {
     return { failed: [] };
   });
   const text = (more: Partial<Content> = {}) =>
-    Content.parse({
+    Content().parse({
       title: "停水通知",
       body: "周五停水。",
       column: "notices",

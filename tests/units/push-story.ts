@@ -382,7 +382,7 @@ async function play(
         recount.set(key, (recount.get(key) ?? 0) + 1);
         const item = await table.get(deliveryKey(found.ref, endpoint));
         if (item) {
-          const row = Delivery.parse(item);
+          const row = Delivery().parse(item);
           expect(row.state, `the row of ${address} says what its chunk says`).toBe(stateOf(letter));
           expect(item.index, `nobody looks at the settled ${address} for ever`).toBeUndefined();
         } else expect("rhfu".includes(letter), `${address} has the row it needs`).toBe(false);

@@ -46,5 +46,5 @@ export const PublicationEvent = z
 export type PublicationEvent = z.infer<typeof PublicationEvent>;
 
 /** The data of the event: an announcement's fields; the unit may be left to the publisher's own. */
-export const EventData = z.strictObject({ ...Content.shape, unitId: Content.shape.unitId.optional() });
+export const EventData = z.strictObject({ ...Content().shape, unitId: Content().shape.unitId.optional() });
 export type EventData = z.infer<typeof EventData>;

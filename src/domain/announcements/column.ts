@@ -1,27 +1,32 @@
 import { z } from "zod";
 import { fault } from "#src/errors.ts";
+import { schema } from "#src/schema.ts";
 
 export const COLUMN_KINDS = ["news", "notice", "policy", "alert"] as const;
 
-export const ColumnSlug = z
-  .string()
-  .max(64)
-  .regex(
-    /^[a-z0-9]+(-[a-z0-9]+)*$/,
-    fault("SLUG", "栏目标识只能用小写字母、数字和连字符", "a slug has lower-case letters, digits and single hyphens"),
-  );
+export const ColumnSlug = schema(() =>
+  z
+    .string()
+    .max(64)
+    .regex(
+      /^[a-z0-9]+(-[a-z0-9]+)*$/,
+      fault("SLUG", "栏目标识只能用小写字母、数字和连字符", "a slug has lower-case letters, digits and single hyphens"),
+    ),
+);
 
 /** `approvals`: how many reviewers must approve before a text of this column goes out (三审 = 3). */
-export const NewColumn = z.strictObject({
-  name: z.string().trim().min(1).max(50),
-  kind: z.enum(COLUMN_KINDS),
-  mayBreakQuietHours: z.boolean(),
-  approvals: z.int().min(0).max(3),
-});
-export type NewColumn = z.infer<typeof NewColumn>;
+export const NewColumn = schema(() =>
+  z.strictObject({
+    name: z.string().trim().min(1).max(50),
+    kind: z.enum(COLUMN_KINDS),
+    mayBreakQuietHours: z.boolean(),
+    approvals: z.int().min(0).max(3),
+  }),
+);
+export type NewColumn = z.infer<ReturnType<typeof NewColumn>>;
 
-export const Column = z.object({ ...NewColumn.shape, slug: ColumnSlug, version: z.int().min(1) });
-export type Column = z.infer<typeof Column>;
+export const Column = schema(() => z.object({ ...NewColumn().shape, slug: ColumnSlug(), version: z.int().min(1) }));
+export type Column = z.infer<ReturnType<typeof Column>>;
 
 function column(slug: string, name: string, kind: Column["kind"], mayBreakQuietHours = false, approvals = 1): Column {
   return { slug, name, kind, mayBreakQuietHours, approvals, version: 1 };

@@ -8,7 +8,7 @@ import { changedMeanwhile, type Reads } from "./store.ts";
 export async function getColumn(deps: Reads, slug: string): Promise<Column | undefined> {
   if (slug === DUTY_COLUMN.slug) return undefined;
   const item = await deps.table.get(keys.column(slug));
-  return item ? Column.parse(item) : DEFAULT_COLUMNS.find((column) => column.slug === slug);
+  return item ? Column().parse(item) : DEFAULT_COLUMNS.find((column) => column.slug === slug);
 }
 
 /** All columns: those of the first start in their order, then the county's own by slug. */
@@ -18,7 +18,7 @@ export async function listColumns(deps: Reads): Promise<Column[]> {
   do {
     const page = await deps.table.query({ pk: keys.column("").pk, limit: 1000, ...(after ? { after } : {}) });
     for (const item of page.items) {
-      const column = Column.parse(item);
+      const column = Column().parse(item);
       stored.set(column.slug, column);
     }
     after = page.next;

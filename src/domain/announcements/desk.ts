@@ -28,6 +28,6 @@ export async function listDesk(
     caller.unitId === undefined
       ? await deps.table.queryIndex({ pk: "DESK", ...query })
       : await deps.table.query({ pk: keys.desk(caller.unitId, "").pk, ...query });
-  const items = page.items.map((item) => DeskEntry.parse(item));
+  const items = page.items.map((item) => DeskEntry().parse(item));
   return page.next === undefined ? { items } : { items, next: page.next };
 }

@@ -128,7 +128,7 @@ export async function planWithdrawal(deps: Deps, input: { id: string; reason: st
 
 /** What is stored must be readable again: a text that was put together elsewhere meets the same limits as a typed one. */
 function readable(content: Content): Content {
-  const { data, error } = Content.safeParse(content);
+  const { data, error } = Content().safeParse(content);
   if (data) return data;
   const errors = error.issues.map(({ path, message }) => ({
     pointer: `/${path.join("/")}`,

@@ -23,7 +23,7 @@ export async function publishEvent(
   const unitId = data.unitId ?? input.caller.unitId;
   if (unitId === undefined) throw unitMissing();
   mayWriteFor(input.caller, unitId);
-  const content = Content.parse({ ...data, unitId });
+  const content = Content().parse({ ...data, unitId });
   const { result, found } = await publishDirect(deps, {
     content,
     audience: { kind: "public" },

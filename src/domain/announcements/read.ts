@@ -69,7 +69,7 @@ async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
       fresh: true,
       ...(after === undefined ? {} : { after }),
     });
-    for (const item of page.items) history.push(HistoryEntry.parse(item));
+    for (const item of page.items) history.push(HistoryEntry().parse(item));
     after = page.next;
   } while (after !== undefined);
   return history;

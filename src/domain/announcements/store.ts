@@ -3,31 +3,35 @@ import { type Caller, sees } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table, Write } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { Announcement, Audience, Content, REVISION_FEED, type Revision, STATUSES, statusOf } from "./announcement.ts";
 import { COLUMN_KINDS } from "./column.ts";
 import type { ListName, Teaser } from "./teaser.ts";
 
 export type Reads = { table: Table };
 
-const StoredRevision: z.ZodType<Revision> = z.object({
-  announcementId: z.string(),
-  revision: z.int(),
-  kind: z.enum(["published", "corrected", "withdrawn"]),
-  content: Content,
-  contentHash: z.string(),
-  unitName: z.string(),
-  columnName: z.string(),
-  columnKind: z.enum(COLUMN_KINDS),
-  mayBreakQuietHours: z.boolean(),
-  audience: Audience,
-  reason: z.string().exactOptional(),
-  publishedAt: z.string(),
-  firstPublishedAt: z.string(),
-});
+const StoredRevision = schema(
+  (): z.ZodType<Revision> =>
+    z.object({
+      announcementId: z.string(),
+      revision: z.int(),
+      kind: z.enum(["published", "corrected", "withdrawn"]),
+      content: Content(),
+      contentHash: z.string(),
+      unitName: z.string(),
+      columnName: z.string(),
+      columnKind: z.enum(COLUMN_KINDS),
+      mayBreakQuietHours: z.boolean(),
+      audience: Audience(),
+      reason: z.string().exactOptional(),
+      publishedAt: z.string(),
+      firstPublishedAt: z.string(),
+    }),
+);
 
 /** The revision that a stored item or a change of the feed carries. */
 export function parseRevision(item: Item): Revision {
-  return StoredRevision.parse(item);
+  return StoredRevision().parse(item);
 }
 
 export function revisionItem(revision: Revision): Item {
@@ -39,17 +43,19 @@ export function announcementItem(announcement: Announcement): Item {
 }
 
 /** One line of an announcement's public history. */
-export const HistoryEntry = z.object({
-  revision: z.int(),
-  kind: z.enum(["published", "corrected", "withdrawn"]),
-  publishedAt: z.string(),
-  contentHash: z.string(),
-  reason: z.string().exactOptional(),
-});
-export type HistoryEntry = z.infer<typeof HistoryEntry>;
+export const HistoryEntry = schema(() =>
+  z.object({
+    revision: z.int(),
+    kind: z.enum(["published", "corrected", "withdrawn"]),
+    publishedAt: z.string(),
+    contentHash: z.string(),
+    reason: z.string().exactOptional(),
+  }),
+);
+export type HistoryEntry = z.infer<ReturnType<typeof HistoryEntry>>;
 
 export function historyItem(revision: Revision): Item {
-  return { ...keys.revisionHistory(revision.announcementId, revision.revision), ...HistoryEntry.parse(revision) };
+  return { ...keys.revisionHistory(revision.announcementId, revision.revision), ...HistoryEntry().parse(revision) };
 }
 
 export function listingItem(list: ListName, teaser: Teaser): Item {
@@ -57,17 +63,19 @@ export function listingItem(list: ListName, teaser: Teaser): Item {
 }
 
 /** What an editor's desk shows of an announcement that is or was worked on here. */
-export const DeskEntry = z.object({
-  id: z.string(),
-  title: z.string(),
-  column: z.string(),
-  unitId: z.string(),
-  status: z.enum(STATUSES),
-  revision: z.int(),
-  contentHash: z.string(),
-  updatedAt: z.string(),
-});
-export type DeskEntry = z.infer<typeof DeskEntry>;
+export const DeskEntry = schema(() =>
+  z.object({
+    id: z.string(),
+    title: z.string(),
+    column: z.string(),
+    unitId: z.string(),
+    status: z.enum(STATUSES),
+    revision: z.int(),
+    contentHash: z.string(),
+    updatedAt: z.string(),
+  }),
+);
+export type DeskEntry = z.infer<ReturnType<typeof DeskEntry>>;
 
 /** Puts the announcement's row on its unit's desk, and takes it from the desk of the unit that had it before. */
 export function deskWrites(
@@ -91,7 +99,7 @@ export function deskWrites(
 
 export async function readAnnouncement(deps: Reads, id: string): Promise<Announcement | undefined> {
   const item = await deps.table.get(keys.announcement(id));
-  return item && Announcement.parse(item);
+  return item && Announcement().parse(item);
 }
 
 export async function readRevision(deps: Reads, id: string, revision: number): Promise<Revision | undefined> {

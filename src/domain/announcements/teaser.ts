@@ -15,7 +15,7 @@ export const Teaser = z.object({
   unitName: z.string(),
   publishedAt: z.string(),
   firstPublishedAt: z.string(),
-  urgency: Urgency,
+  urgency: Urgency(),
   tags: z.array(z.string()),
   language: z.enum(["zh-CN", "en"]),
   contentHash: z.string(),

@@ -18,7 +18,7 @@ export function announced(report: Report): Content {
   ].join("\n");
   const parts = long.map((row) => `## ${inline(row.label.zh)}\n\n${paragraphs(row)}`);
   const proof = `[年度报告全文与历次版本](/annual-reports/${report.id}) · 内容校验 SHA-256：\`${report.contentHash}\``;
-  return Content.parse({
+  return Content().parse({
     title: `${name}${fields.reportYear}年度报告`,
     body: [body, ...parts, proof].join("\n\n"),
     column: "annual-reports",

@@ -21,7 +21,7 @@ const LOOK_MS = 60_000;
 /** The delivery's row, or a blank one. */
 export async function rowOf(table: Table, { ref }: Pick<FoundMember, "ref">, endpoint: string): Promise<Delivery> {
   const item = await table.get(deliveryKey(ref, endpoint));
-  return item ? Delivery.parse(item) : { ref, endpoint, state: "waiting", attempts: [], version: 0 };
+  return item ? Delivery().parse(item) : { ref, endpoint, state: "waiting", attempts: [], version: 0 };
 }
 
 /** Whether a worker has the chunk now; nobody else writes to it then. */

@@ -22,7 +22,7 @@ export async function sweepReceipts(deps: SweepDeps): Promise<void> {
   const to = new Date(now.getTime() + 1).toISOString();
   const { items } = await deps.table.queryIndex({ pk: "RECEIPTS-TO-ASK", to, limit: MOST_A_SWEEP });
   for (const item of items) {
-    const look = Look.parse(item);
+    const look = Look().parse(item);
     const put = lookItem({ ...look, looks: look.looks + 1, version: look.version + 1 }, now);
     if (!(await deps.table.write([{ put, if: { version: look.version } }])).ok) continue;
     const body: AskMessage = { kind: "ask", receipt: look.receipt };
@@ -37,7 +37,7 @@ export async function sweepReceipts(deps: SweepDeps): Promise<void> {
 export async function askProvider(deps: ReceiptDeps, channel: Channel, receipt: string): Promise<void> {
   const key = keys.receipt(channel.name, receipt);
   const item = await deps.table.get(key);
-  const look = Look.safeParse(item).data;
+  const look = Look().safeParse(item).data;
   if (!look) return;
   const standing = await standingOf(deps, look);
   if (standing?.busy) return;

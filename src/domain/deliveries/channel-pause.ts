@@ -25,7 +25,7 @@ export async function channelPause(
   const items = await deps.table.getMany([...hashes].map((hash) => keys.pace(channel.name, hash)));
   const rules = await paceRules(async () => setup, channel, "", channel.account ? "account" : "credential");
   const pauses = items.flatMap((item) => {
-    const pause = item && isPaused(PaceState.parse(item), rules, deps.now().getTime());
+    const pause = item && isPaused(PaceState().parse(item), rules, deps.now().getTime());
     return pause ? [pause] : [];
   });
   const [longest] = pauses.sort((a, b) => b.until - a.until);

@@ -2,24 +2,27 @@ import { z } from "zod";
 import { AppError, type InputError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import type { Text } from "#src/text.ts";
 import type { Channel, ChannelName, SettingChoice, Settings } from "./channel.ts";
 
 /** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
-export const ChannelSetup = z.object({
-  settings: z.record(z.string(), z.string()),
-  /** Instead of the channel's own windows; from the next push on. */
-  windows: z.array(z.object({ seconds: z.number(), count: z.number() })).exactOptional(),
-  /** An address of the operator's own, which gets every public announcement and shows how fast this channel is. */
-  canary: z.string().exactOptional(),
-  updatedAt: z.string(),
-  version: z.number(),
-});
-export type ChannelSetup = z.infer<typeof ChannelSetup>;
+export const ChannelSetup = schema(() =>
+  z.object({
+    settings: z.record(z.string(), z.string()),
+    /** Instead of the channel's own windows; from the next push on. */
+    windows: z.array(z.object({ seconds: z.number(), count: z.number() })).exactOptional(),
+    /** An address of the operator's own, which gets every public announcement and shows how fast this channel is. */
+    canary: z.string().exactOptional(),
+    updatedAt: z.string(),
+    version: z.number(),
+  }),
+);
+export type ChannelSetup = z.infer<ReturnType<typeof ChannelSetup>>;
 
 export async function readSetup(table: Table, channel: ChannelName): Promise<ChannelSetup | undefined> {
   const item = await table.get(keys.setting(`channel:${channel}`));
-  return item && ChannelSetup.parse(item);
+  return item && ChannelSetup().parse(item);
 }
 
 /** `null` takes a value away; what is not named stays. */

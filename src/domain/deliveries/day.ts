@@ -2,21 +2,24 @@ import { z } from "zod";
 import { addDays, shanghaiDate } from "#src/domain/calendar/dates.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import type { Fanout } from "./store.ts";
 
 /** One fan-out in the list of its day; `totals` and `canaries` once it is closed. */
-export const FanoutOfDay = z.object({
-  announcementId: z.string(),
-  revision: z.number(),
-  /** When it was published. */
-  at: z.string(),
-  /** For named people; no public figure counts it. */
-  internal: z.literal(true).exactOptional(),
-  totals: z.record(z.string(), z.record(z.string(), z.number())).exactOptional(),
-  /** Per channel: milliseconds from publication until its canary had it; null when it never got it. */
-  canaries: z.record(z.string(), z.number().nullable()).exactOptional(),
-});
-export type FanoutOfDay = z.infer<typeof FanoutOfDay>;
+export const FanoutOfDay = schema(() =>
+  z.object({
+    announcementId: z.string(),
+    revision: z.number(),
+    /** When it was published. */
+    at: z.string(),
+    /** For named people; no public figure counts it. */
+    internal: z.literal(true).exactOptional(),
+    totals: z.record(z.string(), z.record(z.string(), z.number())).exactOptional(),
+    /** Per channel: milliseconds from publication until its canary had it; null when it never got it. */
+    canaries: z.record(z.string(), z.number().nullable()).exactOptional(),
+  }),
+);
+export type FanoutOfDay = z.infer<ReturnType<typeof FanoutOfDay>>;
 
 export function dayItem(fanout: Fanout, canaries?: Record<string, number | null>): Item {
   const { announcementId, revision, totals, internal } = fanout;
@@ -40,7 +43,7 @@ export async function fanoutsOfDay(
 ): Promise<{ items: FanoutOfDay[]; next?: string }> {
   const page = await table.query({ pk: keys.fanoutOfDay(day, "", "", 0).pk, fresh: true, ...options });
   return {
-    items: page.items.map((item) => FanoutOfDay.parse(item)),
+    items: page.items.map((item) => FanoutOfDay().parse(item)),
     ...(page.next === undefined ? {} : { next: page.next }),
   };
 }

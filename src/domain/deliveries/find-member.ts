@@ -9,7 +9,7 @@ export async function findMember(table: Table, fanout: Fanout, endpoint: string)
   const { announcementId, revision } = fanout;
   const { pk, sk } = keys.range(announcementId, revision, endpoint);
   const { items } = await table.query({ pk, prefix: "RANGE#", to: sk, reverse: true, limit: 1, fresh: true });
-  const range = items[0] && Range.parse(items[0]);
+  const range = items[0] && Range().parse(items[0]);
   const window = range?.windows.findLast(({ after }) => after < endpoint);
   if (!range || !window) return undefined;
   for (const { ref, chunk } of await chunksOf(table, announcementId, revision, range.from, window.after)) {

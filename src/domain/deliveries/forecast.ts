@@ -67,7 +67,7 @@ export async function forecast(
     paces.push({ hash, rules, pushes: Math.round(accounts.size === 1 ? endpoints : count), endpoints: [] });
   }
   const items = await deps.table.getMany(paces.map(({ hash }) => keys.pace(channel.name, hash)));
-  const states = items.map((item) => (item ? PaceState.parse(item) : blankPace()));
+  const states = items.map((item) => (item ? PaceState().parse(item) : blankPace()));
   const turns = paces.map(({ rules, pushes }, i) => lastTurn(states[i] ?? blankPace(), rules, pushes, now));
   const inParallel = (endpoints / channel.limits.inFlight) * ANSWER_SECONDS * 1000;
   const pauses = states

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import { type AskDeps, askEndpoint, queueLeaving, queueQuestion } from "#src/domain/subscriptions/ask-endpoint.ts";
+import type { AskDeps } from "#src/domain/subscriptions/ask-endpoint.ts";
 import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
@@ -9,11 +9,9 @@ import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/qu
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import { type SettingsReader, settingsReader } from "./channel-settings.ts";
-import { fanOut } from "./fan-out.ts";
 import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./message.ts";
-import { planFanout } from "./plan-fanout.ts";
-import { applyReceipt, type Receipt } from "./receipts.ts";
-import { makeSender, type Sender } from "./send.ts";
+import type { Receipt } from "./receipts.ts";
+import type { Sender } from "./send.ts";
 
 export type DeliveryDeps = {
   table: Table;
@@ -51,61 +49,68 @@ export type DeliveryHandlers = {
   inTurn<T>(channel: ChannelName, address: string, task: () => Promise<T>): Promise<T>;
 };
 
-/** Everything that works through the queues. Make it once per process: it counts what is in flight. */
+/**
+ * Everything that works through the queues. Make it once per process: it counts what is in flight. Each kind of work is loaded by its
+ * first message; what every message of a function needs, that function names among its own imports.
+ */
 export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   const settings = deps.settings ?? settingsReader(deps);
-  const senders = new Map<ChannelName, Sender>();
-  const senderOf = (name: ChannelName): Sender => {
-    const sender = senders.get(name) ?? makeSender({ ...deps, settings }, deps.channels[name]);
+  const senders = new Map<ChannelName, Promise<Sender>>();
+  const senderOf = (name: ChannelName): Promise<Sender> => {
+    const sender =
+      senders.get(name) ??
+      import("./send.ts").then(({ makeSender }) => makeSender({ ...deps, settings }, deps.channels[name]));
     senders.set(name, sender);
     return sender;
   };
   const plan = ({ body, receives }: Message): Promise<void> => {
-    const message = PlanMessage.parse(body);
+    const message = PlanMessage().parse(body);
     let times = receives;
-    if (!("kind" in message)) return insist(() => fanOut(deps, message, times++ > 1));
-    return insist(() => later(message));
+    if ("kind" in message) return insist(() => later(message));
+    return insist(async () => (await import("./fan-out.ts")).fanOut(deps, message, times++ > 1));
   };
-  // A push should not wait for what seldom happens to be loaded.
   const later = async (message: LaterMessage): Promise<void> => {
-    if (message.kind === "receipt") return applyReceipt(deps, message);
+    if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName): Promise<void> => {
-    const sender = senderOf(name);
+    const sender = await senderOf(name);
     if (message.kind === "chunk") await insist(() => sender.chunk(message, queue));
     else if (message.kind === "retry") await insist(() => sender.retry(message, queue));
     else if (message.kind === "ask") {
       const { askProvider } = await import("./ask-provider.ts");
       await insist(() => askProvider(deps, deps.channels[name], message.receipt));
-    } else await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
+    } else {
+      const { askEndpoint } = await import("#src/domain/subscriptions/ask-endpoint.ts");
+      await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
+    }
   };
   return {
-    planFanout: (revision) => planFanout(deps, revision),
+    planFanout: async (revision) => (await import("./plan-fanout.ts")).planFanout(deps, revision),
     askSubscription: async (item) => {
+      const { queueLeaving, queueQuestion } = await import("#src/domain/subscriptions/ask-endpoint.ts");
       const subscription = parseSubscription(item);
       if (subscription.status !== "switched-off") return queueQuestion(deps, item);
       await queueLeaving(deps, subscription, "denied");
-      // Publishes, which no push should wait for to be loaded.
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
     fanout: each(deps.log, plan),
     deliver: (name) =>
-      each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body), deps.channels[name].queue)),
+      each(deps.log, ({ body }) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue)),
     urgent: each(deps.log, (message) => {
-      const range = RangeMessage.safeParse(message.body);
+      const range = RangeMessage().safeParse(message.body);
       if (range.success) return plan(message);
-      const work = ChannelMessage.parse(message.body);
+      const work = ChannelMessage().parse(message.body);
       if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
       return deliver(work.ref.channel as ChannelName, work, "urgent");
     }),
-    receipt: (receipt) => applyReceipt(deps, receipt),
+    receipt: async (receipt) => (await import("./receipts.ts")).applyReceipt(deps, receipt),
     sweep: async () => (await import("./sweep.ts")).sweep(deps),
-    freshLogin: async (name, address) => senderOf(name).pace?.restart(address),
+    freshLogin: async (name, address) => (await senderOf(name)).pace?.restart(address),
     inTurn: async (name, address, task) => {
-      const { pace } = senderOf(name);
+      const { pace } = await senderOf(name);
       for (let ticket = false; pace; ticket = true) {
         const turn = await pace.turn({ address, urgent: true, ticket });
         if (turn.kind === "go") break;

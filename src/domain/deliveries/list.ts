@@ -37,7 +37,7 @@ export const DeliveryRow = z.object({
   /** Why it is suppressed. */
   reason: z.enum(REASONS).optional(),
   matched: z.array(z.string()),
-  attempts: z.array(Attempt),
+  attempts: z.array(Attempt()),
   dueAt: z.string().optional(),
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
   /** The delivery of the digest that this one waits for or went out in. */
@@ -134,7 +134,7 @@ async function rowsOf(
     members.map(async (member) => {
       const endpoint = endpoints[member] ?? "";
       const item = await deps.table.get(deliveryKey(ref, endpoint));
-      const own = item && Delivery.parse(item);
+      const own = item && Delivery().parse(item);
       const letter = result?.letters.charAt(member) ?? "w";
       const first = result ? firstAttempt(result, member) : [];
       const inDigest = own || first.length > 0 ? undefined : await digestOf?.(endpoint, letter);

@@ -1,24 +1,31 @@
 import { z } from "zod";
 import { Fallback, QuietHours } from "#src/domain/subscriptions/subscription.ts";
+import { schema } from "#src/schema.ts";
 import { ChunkRef } from "./store.ts";
 
 /** On the queue `fanout`: plan this range (named by where it begins). */
-export const RangeMessage = z.strictObject({ announcementId: z.string(), revision: z.number(), range: z.string() });
-export type RangeMessage = z.infer<typeof RangeMessage>;
+export const RangeMessage = schema(() =>
+  z.strictObject({ announcementId: z.string(), revision: z.number(), range: z.string() }),
+);
+export type RangeMessage = z.infer<ReturnType<typeof RangeMessage>>;
 
 /** A member as its chunk's message carries it. No address: it saw an earlier revision, but wants nothing any more. */
-export const MessageTarget = z.strictObject({
-  address: z.string(),
-  language: z.enum(["zh-CN", "en"]),
-  secrets: z.array(z.string()),
-  frequency: z.enum(["daily", "weekly"]).exactOptional(),
-  quietHours: QuietHours.exactOptional(),
-  after: Fallback.exactOptional(),
-});
-export type MessageTarget = z.infer<typeof MessageTarget>;
+export const MessageTarget = schema(() =>
+  z.strictObject({
+    address: z.string(),
+    language: z.enum(["zh-CN", "en"]),
+    secrets: z.array(z.string()),
+    frequency: z.enum(["daily", "weekly"]).exactOptional(),
+    quietHours: QuietHours().exactOptional(),
+    after: Fallback().exactOptional(),
+  }),
+);
+export type MessageTarget = z.infer<ReturnType<typeof MessageTarget>>;
 
 /** By the ten thousand and written by ourselves, so checked by hand. */
-const MessageTargets = z.custom<MessageTarget[]>((value) => Array.isArray(value) && value.every(isTarget));
+const MessageTargets = schema(() =>
+  z.custom<MessageTarget[]>((value) => Array.isArray(value) && value.every(isTarget)),
+);
 
 function isTarget(value: unknown): value is MessageTarget {
   if (typeof value !== "object" || value === null) return false;
@@ -26,85 +33,101 @@ function isTarget(value: unknown): value is MessageTarget {
   const plain = typeof address === "string" && (language === "zh-CN" || language === "en") && Array.isArray(secrets);
   if (!plain || !secrets.every((secret) => typeof secret === "string")) return false;
   if (frequency === undefined && quietHours === undefined && after === undefined) return true;
-  return MessageTarget.safeParse(value).success;
+  return MessageTarget().safeParse(value).success;
 }
 
 /** On the queue `fanout`: a receipt whose chunk was being sent when it came. */
-export const ReceiptMessage = z.strictObject({
-  kind: z.literal("receipt"),
-  channel: z.string(),
-  receipt: z.string(),
-  outcome: z.enum(["delivered", "failed"]),
-  detail: z.string().exactOptional(),
-});
-export type ReceiptMessage = z.infer<typeof ReceiptMessage>;
+export const ReceiptMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("receipt"),
+    channel: z.string(),
+    receipt: z.string(),
+    outcome: z.enum(["delivered", "failed"]),
+    detail: z.string().exactOptional(),
+  }),
+);
+export type ReceiptMessage = z.infer<ReturnType<typeof ReceiptMessage>>;
 
 /** On the queue `fanout`: try again whatever is in this state from window `after` of range `range` on. */
-export const RetryAllMessage = z.strictObject({
-  kind: z.literal("retry-all"),
-  announcementId: z.string(),
-  revision: z.number(),
-  state: z.enum(["failed", "unknown"]),
-  range: z.string(),
-  after: z.string(),
-});
-export type RetryAllMessage = z.infer<typeof RetryAllMessage>;
+export const RetryAllMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("retry-all"),
+    announcementId: z.string(),
+    revision: z.number(),
+    state: z.enum(["failed", "unknown"]),
+    range: z.string(),
+    after: z.string(),
+  }),
+);
+export type RetryAllMessage = z.infer<ReturnType<typeof RetryAllMessage>>;
 
 /** On the queue `fanout`: give an endpoint what it missed, from this day and place on. */
-export const ReplayMessage = z.strictObject({
-  kind: z.literal("replay"),
-  endpoint: z.string(),
-  since: z.string(),
-  day: z.string(),
-  after: z.string().exactOptional(),
-});
-export type ReplayMessage = z.infer<typeof ReplayMessage>;
+export const ReplayMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("replay"),
+    endpoint: z.string(),
+    since: z.string(),
+    day: z.string(),
+    after: z.string().exactOptional(),
+  }),
+);
+export type ReplayMessage = z.infer<ReturnType<typeof ReplayMessage>>;
 
 /** Work on what was planned long ago. */
-export const LaterMessage = z.discriminatedUnion("kind", [ReceiptMessage, RetryAllMessage, ReplayMessage]);
-export type LaterMessage = z.infer<typeof LaterMessage>;
+export const LaterMessage = schema(() =>
+  z.discriminatedUnion("kind", [ReceiptMessage(), RetryAllMessage(), ReplayMessage()]),
+);
+export type LaterMessage = z.infer<ReturnType<typeof LaterMessage>>;
 
 /** Everything that the queue `fanout` carries; a range is told by having no kind. */
-export const PlanMessage = z.union([RangeMessage, LaterMessage]);
+export const PlanMessage = schema(() => z.union([RangeMessage(), LaterMessage()]));
 
 /** On a channel's queue: send a chunk. `targets` in the order of `members`; without them both are read again. */
-export const ChunkMessage = z.strictObject({
-  kind: z.literal("chunk"),
-  ref: ChunkRef,
-  chunk: z
-    .strictObject({ members: z.string(), sets: z.array(z.array(z.string())), which: z.string().exactOptional() })
-    .exactOptional(),
-  targets: MessageTargets.exactOptional(),
-});
-export type ChunkMessage = z.infer<typeof ChunkMessage>;
+export const ChunkMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("chunk"),
+    ref: ChunkRef(),
+    chunk: z
+      .strictObject({ members: z.string(), sets: z.array(z.array(z.string())), which: z.string().exactOptional() })
+      .exactOptional(),
+    targets: MessageTargets().exactOptional(),
+  }),
+);
+export type ChunkMessage = z.infer<ReturnType<typeof ChunkMessage>>;
 
 /** On a channel's queue: try these members of a chunk again. */
-export const RetryMessage = z.strictObject({
-  kind: z.literal("retry"),
-  ref: ChunkRef,
-  endpoints: z.array(z.string()),
-});
-export type RetryMessage = z.infer<typeof RetryMessage>;
+export const RetryMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("retry"),
+    ref: ChunkRef(),
+    endpoints: z.array(z.string()),
+  }),
+);
+export type RetryMessage = z.infer<ReturnType<typeof RetryMessage>>;
 
 /**
  * On a channel's queue: ask an endpoint whether it wants this subscription. `tries` so far. `leaving`: ask whether it wants it no
  * more, or tell it that it was ended here.
  */
-export const ConfirmMessage = z.strictObject({
-  kind: z.literal("confirm"),
-  subscriptionId: z.string(),
-  tries: z.number().default(0),
-  leaving: z.enum(["asked", "denied"]).exactOptional(),
-  /** When the pace of the channel lets it be asked (milliseconds since 1970). */
-  turnAt: z.number().exactOptional(),
-  /** The mark of its having been counted against its address. */
-  countedAt: z.string().exactOptional(),
-});
-export type ConfirmMessage = z.infer<typeof ConfirmMessage>;
+export const ConfirmMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("confirm"),
+    subscriptionId: z.string(),
+    tries: z.number().default(0),
+    leaving: z.enum(["asked", "denied"]).exactOptional(),
+    /** When the pace of the channel lets it be asked (milliseconds since 1970). */
+    turnAt: z.number().exactOptional(),
+    /** The mark of its having been counted against its address. */
+    countedAt: z.string().exactOptional(),
+  }),
+);
+export type ConfirmMessage = z.infer<ReturnType<typeof ConfirmMessage>>;
 
 /** On a channel's queue: ask its provider what became of the message with this receipt. */
-export const AskMessage = z.strictObject({ kind: z.literal("ask"), receipt: z.string() });
-export type AskMessage = z.infer<typeof AskMessage>;
+export const AskMessage = schema(() => z.strictObject({ kind: z.literal("ask"), receipt: z.string() }));
+export type AskMessage = z.infer<ReturnType<typeof AskMessage>>;
 
-export const ChannelMessage = z.discriminatedUnion("kind", [ChunkMessage, RetryMessage, ConfirmMessage, AskMessage]);
-export type ChannelMessage = z.infer<typeof ChannelMessage>;
+export const ChannelMessage = schema(() =>
+  z.discriminatedUnion("kind", [ChunkMessage(), RetryMessage(), ConfirmMessage(), AskMessage()]),
+);
+export type ChannelMessage = z.infer<ReturnType<typeof ChannelMessage>>;

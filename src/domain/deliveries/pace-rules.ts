@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { schema } from "#src/schema.ts";
 import type { Limits, Pause, Quota, Window } from "./channel.ts";
 import { countOf, lengthMs, packRuns, pruned, type Run, roomAt, roomNow, unpackRuns } from "./pace-log.ts";
 import { counted, leftAt, periodStart, quotaAt } from "./pace-quota.ts";
@@ -13,40 +14,42 @@ export type PaceRules = {
   setup: number;
 };
 
-const used = z.record(z.string(), z.number());
+const used = schema(() => z.record(z.string(), z.number()));
 
 /** The pace of one credential. Lists of moments are packed (pace-log.ts). */
-export const PaceState = z.object({
-  /** Who was let go, as far as a window looks back; and the last one. */
-  grants: z.string(),
-  lastAt: z.number().exactOptional(),
-  /** Turns promised to those who wait; `ahead` of them so many that the list no longer holds; the first one's moment. */
-  line: z.string().exactOptional(),
-  ahead: z.number().exactOptional(),
-  lineFrom: z.number().exactOptional(),
-  /** Turns of urgent ones that wait: the others let them pass. */
-  urgent: z.string().exactOptional(),
-  notBefore: z.number().exactOptional(),
-  used: used.exactOptional(),
-  promised: used.exactOptional(),
-  pause: z
-    .object({
-      until: z.number(),
-      seconds: z.number(),
-      because: z.enum(["rate", "quota", "configuration"]),
-      /** When the first of a row of them came, and how many came. */
-      since: z.number(),
-      times: z.number(),
-      setup: z.number(),
-      /** One push is on its way to see whether a configuration works again. */
-      probing: z.boolean().exactOptional(),
-    })
-    .exactOptional(),
-  /** The slow start counts from here. */
-  slowFrom: z.number().exactOptional(),
-  version: z.number(),
-});
-export type PaceState = z.infer<typeof PaceState>;
+export const PaceState = schema(() =>
+  z.object({
+    /** Who was let go, as far as a window looks back; and the last one. */
+    grants: z.string(),
+    lastAt: z.number().exactOptional(),
+    /** Turns promised to those who wait; `ahead` of them so many that the list no longer holds; the first one's moment. */
+    line: z.string().exactOptional(),
+    ahead: z.number().exactOptional(),
+    lineFrom: z.number().exactOptional(),
+    /** Turns of urgent ones that wait: the others let them pass. */
+    urgent: z.string().exactOptional(),
+    notBefore: z.number().exactOptional(),
+    used: used().exactOptional(),
+    promised: used().exactOptional(),
+    pause: z
+      .object({
+        until: z.number(),
+        seconds: z.number(),
+        because: z.enum(["rate", "quota", "configuration"]),
+        /** When the first of a row of them came, and how many came. */
+        since: z.number(),
+        times: z.number(),
+        setup: z.number(),
+        /** One push is on its way to see whether a configuration works again. */
+        probing: z.boolean().exactOptional(),
+      })
+      .exactOptional(),
+    /** The slow start counts from here. */
+    slowFrom: z.number().exactOptional(),
+    version: z.number(),
+  }),
+);
+export type PaceState = z.infer<ReturnType<typeof PaceState>>;
 export type Because = Pause["because"];
 
 /** `ticket`: whoever asks was promised this turn before. */

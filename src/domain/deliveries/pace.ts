@@ -124,7 +124,7 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
 
   const read = async (hash: string): Promise<PaceState> => {
     const item = await table.get(keys.pace(channel.name, hash));
-    const state = item ? PaceState.parse(item) : blankPace();
+    const state = item ? PaceState().parse(item) : blankPace();
     remember(hash, state);
     return state;
   };

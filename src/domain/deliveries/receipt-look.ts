@@ -1,19 +1,22 @@
 import { z } from "zod";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Key, Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { ChunkRef } from "./store.ts";
 
 /** The item of a receipt about which its provider can be asked; it stands in the index as long as it is to be. */
-export const Look = z.object({
-  ref: ChunkRef,
-  endpoint: z.string(),
-  receipt: z.string(),
-  /** How often it was asked. */
-  looks: z.number(),
-  expiresAt: z.number(),
-  version: z.number(),
-});
-export type Look = z.infer<typeof Look>;
+export const Look = schema(() =>
+  z.object({
+    ref: ChunkRef(),
+    endpoint: z.string(),
+    receipt: z.string(),
+    /** How often it was asked. */
+    looks: z.number(),
+    expiresAt: z.number(),
+    version: z.number(),
+  }),
+);
+export type Look = z.infer<ReturnType<typeof Look>>;
 
 // From the push to the first question, and on from one to the next: 22 hours in all.
 const LOOKS_SECONDS = [300, 600, 1200, 2400, 3600, 7200, 14_400, 21_600, 28_800];

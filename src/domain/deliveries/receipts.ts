@@ -3,6 +3,7 @@ import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
 import { findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
@@ -14,10 +15,12 @@ import { type WakeDeps, wakeFallbacks } from "./wake-fallbacks.ts";
 /** A provider's later word on a message it took: `receipt` is the id it gave it then. */
 export type Receipt = { channel: string; receipt: string; outcome: "delivered" | "failed"; detail?: string };
 
-const Place = z.union([
-  z.object({ ref: ChunkRef, endpoint: z.string() }),
-  z.object({ early: z.object({ outcome: z.enum(["delivered", "failed"]), detail: z.string().exactOptional() }) }),
-]);
+const Place = schema(() =>
+  z.union([
+    z.object({ ref: ChunkRef(), endpoint: z.string() }),
+    z.object({ early: z.object({ outcome: z.enum(["delivered", "failed"]), detail: z.string().exactOptional() }) }),
+  ]),
+);
 
 const KEPT_SECONDS = 30 * 86_400;
 // The message's own ledger is written within seconds; what nobody asks for by then was not ours.
@@ -81,7 +84,7 @@ export async function applyReceipt(deps: ReceiptDeps, receipt: Receipt): Promise
     if ((await deps.table.write([{ put, if: { absent: true } }])).ok) return;
     return applyReceipt(deps, receipt);
   }
-  const place = Place.parse(item);
+  const place = Place().parse(item);
   if (!("ref" in place)) return;
   if ((await settleBy(deps, place, receipt)) === "done" && item.index) await stopLooking(deps, key);
 }

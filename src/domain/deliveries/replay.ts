@@ -163,7 +163,7 @@ async function rangeAt(
 ): Promise<Range | undefined> {
   const { pk, sk } = keys.range(announcementId, revision, endpoint);
   const { items } = await table.query({ pk, prefix: "RANGE#", to: sk, reverse: true, limit: 1, fresh: true });
-  return items[0] && Range.parse(items[0]);
+  return items[0] && Range().parse(items[0]);
 }
 
 /** The channel and the topics on which the endpoint's confirmed subscriptions want this text. */

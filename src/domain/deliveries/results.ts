@@ -23,7 +23,7 @@ export async function resultsOf(
     for (const item of page.items) {
       const [channel = "", n = "0"] = item.sk.slice(prefix.length).split("#").slice(-2);
       const key = `${channel}#${Number(n)}`;
-      results.set(window === undefined ? `${item.sk.split("#")[1]}#${key}` : key, Result.parse(item));
+      results.set(window === undefined ? `${item.sk.split("#")[1]}#${key}` : key, Result().parse(item));
     }
     if (page.next === undefined) return results;
     after = page.next;

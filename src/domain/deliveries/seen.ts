@@ -16,7 +16,7 @@ export function seenSource(table: Table, earlier: Fanout, after: string, to: str
   /** An attempt that nobody answered may have arrived, whatever came after it. */
   const tried = async ({ ref, endpoint }: Pick<Met, "ref" | "endpoint">): Promise<boolean> => {
     const row = await table.get(deliveryKey(ref, endpoint));
-    return row !== undefined && mayHaveArrived(Delivery.parse(row));
+    return row !== undefined && mayHaveArrived(Delivery().parse(row));
   };
   const saw = async ({ result, ref, member, endpoint }: Met): Promise<boolean> => {
     const letter = result?.letters.charAt(member) ?? "w";

@@ -72,7 +72,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const items = await deps.table.getMany(endpoints.map((endpoint) => deliveryKey(ref, endpoint)));
     const soon = deps.now().getTime() + 1000;
     return items
-      .flatMap((item) => (item ? [Delivery.parse(item)] : []))
+      .flatMap((item) => (item ? [Delivery().parse(item)] : []))
       .filter(({ dueAt }) => dueAt !== undefined && Date.parse(dueAt) <= soon);
   }
 
@@ -95,7 +95,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const members = endpoints.map((_, member) => member).filter((member) => ledger.letter(member) === "i");
     const rows = await deps.table.getMany(members.map((member) => deliveryKey(ref, endpoints[member] ?? "")));
     for (const [i, member] of members.entries()) {
-      const known = rows[i] ? Delivery.parse(rows[i]) : undefined;
+      const known = rows[i] ? Delivery().parse(rows[i]) : undefined;
       const { dueAt: _, ...kept } = known ?? { ref, endpoint: endpoints[member] ?? "", attempts: [], version: 0 };
       const attempts = [...kept.attempts, lostAttempt(deps.now(), triggerOf(known))];
       ledger.note(member, "u", { row: { ...kept, attempts, state: "unknown", version: kept.version + 1 } });

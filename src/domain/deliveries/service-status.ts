@@ -118,7 +118,7 @@ async function* everyFanout(table: Table, day: string): AsyncGenerator<FanoutOfD
 async function openFanouts(table: Table): Promise<Fanout[]> {
   const { items } = await table.queryIndex({ pk: "OPEN-FANOUTS", limit: MOST_OPEN });
   return items
-    .map((item) => Fanout.parse(item))
+    .map((item) => Fanout().parse(item))
     .filter((one) => !one.closedAt && !one.internal && !digestNamed(one.announcementId));
 }
 

@@ -84,7 +84,7 @@ type FirstState = { letter: string; row: Delivery | undefined; result: Result | 
 
 async function stateOfFirst(deps: StandInDeps, { own, after }: Asking, found: FoundMember) {
   const item = await deps.table.get(deliveryKey(found.ref, after.endpoint));
-  const row = item && Delivery.parse(item);
+  const row = item && Delivery().parse(item);
   if (isOwn(own, found.ref)) {
     if (own.running.has(after.endpoint)) return "in flight" as const;
     return { letter: own.ledger.letter(found.member), row, result: await findResult(deps.table, found.ref) };
@@ -136,7 +136,7 @@ async function waitsForMe(deps: StandInDeps, { fanout, endpoint }: Asking, first
     if (row.after.endpoint === endpoint) return true;
     const next = await findMember(deps.table, fanout, row.after.endpoint);
     const item = next && (await deps.table.get(deliveryKey(next.ref, row.after.endpoint)));
-    row = item ? Delivery.parse(item) : undefined;
+    row = item ? Delivery().parse(item) : undefined;
   }
   return false;
 }

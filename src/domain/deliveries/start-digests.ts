@@ -12,7 +12,7 @@ const FIRST_CHECK_SECONDS = 30;
 export async function startDigests(deps: StartDeps): Promise<void> {
   const to = new Date(deps.now().getTime() + 1).toISOString();
   const { items } = await deps.table.queryIndex({ pk: "DUE-DIGESTS", to, limit: 100 });
-  for (const item of items) await startDigest(deps, DigestRun.parse(item));
+  for (const item of items) await startDigest(deps, DigestRun().parse(item));
 }
 
 /** Claim and fan-out are one write: whoever dies after it leaves an open fan-out, which the sweep goes on with. */

@@ -61,7 +61,7 @@ async function sweepFanouts(deps: SweepDeps): Promise<void> {
       limit: 100,
       ...(after === undefined ? {} : { after }),
     });
-    for (const item of page.items) await checkFanout(deps, Fanout.parse(item));
+    for (const item of page.items) await checkFanout(deps, Fanout().parse(item));
     if (page.next === undefined) return;
     after = page.next;
   }
@@ -171,7 +171,7 @@ async function sweepDue(deps: SweepDeps): Promise<void> {
       });
       await queueRows(
         deps,
-        page.items.map((item) => Delivery.parse(item)),
+        page.items.map((item) => Delivery().parse(item)),
       );
       if (page.next === undefined) break;
       after = page.next;

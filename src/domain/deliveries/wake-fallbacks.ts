@@ -30,7 +30,7 @@ export async function wakeFallbacks(
     const fallback = sk.slice("FALLBACK#".length);
     const found = fanout && (await findMember(deps.table, fanout, fallback));
     const item = found && (await deps.table.get(deliveryKey(found.ref, fallback)));
-    const row = item && Delivery.parse(item);
+    const row = item && Delivery().parse(item);
     if (!found || row?.state !== "held" || row.after?.endpoint !== endpoint) continue;
     const now = deps.now();
     const put = deliveryItem({ ...row, dueAt: now.toISOString() }, new Date(now.getTime() + SWEEP_GRACE_MS));

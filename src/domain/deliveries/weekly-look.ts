@@ -106,7 +106,7 @@ async function endedSince(table: Table, since: string): Promise<{ endpoint: stri
   for (let after: string | undefined; ; ) {
     const page = await table.query({ pk: "ENDED", ...(after === undefined ? {} : { after }) });
     for (const item of page.items) {
-      const mark = EndpointMark.parse(item);
+      const mark = EndpointMark().parse(item);
       if (mark.state !== "ended" || mark.at < since) continue;
       found.push({ endpoint: item.sk, because: mark.because ?? "gone" });
     }

@@ -110,7 +110,7 @@ async function store(deps: ImportDeps, subscriptions: Subscription[]): Promise<v
 async function forgetEnds(deps: ImportDeps, subscriptions: Subscription[]): Promise<void> {
   const marks = [...new Set(subscriptions.map(({ endpoint }) => endpoint))].map((endpoint) => keys.ended(endpoint));
   for (const item of await deps.table.getMany(marks))
-    if (item && EndpointMark.parse(item).state === "ended")
+    if (item && EndpointMark().parse(item).state === "ended")
       await deps.table.write([{ remove: { pk: item.pk, sk: item.sk } }]);
 }
 

@@ -12,8 +12,8 @@ export const NewEndpoint = z.strictObject({
 export type NewEndpoint = z.infer<typeof NewEndpoint>;
 
 const wishes = {
-  frequency: Frequency.default("now"),
-  quietHours: QuietHours.exactOptional(),
+  frequency: Frequency().default("now"),
+  quietHours: QuietHours().exactOptional(),
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 };
 
@@ -49,7 +49,7 @@ const standsIn = <Wish extends z.ZodType<Standing>>(wish: Wish) =>
 export const NewSubscription = standsIn(
   z.strictObject({
     endpoint: NewEndpoint,
-    topics: PublicTopics,
+    topics: PublicTopics(),
     ...wishes,
     fallbackFor: FirstChoice.exactOptional(),
     afterMinutes,
@@ -61,7 +61,7 @@ export type NewSubscription = z.infer<typeof NewSubscription>;
 export const ImportedSubscription = standsIn(
   z.strictObject({
     endpoint: NewEndpoint,
-    topics: Topics,
+    topics: Topics(),
     ...wishes,
     fallbackFor: NewEndpoint.pick({ channel: true, address: true }).exactOptional(),
     afterMinutes,
@@ -77,9 +77,9 @@ export type ImportedSubscription = z.infer<typeof ImportedSubscription>;
 /** `fallbackFor`: null, and it stands in for nobody any more; `afterMinutes` alone: another wait for the same first choice. */
 export const SubscriptionChange = z.strictObject({
   endpoint: NewEndpoint.partial().exactOptional(),
-  topics: PublicTopics.exactOptional(),
-  frequency: Frequency.exactOptional(),
-  quietHours: QuietHours.nullable().exactOptional(),
+  topics: PublicTopics().exactOptional(),
+  frequency: Frequency().exactOptional(),
+  quietHours: QuietHours().nullable().exactOptional(),
   language: z.enum(["zh-CN", "en"]).exactOptional(),
   fallbackFor: FirstChoice.nullable().exactOptional(),
   afterMinutes,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { END_REASONS, Subscription } from "./subscription.ts";
 
 export function subscriptionItem(subscription: Subscription, more: { feed?: string; expiresAt?: number } = {}): Item {
@@ -14,7 +15,7 @@ export function leaseEnd({ leaseUntil }: Subscription): { expiresAt?: number } {
 
 /** The subscription with what the change feed or an expiry added left out. */
 export function parseSubscription(item: Item): Subscription {
-  return Subscription.parse(item);
+  return Subscription().parse(item);
 }
 
 export async function findSubscription(table: Table, id: string): Promise<Subscription | undefined> {
@@ -26,17 +27,19 @@ export async function findSubscription(table: Table, id: string): Promise<Subscr
  * What belongs to the address itself. `asked`: when confirmations were sent to it lately (RFC 3339). The address is left
  * out where it is suppressed: for that the key is enough.
  */
-export const Endpoint = z.object({
-  channel: z.string(),
-  address: z.string(),
-  asked: z.array(z.string()).default([]),
-  version: z.number(),
-});
-export type Endpoint = z.infer<typeof Endpoint>;
+export const Endpoint = schema(() =>
+  z.object({
+    channel: z.string(),
+    address: z.string(),
+    asked: z.array(z.string()).default([]),
+    version: z.number(),
+  }),
+);
+export type Endpoint = z.infer<ReturnType<typeof Endpoint>>;
 
 export async function findEndpoint(table: Table, endpoint: string): Promise<Endpoint | undefined> {
   const item = await table.get(keys.endpoint(endpoint));
-  return item && Endpoint.parse(item);
+  return item && Endpoint().parse(item);
 }
 
 export function endpointItem(endpoint: string, value: Endpoint, expiresAt?: number): Item {
@@ -87,15 +90,17 @@ export async function everSubscribed(table: Table, endpoint: string): Promise<Su
  * Rows beside the topic index, in the order of the fan-out: an endpoint that ended (kept a week, longer than any chunk
  * waits) or that keeps failing (`since` its first failure, `confirmed` once failures lie 12 hours apart).
  */
-export const EndpointMark = z.discriminatedUnion("state", [
-  z.object({
-    state: z.literal("ended"),
-    at: z.string(),
-    because: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
-  }),
-  z.object({ state: z.literal("failing"), since: z.string(), lasting: z.boolean() }),
-]);
-export type EndpointMark = z.infer<typeof EndpointMark>;
+export const EndpointMark = schema(() =>
+  z.discriminatedUnion("state", [
+    z.object({
+      state: z.literal("ended"),
+      at: z.string(),
+      because: z.enum(END_REASONS).catch("unsubscribed").exactOptional(),
+    }),
+    z.object({ state: z.literal("failing"), since: z.string(), lasting: z.boolean() }),
+  ]),
+);
+export type EndpointMark = z.infer<ReturnType<typeof EndpointMark>>;
 
 export async function marksBetween(table: Table, first: string, last: string): Promise<Map<string, EndpointMark>> {
   const marks = new Map<string, EndpointMark>();
@@ -106,7 +111,7 @@ export async function marksBetween(table: Table, first: string, last: string): P
       to: `${last}~`,
       ...(after === undefined ? {} : { after }),
     });
-    for (const item of page.items) marks.set(item.sk, EndpointMark.parse(item));
+    for (const item of page.items) marks.set(item.sk, EndpointMark().parse(item));
     if (page.next === undefined) return marks;
     after = page.next;
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { fault } from "#src/errors.ts";
+import { schema } from "#src/schema.ts";
 
 const TOPIC = /^(?:all|urgency:urgent|column:[a-z0-9-]{1,64}|unit:[a-zA-Z0-9_-]{1,64}|tag:\S(?:.{0,48}\S)?)$/u;
 const DUTY = /^duty(?::[a-zA-Z0-9_-]{1,64})?$/;
@@ -10,8 +11,8 @@ const UNKNOWN_TOPIC = fault(
   "a topic is all, column:<slug>, unit:<id>, tag:<text> or urgency:urgent",
 );
 
-const word = z.string().regex(TOPIC, UNKNOWN_TOPIC);
-const internalWord = z.string().refine((text) => TOPIC.test(text) || DUTY.test(text), UNKNOWN_TOPIC);
+const word = () => z.string().regex(TOPIC, UNKNOWN_TOPIC);
+const internalWord = () => z.string().refine((text) => TOPIC.test(text) || DUTY.test(text), UNKNOWN_TOPIC);
 
 const topicOf = (oneWord: z.ZodType<string>) =>
   z.union([oneWord, z.strictObject({ all: z.array(oneWord).min(1).max(5) })], { error: UNKNOWN_TOPIC });
@@ -23,13 +24,13 @@ const listOf = (oneWord: z.ZodType<string>) =>
     .max(20, fault("TOPICS_LIMIT", "主题不得超过20个", "at most 20 topics"));
 
 /** One topic, or several that must all hold. Several topics in a list mean any of them. */
-export const Topic = topicOf(internalWord);
-export type Topic = z.infer<typeof Topic>;
+export const Topic = schema(() => topicOf(internalWord()));
+export type Topic = z.infer<ReturnType<typeof Topic>>;
 
 /** What anybody may ask for. */
-export const PublicTopics = listOf(word);
+export const PublicTopics = schema(() => listOf(word()));
 /** What only an admin may enter for somebody: duty alarms too. */
-export const Topics = listOf(internalWord);
+export const Topics = schema(() => listOf(internalWord()));
 
 const RARE_FIRST = ["duty", "tag", "unit", "column", "urgency", "all"];
 

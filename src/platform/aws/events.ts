@@ -2,32 +2,40 @@ import { z } from "zod";
 import type { Log } from "#src/log.ts";
 import type { Message, MessageHandler } from "#src/platform/queue.ts";
 import type { Change, ChangeHandler } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { type Attributes, itemFrom } from "./attributes.ts";
 import { readMessage } from "./queue.ts";
 
 /** What AWS Lambda's event source mappings read from a function with ReportBatchItemFailures. */
 export type BatchAnswer = { batchItemFailures: { itemIdentifier: string }[] };
 
-const StreamEvent = z.object({
-  Records: z.array(
-    z.object({
-      eventName: z.string(),
-      dynamodb: z.object({ SequenceNumber: z.string().min(1), NewImage: z.record(z.string(), z.unknown()).optional() }),
-    }),
-  ),
-});
+const StreamEvent = schema(() =>
+  z.object({
+    Records: z.array(
+      z.object({
+        eventName: z.string(),
+        dynamodb: z.object({
+          SequenceNumber: z.string().min(1),
+          NewImage: z.record(z.string(), z.unknown()).optional(),
+        }),
+      }),
+    ),
+  }),
+);
 
-const QueueEvent = z.object({
-  Records: z.array(
-    z.object({
-      messageId: z.string().min(1),
-      receiptHandle: z.string(),
-      body: z.string(),
-      attributes: z.object({ ApproximateReceiveCount: z.string() }),
-      eventSourceARN: z.string(),
-    }),
-  ),
-});
+const QueueEvent = schema(() =>
+  z.object({
+    Records: z.array(
+      z.object({
+        messageId: z.string().min(1),
+        receiptHandle: z.string(),
+        body: z.string(),
+        attributes: z.object({ ApproximateReceiveCount: z.string() }),
+        eventSourceARN: z.string(),
+      }),
+    ),
+  }),
+);
 
 /**
  * A DynamoDB stream as the change feed. Lambda goes back to the lowest failed sequence number and tells everything
@@ -35,7 +43,7 @@ const QueueEvent = z.object({
  */
 export function streamFunction(handler: ChangeHandler, log: Log): (event: unknown) => Promise<BatchAnswer> {
   return async (event) => {
-    const { Records } = StreamEvent.parse(event);
+    const { Records } = StreamEvent().parse(event);
     const unreadable = new Set<string>();
     const changes = Records.flatMap(({ dynamodb: { SequenceNumber: id, NewImage } }) => {
       if (NewImage === undefined) return [];
@@ -66,7 +74,7 @@ export function queueFunction(
   log: Log,
 ): (event: unknown) => Promise<BatchAnswer> {
   return async (event) => {
-    const { Records } = QueueEvent.parse(event);
+    const { Records } = QueueEvent().parse(event);
     const failed = new Set<string>();
     const byQueue = new Map<string, Message[]>();
     for (const { messageId: id, receiptHandle: receipt, body, attributes, eventSourceARN } of Records) {

@@ -31,7 +31,7 @@ export const PublicBody = z
     version: z.int(),
     body: z.string(),
     reason: z.string().optional(),
-    history: z.array(HistoryEntry),
+    history: z.array(HistoryEntry()),
   })
   .meta({ id: "Announcement" });
 
@@ -53,13 +53,13 @@ export const ManuscriptBody = z
     version: z.int(),
     status: z.enum(STATUSES),
     revision: z.int(),
-    ...Content.shape,
+    ...Content().shape,
     columnName: z.string(),
     unitName: z.string(),
     contentHash: z.string(),
     inWork: z.boolean(),
     approvalsNeeded: z.int(),
-    reviews: z.array(Review),
+    reviews: z.array(Review()),
     publishAt: z.string().optional(),
     createdAt: z.string(),
     updatedAt: z.string(),

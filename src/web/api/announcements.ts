@@ -32,10 +32,10 @@ import { warningBody } from "./rehearsal-body.ts";
 import { type Call, ifMatch, languageOf, type Route, route } from "./route.ts";
 
 const NewAnnouncement = z
-  .strictObject({ ...ContentSchema.shape, unitId: ContentSchema.shape.unitId.optional() })
+  .strictObject({ ...ContentSchema().shape, unitId: ContentSchema().shape.unitId.optional() })
   .meta({ id: "NewAnnouncement" });
 const Publication = z.strictObject({ contentHash: ContentHash, at: z.iso.datetime({ offset: true }).optional() });
-const Correction = z.strictObject({ contentHash: ContentHash, reason: Reason, ...ContentChange.shape });
+const Correction = z.strictObject({ contentHash: ContentHash, reason: Reason, ...ContentChange().shape });
 const Withdrawal = z.strictObject({ reason: Reason });
 const tag = "announcements";
 
@@ -54,7 +54,7 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
         answers: { 201: ManuscriptBody },
       },
       (call) => {
-        const content = ContentSchema.parse({ ...call.body, unitId: unitOf(call.caller, call.body.unitId) });
+        const content = ContentSchema().parse({ ...call.body, unitId: unitOf(call.caller, call.body.unitId) });
         const warned = warner(deps, call);
         return once(
           deps,
@@ -92,7 +92,7 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
         tag,
         summary: { zh: "编辑台:草稿及经手的公告", en: "The desk: drafts and whatever was worked on" },
         query: z.strictObject(PAGE),
-        answers: { 200: pageSchema(DeskEntry.meta({ id: "DeskEntry" })) },
+        answers: { 200: pageSchema(DeskEntry().meta({ id: "DeskEntry" })) },
       },
       async (call) => {
         const page = { limit: call.query.limit, ...(call.after === undefined ? {} : { after: call.after }) };
@@ -134,7 +134,7 @@ export function announcementRoutes(deps: ApiDeps): Route[] {
         who: ["editor"],
         tag,
         summary: { zh: "修改文稿,原有审核作废", en: "Change the text; reviews start anew" },
-        body: ContentChange.meta({ id: "AnnouncementChange" }),
+        body: ContentChange().meta({ id: "AnnouncementChange" }),
         bodyLimit: 1024 * 1024,
         edits: true,
         answers: { 200: ManuscriptBody },

@@ -7,7 +7,7 @@ import type { ApiDeps } from "./deps.ts";
 import { listed, pageSchema } from "./list.ts";
 import { optionalIfMatch, type Route, route } from "./route.ts";
 
-const KnownColumn = Column.meta({ id: "Column" });
+const KnownColumn = Column().meta({ id: "Column" });
 
 export function columnRoutes(deps: ApiDeps): Route[] {
   return [
@@ -18,11 +18,11 @@ export function columnRoutes(deps: ApiDeps): Route[] {
         who: ["admin"],
         tag: "columns",
         summary: { zh: "新建或修改栏目", en: "Make a column, or change its policy" },
-        body: NewColumn,
+        body: NewColumn(),
         answers: { 200: KnownColumn, 201: KnownColumn },
       },
       async (call) => {
-        const slug = checked(ColumnSlug, call.params.slug, "/slug");
+        const slug = checked(ColumnSlug(), call.params.slug, "/slug");
         const { column, created } = await putColumn(deps, slug, call.body, optionalIfMatch(call));
         return { status: created ? 201 : 200, body: column, version: column.version };
       },

@@ -36,11 +36,11 @@ const SubscriptionBody = z
   .object({
     id: z.string(),
     version: z.number(),
-    status: SubscriptionStatus,
+    status: SubscriptionStatus(),
     endpoint: z.object({ channel: z.string(), address: z.string() }),
-    topics: Topics,
-    frequency: Frequency,
-    quietHours: QuietHours.optional(),
+    topics: Topics(),
+    frequency: Frequency(),
+    quietHours: QuietHours().optional(),
     language: z.enum(["zh-CN", "en"]),
     /** The endpoint key of the first choice, and the minutes after which this one takes over. */
     fallbackFor: z.object({ endpoint: z.string() }).optional(),
@@ -105,7 +105,7 @@ function readLine(text: string): ImportedSubscription {
 
 const Confirmation = z.strictObject({ challenge: z.string().min(1).max(200) }).meta({ id: "Confirmation" });
 
-const Confirmed = z.object({ id: z.string(), status: SubscriptionStatus }).meta({ id: "ConfirmedSubscription" });
+const Confirmed = z.object({ id: z.string(), status: SubscriptionStatus() }).meta({ id: "ConfirmedSubscription" });
 
 const tag = "subscriptions";
 

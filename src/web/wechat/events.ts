@@ -53,7 +53,7 @@ export async function handle(deps: EventDeps, fields: Fields): Promise<string | 
 
 async function followed(deps: EventDeps, fields: Fields): Promise<string> {
   const wanted = deps.values["followTopics"] ?? "all";
-  const topics = wanted === "none" ? undefined : PublicTopics.parse(wanted.split(","));
+  const topics = wanted === "none" ? undefined : PublicTopics().parse(wanted.split(","));
   const on =
     topics !== undefined &&
     (await follow(deps, { channel: CHANNEL, address: addressOf(fields), topics, language: "zh-CN" }));

@@ -5,6 +5,7 @@ import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
@@ -38,6 +39,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   async function follow({ item }: Change): Promise<void> {
     if (item.feed === REVISION_FEED) await followRevision(parseRevision(item));
     else if (item.feed === SUBSCRIPTION_FEED) await deliveries.askSubscription(item);
+    else if (item.feed === SETUP_FEED) await deliveries.wakeWaiting(parseSetupWord(item));
     else if (item.feed === CASE_FEED) {
       alarming ??= loadDuty(); // once: an import of what is loaded already still costs more than an alarm
       await (await alarming)(item);

@@ -14,6 +14,7 @@ import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./
 import { planFanout } from "./plan-fanout.ts";
 import { applyReceipt, type Receipt } from "./receipts.ts";
 import { makeSender, type Sender } from "./send.ts";
+import type { SetupWord } from "./setup-feed.ts";
 
 export type DeliveryDeps = {
   table: Table;
@@ -37,6 +38,8 @@ export type DeliveryHandlers = {
   planFanout(revision: Revision): Promise<void>;
   /** For a subscription's item that the change feed tells of: its endpoint is asked, or the people on duty are told. */
   askSubscription(item: Item): Promise<void>;
+  /** For the word that the settings of a channel have changed. */
+  wakeWaiting(word: SetupWord): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
   /** Both kinds of work, for texts that nothing routine may keep waiting. */
@@ -70,6 +73,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   const later = async (message: LaterMessage): Promise<void> => {
     if (message.kind === "receipt") return applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
+    if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName): Promise<void> => {
@@ -91,6 +95,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
+    wakeWaiting: async (word) => (await import("./wake-waiting.ts")).queueWaking(deps, word),
     fanout: each(deps.log, plan),
     deliver: (name) =>
       each(deps.log, ({ body }) => deliver(name, ChannelMessage.parse(body), deps.channels[name].queue)),

@@ -48,8 +48,20 @@ export const ReplayMessage = z.strictObject({
 });
 export type ReplayMessage = z.infer<typeof ReplayMessage>;
 
+/** On the queue `fanout`: the settings of a channel have changed (`setup`: their version), so try again what waits for that. */
+export const WakeMessage = z.strictObject({
+  kind: z.literal("wake"),
+  channel: z.string(),
+  setup: z.number(),
+  partition: z.number(),
+  after: z.string().exactOptional(),
+  /** The second time, for what was stored during the first. */
+  again: z.literal(true).exactOptional(),
+});
+export type WakeMessage = z.infer<typeof WakeMessage>;
+
 /** Work on what was planned long ago. */
-export const LaterMessage = z.discriminatedUnion("kind", [ReceiptMessage, RetryAllMessage, ReplayMessage]);
+export const LaterMessage = z.discriminatedUnion("kind", [ReceiptMessage, RetryAllMessage, ReplayMessage, WakeMessage]);
 export type LaterMessage = z.infer<typeof LaterMessage>;
 
 /** Everything that the queue `fanout` carries; a range is told by having no kind. */

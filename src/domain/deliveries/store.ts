@@ -228,6 +228,13 @@ export const Delivery = z.object({
 });
 export type Delivery = z.infer<typeof Delivery>;
 
+/** The index of deliveries that are due. */
+export const DUE_PARTITIONS = 8;
+
+export function duePartition(partition: number): string {
+  return `DUE#${partition}`;
+}
+
 export function deliveryKey(ref: ChunkRef, endpoint: string) {
   return keys.delivery(ref.announcementId, ref.revision, ref.range, endpoint);
 }

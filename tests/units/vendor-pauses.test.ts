@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Channel, Outcome } from "#src/domain/deliveries/channel.ts";
+import { changeSetup } from "#src/domain/deliveries/channel-settings.ts";
+import { channelPause, pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { settle, type Tried } from "#src/domain/deliveries/settle.ts";
 import type { Delivery } from "#src/domain/deliveries/store.ts";
-import { scriptedChannel } from "./push-world.ts";
+import { pushWorld, scriptedChannel } from "./push-world.ts";
 
 const START = Date.parse("2026-03-02T02:00:00Z");
 const REF = { announcementId: "ann_1", revision: 1, range: "", window: "", channel: "wecom-app", n: 0 };
@@ -88,4 +90,26 @@ describe("a vendor that stops a whole credential", () => {
     expect(settle(once, tried, wrong).row).toMatchObject({ state: "waiting" });
     expect(settle(once, tried, busy).row).toMatchObject({ state: "failed" });
   });
+});
+
+it("an account that is stopped is shown so by the console and by the figures alike, until it works or its settings change", async () => {
+  const world = pushWorld({ "wecom-app": { credential: () => "the account" } });
+  const app = world.channels["wecom-app"];
+  const shown = async (setup?: Awaited<ReturnType<typeof changeSetup>>) => ({
+    own: (await channelPause(world.deps, app, setup))?.because,
+    all: (await pausedCredentials(world.deps, app, setup)).map(({ because }) => because),
+  });
+  await world.subscribe("user:a", { channel: "wecom-app" });
+  app.answer(() => wrong);
+  await world.publish();
+  await world.drain();
+  expect(await shown()).toEqual({ own: "configuration", all: ["configuration"] });
+  // The moment of the next trial has come, and nobody has tried yet.
+  world.pass(700);
+  expect(await shown()).toEqual({ own: "configuration", all: ["configuration"] });
+  const setup = await changeSetup(world.deps, app, { settings: {} }, undefined);
+  expect(await shown(setup)).toEqual({ own: undefined, all: [] });
+  app.answer(() => ({ kind: "delivered" }));
+  await world.live(60);
+  expect(await shown(setup)).toEqual({ own: undefined, all: [] });
 });

@@ -74,7 +74,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
       return { name, label: say(label, languageOf(c)), required, secret, set, ...(set && !secret ? { value } : {}) };
     }),
     ...(setup?.canary === undefined ? {} : { canary: channel.shown?.(setup.canary) ?? setup.canary }),
-    paused: await pausedCredentials(deps, channel.name, setup),
+    paused: await pausedCredentials(deps, channel, setup),
     version: setup?.version ?? 0,
   });
   const named = (name: string): Channel => {

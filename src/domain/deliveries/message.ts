@@ -48,6 +48,10 @@ export const ReplayMessage = z.strictObject({
 });
 export type ReplayMessage = z.infer<typeof ReplayMessage>;
 
+/** On the queue `fanout`: what became of a digest for this endpoint later is to stand in the ledgers of its items, too. */
+export const OutcomeMessage = z.strictObject({ kind: z.literal("outcome"), digest: z.string(), endpoint: z.string() });
+export type OutcomeMessage = z.infer<typeof OutcomeMessage>;
+
 /** On the queue `fanout`: the settings of a channel have changed (`setup`: their version), so try again what waits for that. */
 export const WakeMessage = z.strictObject({
   kind: z.literal("wake"),
@@ -61,7 +65,13 @@ export const WakeMessage = z.strictObject({
 export type WakeMessage = z.infer<typeof WakeMessage>;
 
 /** Work on what was planned long ago. */
-export const LaterMessage = z.discriminatedUnion("kind", [ReceiptMessage, RetryAllMessage, ReplayMessage, WakeMessage]);
+export const LaterMessage = z.discriminatedUnion("kind", [
+  ReceiptMessage,
+  RetryAllMessage,
+  ReplayMessage,
+  WakeMessage,
+  OutcomeMessage,
+]);
 export type LaterMessage = z.infer<typeof LaterMessage>;
 
 /** Everything that the queue `fanout` carries; a range is told by having no kind. */

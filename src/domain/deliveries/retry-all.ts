@@ -6,7 +6,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
 import { resultsOf } from "./results.ts";
-import { chunksOf, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
+import { chunksOf, type Delivery, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
 export type RetryAllDeps = {
@@ -83,7 +83,7 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       }
       const failed = [...result.letters].flatMap((one, member) => (one === letter ? [member] : []));
       const amendments = await Promise.all(
-        failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment> => {
+        failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment & { row: Delivery }> => {
           const known = await rowOf(deps.table, { ref }, endpoints[member] ?? "");
           const due = { state: "waiting", dueAt: now.toISOString(), byHand: true } as const;
           const row = { ...known, ...due, version: known.version + 1 };

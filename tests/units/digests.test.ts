@@ -10,6 +10,7 @@ import { sweep } from "#src/domain/deliveries/sweep.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import type { Frequency } from "#src/domain/subscriptions/subscription.ts";
+import type { Commit } from "#src/platform/table.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const hook = (i: number | string) => `https://example.org/${i}`;
@@ -548,5 +549,63 @@ describe("a digest's letter that comes back after it was taken", () => {
     await world.live(20);
     expect(world.channels.webhook.seen).toHaveLength(1);
     expect(await sum(world, 1)).toMatchObject({ delivered: 1, failed: 1, held: 0 });
+  });
+});
+
+describe("a text that waits for a digest", () => {
+  it("is sent alone when a clerk says so, for whoever calls cannot wait until tomorrow, and the digest brings the others", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await reader(world, "b");
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.drain();
+    expect(await retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`)).toMatchObject({ state: "waiting" });
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target, items }) => [target.address, items])).toEqual([
+      [hook("a"), undefined],
+    ]);
+    expect(await sum(world, 1)).toMatchObject({ delivered: 1, held: 1 });
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    expect(said(world).toSorted()).toEqual([
+      ["a", `${ann(2)}.1`],
+      ["b", `${ann(1)}.1 ${ann(2)}.1`],
+    ]);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, delivered: 2, held: 0 });
+  });
+
+  it("is not sent twice for that: while its digest goes out the clerk is told so, with its day", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    world.pass(UNTIL_EIGHT);
+    await world.handlers().sweep();
+    const refused = retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`);
+    await expect(refused).rejects.toMatchObject({
+      ...{ kind: "conflict", code: "DIGEST_GOING" },
+      detail: { zh: expect.stringContaining("2026-03-03"), en: expect.stringContaining("2026-03-03") },
+    });
+    await world.drain();
+    await world.live(3600, 60);
+    expect(said(world)).toEqual([["a", `${ann(1)}.1`]]);
+  });
+
+  it("goes once though the digest is claimed in the very moment in which the clerk says so", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    world.pass(UNTIL_EIGHT);
+    const commit: Commit<unknown> = async (writes) => {
+      await world.handlers().sweep();
+      return world.platform.table.write(writes);
+    };
+    await expect(retryDelivery({ ...world.deps, commit }, `${ann(1)}.1.${endpoint}`)).rejects.toMatchObject({
+      kind: "conflict",
+    });
+    await world.drain();
+    await world.live(3600, 60);
+    expect(world.channels.webhook.seen).toHaveLength(1);
+    expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });
   });
 });

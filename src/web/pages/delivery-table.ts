@@ -100,7 +100,11 @@ function actions(view: View, row: DeliveryRow): Html {
   const action = view.to(`/console/announcements/${row.announcement}`);
   const hidden = html`<input type="hidden" name="revision" value="${row.revision}"><input type="hidden" name="delivery" value="${row.id}">`;
   const who = row.address ?? row.endpoint;
-  return html`<form method="post" action="${action}">${hidden}<button name="act" value="retry" class="quiet" aria-label="${t(`重新推送给${who}`, `Send again to ${who}`)}">${t("重新推送", "Send again")}</button></form>
+  const again =
+    row.state === "held"
+      ? { shown: t("现在推送", "Send now"), aloud: t(`现在推送给${who}`, `Send now to ${who}`) }
+      : { shown: t("重新推送", "Send again"), aloud: t(`重新推送给${who}`, `Send again to ${who}`) };
+  return html`<form method="post" action="${action}">${hidden}<button name="act" value="retry" class="quiet" aria-label="${again.aloud}">${again.shown}</button></form>
 ${
   row.state === "unknown"
     ? html`<form method="post" action="${action}">${hidden}<div class="field"><label for="reason-${row.endpoint}">${t("依据", "How you know")}</label><input type="text" id="reason-${row.endpoint}" name="reason" maxlength="300" required></div>

@@ -192,9 +192,13 @@ function realChannels(): Partial<Record<ChannelName, Partial<Channel>>> {
     ...{ baseUrl: testLinks.source, settings: async () => undefined, now: () => new Date(0), log: silentLog },
   });
   return Object.fromEntries(
-    Object.entries(real).map(([name, { guarantee, limits, retrySeconds, retriesUnknown, credential }]) => [
+    Object.entries(real).map(([name, { guarantee, limits, retrySeconds, retriesUnknown, credential, lateQueue }]) => [
       name,
-      { guarantee, limits, retrySeconds, retriesUnknown, ...(credential ? { credential } : {}) },
+      {
+        ...{ guarantee, limits, retrySeconds, retriesUnknown },
+        ...(credential ? { credential } : {}),
+        ...(lateQueue ? { lateQueue } : {}),
+      },
     ]),
   );
 }

@@ -16,6 +16,7 @@ export type Workers = {
     dispatch: ChangeHandler;
     fanout: MessageHandler;
     urgent: MessageHandler;
+    late: MessageHandler;
     deliver: Record<ChannelName, MessageHandler>;
     /** Every minute on AWS, every second embedded: what is due, what was left lying. */
     tick: () => Promise<void>;
@@ -84,6 +85,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       },
       fanout: deliveries.fanout,
       urgent: deliveries.urgent,
+      late: deliveries.late,
       deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
         ChannelName,
         MessageHandler

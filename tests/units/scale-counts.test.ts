@@ -69,6 +69,11 @@ describe("a push on AWS", () => {
     const { perPush } = await countPushes(kind("webhook"), ENDPOINTS);
     const { gigabyteSecondsPerPush: gigabyteSeconds } = awsTimes(100_000, MAPPINGS, INPUTS);
     expect(pricePerMillion({ ...perPush, gigabyteSeconds })).toBeLessThanOrEqual(0.15);
+    const failing = { ...INPUTS, silentPercent: 1, knownPercent: 100 };
+    const silent = awsTimes(100_000, MAPPINGS, failing).gigabyteSecondsPerPush;
+    // Of those who keep failing a window has a chunk of its own: a twelfth more of what is counted.
+    const apart = Object.fromEntries(Object.entries(perPush).map(([unit, n]) => [unit, n * 1.1])) as PerPush;
+    expect(pricePerMillion({ ...apart, gigabyteSeconds: silent })).toBeLessThanOrEqual(0.15);
     expect(PRICES.writeUnits).toBeGreaterThan(PRICES.readUnits);
   });
 });
@@ -76,6 +81,7 @@ describe("a push on AWS", () => {
 describe("a fan-out on AWS", () => {
   it("reaches ten thousand in 5 seconds, a hundred thousand in 10, ten million in ten minutes", () => {
     expect(MAPPINGS.deliver).toMatchObject({ batch: QUEUES["deliver-webhook"].batch });
+    expect(MAPPINGS.late).toMatchObject({ batch: QUEUES["deliver-late"].batch });
     expect(MAPPINGS.fanout).toMatchObject({ batch: QUEUES.fanout.batch });
     expect(awsTimes(10_000, MAPPINGS, INPUTS).lastSeconds).toBeLessThanOrEqual(5);
     expect(awsTimes(100_000, MAPPINGS, INPUTS).lastSeconds).toBeLessThanOrEqual(10);

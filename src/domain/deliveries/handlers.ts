@@ -44,6 +44,8 @@ export type DeliveryHandlers = {
   deliver: (channel: ChannelName) => MessageHandler;
   /** Both kinds of work, for texts that nothing routine may keep waiting. */
   urgent: MessageHandler;
+  /** Chunks and further attempts that may hang. */
+  late: MessageHandler;
   /** A provider's later word on a message it took. */
   receipt(receipt: Receipt): Promise<void>;
   /** Every minute. */
@@ -106,6 +108,11 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const work = ChannelMessage.parse(message.body);
       if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
       return deliver(work.ref.channel as ChannelName, work, "urgent");
+    }),
+    late: each(deps.log, ({ body }) => {
+      const work = ChannelMessage.parse(body);
+      if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never late");
+      return deliver(work.ref.channel as ChannelName, work, "deliver-late");
     }),
     receipt: (receipt) => applyReceipt(deps, receipt),
     sweep: async () => (await import("./sweep.ts")).sweep(deps),

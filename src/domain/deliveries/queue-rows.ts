@@ -4,7 +4,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import type { RetryMessage } from "./message.ts";
 import { recent } from "./recent.ts";
 import { type Delivery, deliveryItem, findFanout } from "./store.ts";
-import { grouped, queueOf } from "./work-queue.ts";
+import { grouped, lateQueueOf, queueOf } from "./work-queue.ts";
 
 export type QueueRowsDeps = {
   table: Table;
@@ -32,8 +32,8 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     return findFanout(deps.table, id, Number(revision));
   });
   // Turns lie seconds apart, and each wakes at its own.
-  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "" }) =>
-    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19)]),
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts }) =>
+    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0]),
   );
   for (const together of byChunk.values()) {
     const ref = together[0]?.ref;
@@ -42,7 +42,8 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     const dueAt = Math.min(...together.map(({ dueAt = "" }) => Date.parse(dueAt)));
     const delaySeconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
     const urgent = (await fanoutOf(`${ref.announcementId}#${ref.revision}`))?.urgent === true;
-    const queue = queueOf(deps.channels[ref.channel as ChannelName], urgent);
+    const channel = deps.channels[ref.channel as ChannelName];
+    const queue = together[0]?.attempts.length ? lateQueueOf(channel, urgent) : queueOf(channel, urgent);
     await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
   }
   return mine.length;

@@ -17,7 +17,7 @@ import {
   membersOf,
   rangesOf,
 } from "./store.ts";
-import { grouped, queueOf } from "./work-queue.ts";
+import { grouped, lateQueueOf } from "./work-queue.ts";
 
 export type RetryAllDeps = {
   table: Table;
@@ -104,7 +104,7 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       const writes = amendWrites(deps, { fanout: open, range: current, ref, result }, amendments);
       if (!(await deps.table.write(writes)).ok) continue;
       const body: RetryMessage = { kind: "retry", ref, endpoints: amendments.map(({ row }) => row.endpoint) };
-      const queue = queueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
+      const queue = lateQueueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
     }
   }

@@ -1,3 +1,4 @@
+import { sha256 } from "#src/ids.ts";
 import type { Channel, Outcome, Pause } from "./channel.ts";
 import { place } from "./hash-space.ts";
 import type { Letter } from "./states.ts";
@@ -63,7 +64,7 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   const wait = channel.retrySeconds[attempts.length - Math.min(pauses, FREE_PAUSES) - 1];
   if (wait === undefined && (!pause || pauses > FREE_PAUSES)) return usedUp;
   const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? (pause && grown(pause, pauses))) : undefined;
-  const inSeconds = asked === undefined ? jittered(wait ?? 0, endpoint, attempts.length) : patient(asked, endpoint);
+  const inSeconds = asked === undefined ? jittered(wait ?? 0, ref, attempts.length) : patient(asked, endpoint);
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }
 
@@ -90,13 +91,16 @@ export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolea
 
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
-const STEPS = 24;
 const DAY = 86_400;
 
-/** Endpoint keys are random, so a piece of one is a fair throw; in steps, so that neighbours can share a message. */
-function jittered(seconds: number, endpoint: string, attempt: number): number {
-  const step = Math.floor(place(endpoint.slice(attempt % 12, (attempt % 12) + 4)) * (STEPS + 1));
-  return Math.round(seconds * (0.8 + (0.4 * step) / STEPS));
+/** Those of a chunk who failed together are tried together: one message, one claim, and who hangs hangs in one call. */
+function jittered(
+  seconds: number,
+  { announcementId, revision, window, channel, n }: ChunkRef,
+  attempt: number,
+): number {
+  const throws = sha256(`${announcementId} ${revision} ${window} ${channel} ${n} ${attempt}`);
+  return Math.round(seconds * (0.8 + (0.4 * Number.parseInt(throws.slice(0, 6), 16)) / 0xffffff));
 }
 
 function patient(seconds: number, endpoint: string): number {

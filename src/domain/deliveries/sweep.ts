@@ -41,6 +41,7 @@ export type SweepDeps = {
 /** A message that was sent should have been worked on after so long; if not, it is sent again. */
 const PATIENCE_MS = 30_000;
 const RETRY_LOOK_MS = 300_000;
+const DUE_AT_ONCE = 100;
 const CHECKS_SECONDS = [60, 60, 120, 300, 900, 3600];
 
 /** Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless. */
@@ -157,24 +158,19 @@ function chunkRefs({ announcementId, revision }: Fanout, range: Range): ChunkRef
   );
 }
 
+/** Deliveries whose time has come. A chunk's lie in several partitions, and are tried together. */
 async function sweepDue(deps: SweepDeps): Promise<void> {
-  const now = deps.now();
-  const to = new Date(now.getTime() + 1).toISOString();
-  for (let partition = 0; partition < DUE_PARTITIONS; partition++) {
-    for (let after: string | undefined; ; ) {
-      const page = await deps.table.queryIndex({
-        pk: duePartition(partition),
-        to,
-        limit: 500,
-        ...(after === undefined ? {} : { after }),
-      });
-      await queueRows(
-        deps,
-        page.items.map((item) => Delivery.parse(item)),
-        RETRY_LOOK_MS,
-      );
-      if (page.next === undefined) break;
-      after = page.next;
-    }
+  const to = new Date(deps.now().getTime() + 1).toISOString();
+  let open: { pk: string; after?: string }[] = Array.from({ length: DUE_PARTITIONS }, (_, i) => ({
+    pk: duePartition(i),
+  }));
+  while (open.length > 0) {
+    const pages = await Promise.all(open.map((one) => deps.table.queryIndex({ ...one, to, limit: DUE_AT_ONCE })));
+    const rows = pages.flatMap(({ items }) => items.map((item) => Delivery.parse(item)));
+    await queueRows(deps, rows, RETRY_LOOK_MS);
+    open = open.flatMap(({ pk }, i) => {
+      const after = pages[i]?.next;
+      return after === undefined ? [] : [{ pk, after }];
+    });
   }
 }

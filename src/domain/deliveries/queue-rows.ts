@@ -31,9 +31,9 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     const [id = "", revision] = key.split("#");
     return findFanout(deps.table, id, Number(revision));
   });
-  // Turns lie seconds apart, and each wakes at its own.
-  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts }) =>
-    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0]),
+  // Turns lie seconds apart, and each wakes at its own. Of those who wait for each other one has to be looked at alone.
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts, after, endpoint }) =>
+    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0, after && endpoint]),
   );
   for (const together of byChunk.values()) {
     const ref = together[0]?.ref;

@@ -64,7 +64,8 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   const wait = channel.retrySeconds[attempts.length - Math.min(pauses, FREE_PAUSES) - 1];
   if (wait === undefined && (!pause || pauses > FREE_PAUSES)) return usedUp;
   const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? (pause && grown(pause, pauses))) : undefined;
-  const inSeconds = asked === undefined ? jittered(wait ?? 0, ref, attempts.length) : patient(asked, endpoint);
+  const inSeconds =
+    asked === undefined ? jittered(wait ?? 0, seedOf(tried, outcome), attempts.length) : patient(asked, endpoint);
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
 }
 
@@ -91,16 +92,20 @@ export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolea
 
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };
 
+const STEPS = 24;
 const DAY = 86_400;
 
-/** Those of a chunk who failed together are tried together: one message, one claim, and who hangs hangs in one call. */
-function jittered(
-  seconds: number,
-  { announcementId, revision, window, channel, n }: ChunkRef,
-  attempt: number,
-): number {
-  const throws = sha256(`${announcementId} ${revision} ${window} ${channel} ${n} ${attempt}`);
-  return Math.round(seconds * (0.8 + (0.4 * Number.parseInt(throws.slice(0, 6), 16)) / 0xffffff));
+/**
+ * In steps, so that neighbours can share a message. Who gave no answer is tried again together with those of its chunk who gave
+ * none: they hang in one call. Who did answer may be many at one overloaded place, and each has a throw of its own.
+ */
+function jittered(seconds: number, seed: string, attempt: number): number {
+  const fair = Number.parseInt(sha256(`${seed} ${attempt}`).slice(0, 6), 16) / 0x1000000;
+  return Math.round(seconds * (0.8 + (0.4 * Math.floor(fair * (STEPS + 1))) / STEPS));
+}
+
+function seedOf({ ref, endpoint }: Tried, outcome: Outcome): string {
+  return "status" in outcome && outcome.status !== undefined ? endpoint : JSON.stringify(ref);
 }
 
 function patient(seconds: number, endpoint: string): number {

@@ -1,7 +1,12 @@
 // How long a fan-out takes on AWS, by the rule by which a queue's function gets its concurrency; the work is the planner's own.
 
 /** A queue's mapping as serverless.yml has it. */
-export type Mapping = { batch: number; most: number; memory: number };
+export type Mapping = {
+  batch: number;
+  most: number;
+  memory: number /** Seconds that a call waits for its batch to be full. */;
+  window?: number;
+};
 
 export type Inputs = {
   /** docs.aws.amazon.com, services-sqs-scaling: batches at once when a queue wakes, and how many more a minute. */
@@ -25,6 +30,8 @@ export type Inputs = {
   answerMs: number;
   silentPercent: number;
   silentMs: number;
+  /** The share of the silent ones that kept failing before: they are planned apart, and have calls of their own. */
+  knownPercent: number;
 };
 
 export const INPUTS: Inputs = {
@@ -43,6 +50,7 @@ export const INPUTS: Inputs = {
   answerMs: 300,
   silentPercent: 0,
   silentMs: 15_000,
+  knownPercent: 0,
 };
 
 // As fan-out.ts and the webhook's limits have them; tests/units/scale-counts.test.ts holds them to the messages really sent.
@@ -60,6 +68,9 @@ export type Times = {
   lastSeconds: number;
   planners: number;
   workers: number;
+  /** Calls at once for those who keep failing, and when the last of them has had its push. */
+  lateWorkers: number;
+  lateSeconds: number;
   /** Messages that were handed over and not ended, at most. */
   inFlight: number;
   gigabyteSecondsPerPush: number;
@@ -138,22 +149,33 @@ function pop(heap: number[]): number | undefined {
   return top;
 }
 
+function chunked(members: number): number[] {
+  return Array.from({ length: Math.ceil(members / CHUNK) }, (_, i) => Math.min(CHUNK, members - i * CHUNK));
+}
+
 /** Plans and pushes one announcement to so many webhooks, nothing else going on, every function cold. */
-export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver: Mapping }, inputs: Inputs): Times {
+export function awsTimes(
+  endpoints: number,
+  mappings: { fanout: Mapping; deliver: Mapping; late: Mapping },
+  inputs: Inputs,
+): Times {
   const clock = timeline();
-  const { tableMs, queueMs, pageMs, planCpuMs, pushCpuMs, coreMegabytes, answerMs, silentPercent, silentMs } = inputs;
+  const { tableMs, queueMs, pageMs, planCpuMs, pushCpuMs, coreMegabytes, answerMs, silentMs } = inputs;
+  const known = (inputs.silentPercent / 100) * (inputs.knownPercent / 100);
+  const silentShare = inputs.silentPercent / 100 - known;
   const load = {
     shards: new Map<string, number>(),
     writes: new Map<string, number>(),
     reads: new Map<string, number>(),
   };
-  const seen = { planned: 0, last: 0, gigabyteMs: 0, inFlight: 0, mostInFlight: 0 };
+  const seen = { planned: 0, last: 0, late: 0, gigabyteMs: 0, inFlight: 0, mostInFlight: 0 };
   const core = ({ memory }: Mapping) => memory / coreMegabytes;
   const windowMs = pageMs + (WINDOW * planCpuMs) / Math.min(1, core(mappings.fanout)) + 3 * tableMs + queueMs;
 
   /** A queue's function: `take` says how long a call over these messages lasts, and starts what follows from it. */
   function pool<Message>(mapping: Mapping, take: (messages: Message[], at: number) => number) {
-    const waiting: Message[] = [];
+    const waiting: { message: Message; at: number }[] = [];
+    const windowMs = (mapping.window ?? 0) * 1000;
     const warm: number[] = [];
     let running = 0;
     let most = 0;
@@ -174,7 +196,12 @@ export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver
           }
           return;
         }
-        const messages = waiting.splice(0, mapping.batch);
+        const full = (waiting[0]?.at ?? 0) + windowMs;
+        if (waiting.length < mapping.batch && at < full) {
+          clock.at(full, pump);
+          return;
+        }
+        const messages = waiting.splice(0, mapping.batch).map(({ message }) => message);
         running++;
         most = Math.max(most, running);
         seen.inFlight += messages.length;
@@ -194,7 +221,7 @@ export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver
     return {
       send(messages: Message[], at: number): void {
         clock.at(at + inputs.pickUpMs, (then) => {
-          waiting.push(...messages);
+          for (const message of messages) waiting.push({ message, at: then });
           pump(then);
         });
       },
@@ -209,8 +236,16 @@ export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver
     seen.last = Math.max(seen.last, at + healthy);
     // The fan-out is read once a call, by all its chunks together.
     add(load.reads, "", at, 1);
-    const silent = silentPercent > 0 ? (1 - (1 - silentPercent / 100) ** pushes) * silentMs : 0;
+    const silent = (1 - (1 - silentShare) ** pushes) * silentMs;
     return Math.max(healthy, silent) + tableMs;
+  });
+
+  /** Chunks of those who keep failing. */
+  const late = pool<number>(mappings.late, (chunks, at) => {
+    const pushes = chunks.reduce((sum, chunk) => sum + chunk, 0);
+    seen.late = Math.max(seen.late, at);
+    add(load.reads, "", at, 1);
+    return 3 * tableMs + (pushes * pushCpuMs) / core(mappings.late) + silentMs;
   });
 
   const fanout = pool<Part>(mappings.fanout, ([part], at) => {
@@ -228,8 +263,9 @@ export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver
       // Its row, written; the fan-out, read before every window.
       add(load.writes, "", at + ms, 1);
       add(load.reads, "", at + ms, 1);
-      const sizes = Array.from({ length: Math.ceil(members / CHUNK) }, (_, i) => Math.min(CHUNK, members - i * CHUNK));
-      deliver.send(sizes, at + ms);
+      const failing = Math.round(members * known);
+      deliver.send(chunked(members - failing), at + ms);
+      if (failing > 0) late.send(chunked(failing), at + ms);
     }
     seen.planned = Math.max(seen.planned, at + ms);
     const rest = left - planned;
@@ -257,6 +293,8 @@ export function awsTimes(endpoints: number, mappings: { fanout: Mapping; deliver
     lastSeconds: seen.last / 1000,
     planners: fanout.most(),
     workers: deliver.most(),
+    lateWorkers: late.most(),
+    lateSeconds: seen.late / 1000,
     inFlight: seen.mostInFlight,
     gigabyteSecondsPerPush: seen.gigabyteMs / 1000 / endpoints,
     shardReads: most(load.shards),

@@ -2,9 +2,11 @@
 import { makeChannels } from "#src/channels/index.ts";
 import type { Channel, ChannelName, Outcome } from "#src/domain/deliveries/channel.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
+import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { sha256 } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
+import { keys } from "#src/platform/keys.ts";
 import { type Counts, meter, type Use } from "#src/platform/meter.ts";
 import { QUEUES, type QueueName } from "#src/platform/queue.ts";
 import { pushWorld, type Seen, testLinks, type World } from "#tests/units/push-world.ts";
@@ -16,6 +18,8 @@ export type Kind = {
   address: (i: number) => string;
   subscription?: Partial<Subscription>;
   outcome?: (push: Seen) => Outcome;
+  /** Which endpoints failed before. */
+  failing?: (address: string) => boolean;
   /** A provider's receipt follows for each. */
   receipts?: true;
   /** Announcements before the one message that is counted. */
@@ -35,6 +39,12 @@ export const KINDS: Kind[] = [
     address: hook,
     outcome: ({ attempt, target }) =>
       attempt === 1 && share(target.address, 10) ? { kind: "retry", status: 503, detail: "busy" } : DELIVERED,
+  },
+  {
+    what: "webhook, 1 % failed before",
+    channel: "webhook",
+    address: hook,
+    failing: (address) => share(address, 1),
   },
   {
     what: "browser notification",
@@ -121,6 +131,12 @@ export async function countPushes(kind: Kind, endpoints: number): Promise<Counte
         world.subscribe(kind.address(from + i), { channel: kind.channel, ...kind.subscription }),
       ),
     );
+  for (let i = 0; i < endpoints; i++) {
+    const address = kind.address(i);
+    if (!kind.failing?.(address)) continue;
+    const mark = { state: "failing", since: new Date(0).toISOString(), lasting: false, version: 1 };
+    await world.platform.table.write([{ put: { ...keys.ended(endpointKey(kind.channel, address)), ...mark } }]);
+  }
   reset();
   await world.handlers().sweep();
   const idle = { ...counts };
@@ -192,9 +208,13 @@ function realChannels(): Partial<Record<ChannelName, Partial<Channel>>> {
     ...{ baseUrl: testLinks.source, settings: async () => undefined, now: () => new Date(0), log: silentLog },
   });
   return Object.fromEntries(
-    Object.entries(real).map(([name, { guarantee, limits, retrySeconds, retriesUnknown, credential }]) => [
+    Object.entries(real).map(([name, { guarantee, limits, retrySeconds, retriesUnknown, credential, lateQueue }]) => [
       name,
-      { guarantee, limits, retrySeconds, retriesUnknown, ...(credential ? { credential } : {}) },
+      {
+        ...{ guarantee, limits, retrySeconds, retriesUnknown },
+        ...(credential ? { credential } : {}),
+        ...(lateQueue ? { lateQueue } : {}),
+      },
     ]),
   );
 }

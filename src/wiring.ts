@@ -169,6 +169,7 @@ export async function makeWorld(
       dispatch: async (changes) => (await workers()).handlers.dispatch(changes),
       fanout: async (messages) => (await workers()).handlers.fanout(messages),
       urgent: async (messages) => (await workers()).handlers.urgent(messages),
+      late: async (messages) => (await workers()).handlers.late(messages),
       deliver: Object.fromEntries(
         CHANNELS.map((name) => [name, async (messages) => (await workers()).handlers.deliver[name](messages)]),
       ) as Workers["handlers"]["deliver"],
@@ -211,6 +212,7 @@ export async function embedded(
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
   platform.consume("urgent", world.handlers.urgent, { concurrency: 16 });
+  platform.consume("deliver-late", world.handlers.late, { concurrency: CONCURRENT_CHUNKS.webhook ?? 16 });
   for (const name of CHANNELS) {
     const concurrency = CONCURRENT_CHUNKS[name] ?? 16;
     platform.consume(`deliver-${name}`, world.handlers.deliver[name], { concurrency });

@@ -6,6 +6,7 @@ import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
@@ -16,6 +17,7 @@ export type Workers = {
     dispatch: ChangeHandler;
     fanout: MessageHandler;
     urgent: MessageHandler;
+    late: MessageHandler;
     deliver: Record<ChannelName, MessageHandler>;
     /** Every minute on AWS, every second embedded: what is due, what was left lying. */
     tick: () => Promise<void>;
@@ -41,6 +43,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     if (item.feed === CASE_FEED) return alarm ? alarm(item) : alarmFirst(item);
     if (item.feed === REVISION_FEED) return followRevision(parseRevision(item));
     if (item.feed === SUBSCRIPTION_FEED) return deliveries.askSubscription(item);
+    if (item.feed === SETUP_FEED) return deliveries.wakeWaiting(parseSetupWord(item));
     log.error("feed-unknown", { feed: item.feed });
     return undefined;
   }
@@ -98,6 +101,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
       },
       fanout: deliveries.fanout,
       urgent: deliveries.urgent,
+      late: deliveries.late,
       deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
         ChannelName,
         MessageHandler

@@ -3,7 +3,7 @@ import { absolute, readableText } from "#src/domain/announcements/readable-text.
 import { renderBody, summaryOf } from "#src/domain/announcements/render.ts";
 import type { Digest, Links } from "#src/domain/deliveries/channel.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { cut, oneLine } from "./summary.ts";
+import { cut, MARKS, oneLine } from "./summary.ts";
 
 /** A mail without what depends on its receiver: both forms of its text, and what its head is made of. */
 export type MailText = {
@@ -27,12 +27,6 @@ export type MailText = {
 // NUL and other controls have no place in text/plain or HTML; unpaired surrogates have none in UTF-8.
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]/g;
 const SUBJECT_CHARACTERS = 160;
-
-const MARKS: Record<Revision["kind"], Record<Language, string>> = {
-  published: { "zh-CN": "", en: "" },
-  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
-  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
-};
 
 export function clean(text: string): string {
   return text.replace(/\r\n?/g, "\n").replace(CONTROL, "\ufffd").toWellFormed();

@@ -4,9 +4,8 @@ import type { InputError } from "#src/errors.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { type Hosted, PICTURES, picturesIn, placeOf } from "./official-account-pictures.ts";
-import { oneLine, summaryOf } from "./summary.ts";
+import { MARKS, oneLine, summaryOf } from "./summary.ts";
 import { chinaMinute } from "./wechat-errors.ts";
-import { MARKS } from "./wechat-words.ts";
 
 /** An article before it is HTML: making that costs a Markdown parser, which only who sends one should load. */
 export type ArticleDraft = {

@@ -2,9 +2,8 @@ import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Language } from "#src/text.ts";
 import { within } from "./official-account-article.ts";
 import type { NoticeSource } from "./official-account-settings.ts";
-import { oneLine, summaryOf } from "./summary.ts";
+import { MARKS, oneLine, summaryOf } from "./summary.ts";
 import { chinaMinute } from "./wechat-errors.ts";
-import { MARKS } from "./wechat-words.ts";
 
 export type NoticeWords = Record<NoticeSource, string>;
 

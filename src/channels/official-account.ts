@@ -1,12 +1,9 @@
 import type { Channel, ConfirmOutcome, Outcome, Push, Target } from "#src/domain/deliveries/channel.ts";
-import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
-import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { OFFICIAL_ACCOUNT_WINDOW } from "#src/domain/deliveries/official-account-window.ts";
 import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-token.ts";
 import type { InputError } from "#src/errors.ts";
 import { PRODUCT, say } from "#src/text.ts";
-import type { Egress } from "./egress.ts";
 import { noSecret } from "./no-secret.ts";
 import {
   ARTICLE,
@@ -22,22 +19,10 @@ import { type NoticeWords, noticeWords } from "./official-account-notice.ts";
 import { openidOf, type PersonMessage, pushToPerson } from "./official-account-person.ts";
 import { ACCOUNT_SETTINGS, type Account, accountOf, massQuotas } from "./official-account-settings.ts";
 import { makeOutgoing } from "./outgoing.ts";
-import { cut, oneLine } from "./summary.ts";
-import { makeWechatCall, readReply, tokenIn } from "./wechat-call.ts";
+import { cut, MARKS, oneLine } from "./summary.ts";
+import { makeWechatCall, readReply, tokenIn, type WechatDeps } from "./wechat-call.ts";
 import { chinaMinute, failureOf, NOT_SET_UP } from "./wechat-errors.ts";
-import { confirmation, confirmLink, MARKS } from "./wechat-words.ts";
-
-export type OfficialAccountDeps = {
-  egress: Egress;
-  baseUrl: string;
-  settings: SettingsReader;
-  memory: ChannelMemory;
-  now: () => Date;
-  /** Another server than the platform's; tests only. */
-  origin?: string;
-  /** Shorter in tests. */
-  seconds?: { answer: number; total: number };
-};
+import { confirmation, confirmLink } from "./wechat-words.ts";
 
 /** Both forms of one message: which one goes out hangs on the address. */
 export type RenderedAccount = { article: ArticleDraft; message: PersonMessage };
@@ -55,7 +40,7 @@ const HOUR = 3600;
  * `openid:<openid>` a reply while the platform allows one and else a notice. Nothing goes out twice: the platform drops
  * repeated mass and template messages by our key, and what has no key is noted before it is sent (ADR 36).
  */
-export function makeOfficialAccount(deps: OfficialAccountDeps): Channel<RenderedAccount> {
+export function makeOfficialAccount(deps: WechatDeps): Channel<RenderedAccount> {
   const { memory, now } = deps;
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);

@@ -9,7 +9,7 @@ import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
-import { cut, cutBytes, oneLine, summaryOf } from "./summary.ts";
+import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 import { makeVapid } from "./vapid.ts";
 import { BODY_BYTES, bodyLength, encrypt, PLAIN_BYTES, readReceiver, receiverReader } from "./web-push-encryption.ts";
 
@@ -36,11 +36,6 @@ const DAY = 86_400;
 const TAIL_BYTES = 100;
 const TEXT_BYTES = PLAIN_BYTES - TAIL_BYTES;
 const URGENCY = { urgent: "high", important: "normal", routine: "low" } as const;
-const MARKS: Record<Revision["kind"], Record<Language, string>> = {
-  published: { "zh-CN": "", en: "" },
-  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
-  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
-};
 
 /**
  * Notifications of browsers (RFC 8030, 8188, 8291, 8292). The address is the endpoint of a push subscription, its secret

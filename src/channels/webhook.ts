@@ -85,6 +85,7 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     guarantee: "at-least-once",
     limits: { inFlight: 512, inFlightPerOrigin: 512, bytes: BYTES, chunk: 100, seconds: SECONDS },
     queue: "deliver-webhook",
+    lateQueue: "deliver-late",
     retrySeconds: [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
     retriesUnknown: true,
     confirms: "echo",

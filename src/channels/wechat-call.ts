@@ -1,5 +1,21 @@
+import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
+import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { SharedTokens, TokenFault, TokenSource } from "#src/domain/deliveries/shared-token.ts";
+import type { Egress } from "./egress.ts";
 import type { Answer, Outgoing } from "./outgoing.ts";
+
+/** What a channel of the platform works with. */
+export type WechatDeps = {
+  egress: Egress;
+  baseUrl: string;
+  settings: SettingsReader;
+  memory: ChannelMemory;
+  now: () => Date;
+  /** Another server than the platform's; tests only. */
+  origin?: string;
+  /** Shorter in tests. */
+  seconds?: { answer: number; total: number };
+};
 
 /**
  * What a call of a WeChat or WeCom server came to. Both answer errors with HTTP 200 and an `errcode`.

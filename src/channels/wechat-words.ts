@@ -1,12 +1,5 @@
-import type { Revision } from "#src/domain/announcements/announcement.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import { oneLine } from "./summary.ts";
-
-export const MARKS: Record<Revision["kind"], Record<Language, string>> = {
-  published: { "zh-CN": "", en: "" },
-  corrected: { "zh-CN": "【更正】", en: "[Correction] " },
-  withdrawn: { "zh-CN": "【撤回】", en: "[Withdrawn] " },
-};
 
 /** Some clients read markup in what should be text; the full-width signs look the same and do nothing. */
 export function unmarked(text: string): string {

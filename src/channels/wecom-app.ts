@@ -11,32 +11,17 @@ import type {
   Settings,
   Target,
 } from "#src/domain/deliveries/channel.ts";
-import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
-import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-token.ts";
 import type { InputError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import type { Egress } from "./egress.ts";
 import { noSecret } from "./no-secret.ts";
 import { makeOutgoing } from "./outgoing.ts";
-import { cut, cutBytes, summaryOf } from "./summary.ts";
-import { makeWechatCall, readReply, tokenIn } from "./wechat-call.ts";
+import { cut, cutBytes, MARKS, summaryOf } from "./summary.ts";
+import { makeWechatCall, readReply, tokenIn, type WechatDeps } from "./wechat-call.ts";
 import { chinaMinute, type ErrorTable, failureOf, NOT_SET_UP } from "./wechat-errors.ts";
-import { confirmation, confirmLink, MARKS, unmarked } from "./wechat-words.ts";
-
-export type WecomAppDeps = {
-  egress: Egress;
-  baseUrl: string;
-  settings: SettingsReader;
-  memory: ChannelMemory;
-  now: () => Date;
-  /** Another server than the platform's; tests only. */
-  origin?: string;
-  /** Shorter in tests. */
-  seconds?: { answer: number; total: number };
-};
+import { confirmation, confirmLink, unmarked } from "./wechat-words.ts";
 
 export type RenderedApp =
   | { msgtype: "textcard"; textcard: { title: string; description: string; url: string; btntxt: string } }
@@ -111,7 +96,7 @@ const SETTINGS: readonly SettingSpec[] = [
  * once; the platform's own duplicate check drops what a repeat within four hours would double. It answers 0 although it
  * reached nobody, so its lists of receivers that it did not reach are read.
  */
-export function makeWecomApp(deps: WecomAppDeps): Channel<RenderedApp> {
+export function makeWecomApp(deps: WechatDeps): Channel<RenderedApp> {
   const { now } = deps;
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);

@@ -177,6 +177,8 @@ export const keys = {
     pk: join("PACE", channel, credential),
     sk: join("ENDPOINT", endpoint),
   }),
+  /** The word for the change feed that a channel's settings have changed. */
+  setupWord: (channel: string): Key => ({ pk: "SETUP-WORDS", sk: join(channel) }),
   /** Credentials (their hashes) that a vendor has stopped, for whoever runs the service. */
   pausedPace: (channel: string, credential: string): Key => ({ pk: join("PAUSED", channel), sk: join(credential) }),
   /** A delivery that needs a row of its own: retry, held, unknown, failed. */

@@ -30,11 +30,12 @@ export type MessageHandler = (messages: Message[]) => Promise<{ failed: string[]
  */
 export type QueueSpec = { name: QueueName; visibilitySeconds: number; receives: number; batch: number };
 
-/** `deliver-<channel>` for each channel of src/domain/deliveries/channel.ts; `urgent` carries both kinds of work of urgent texts. */
+/** `deliver-<channel>` for each channel of src/domain/deliveries/channel.ts; `urgent` carries both kinds of work of urgent texts, `deliver-late` webhooks that may hang. */
 export const QUEUE_NAMES = [
   "fanout",
   "urgent",
   "deliver-webhook",
+  "deliver-late",
   "deliver-wechaty",
   "deliver-wecom-robot",
   "deliver-wecom-app",
@@ -51,6 +52,8 @@ const figures: Partial<Record<QueueName, Partial<QueueSpec>>> = {
   fanout: { visibilitySeconds: 180, batch: 1 },
   // A thousand webhooks a call: what a receiver takes to answer is waited for once, and of two calls one is spared.
   "deliver-webhook": { batch: 10 },
+  // Who never answers is waited for together, and not in a call with those who do.
+  "deliver-late": { batch: 10, visibilitySeconds: 400 },
   "deliver-web-push": { batch: 10 },
   "deliver-wecom-robot": { batch: 5 },
   "deliver-dingtalk": { batch: 5 },

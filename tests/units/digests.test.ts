@@ -5,10 +5,12 @@ import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
+import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { sweep } from "#src/domain/deliveries/sweep.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import type { Frequency } from "#src/domain/subscriptions/subscription.ts";
+import type { Commit } from "#src/platform/table.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const hook = (i: number | string) => `https://example.org/${i}`;
@@ -434,6 +436,176 @@ describe("a worker that hung over eight o'clock", () => {
     await world.live(2 * DAY, 300);
     expect(said(world)).toEqual([["a", `${ann(1)}.1`]]);
     expect(new Date(digests(world)[0]?.at ?? 0).toISOString()).toMatch(/^2026-03-04T00:0/);
+    expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });
+  });
+});
+
+describe("a digest's letter that comes back after it was taken", () => {
+  const MAIL = "reader@example.org";
+  /** Two announcements in one letter that the provider took; both ledgers closed. */
+  async function taken(more: Parameters<typeof pushWorld>[0] = {}) {
+    const world = pushWorld({ email: { receipts: () => "failures" }, ...more });
+    const { endpoint } = await world.subscribe(MAIL, { channel: "email", frequency: "daily" });
+    world.channels.email.answer(() => ({ kind: "accepted", status: 250, receipt: "<letter@gs>" }));
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.drain();
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, delivered: 1, failed: 0 });
+    const bounced = () =>
+      world
+        .handlers()
+        .receipt({ channel: "email", receipt: "<letter@gs>", outcome: "failed", detail: "550 no such user" });
+    return { world, endpoint, bounced };
+  }
+
+  it("is failed in the ledger of each announcement in it, with the bounce among its attempts", async () => {
+    const { world, endpoint, bounced } = await taken();
+    await bounced();
+    await world.drain();
+    for (const n of [1, 2]) {
+      expect(await sum(world, n)).toMatchObject({ matched: 1, delivered: 0, failed: 1 });
+      const [row] = await deliveriesTo(world.deps, ann(n), 1, endpoint);
+      expect(row).toMatchObject({ state: "failed", digest: expect.stringContaining("digest_daily_") });
+      expect(row?.attempts.at(-1)).toMatchObject({ trigger: "receipt", error: "550 no such user" });
+    }
+    await world.live(300, 60);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, failed: 1 });
+    const { webhook: _, ...rest } = world.channels;
+    expect(rest.email.seen).toHaveLength(1);
+    const status = await serviceStatus({ ...world.deps, settings: async () => undefined });
+    expect(status.channels.find(({ name }) => name === "email")).toMatchObject({ failed: 2, delivered: 0 });
+  });
+
+  it("is so although whoever wrote the bounce down died right after, and when it is told twice", async () => {
+    let lost = false;
+    const { world, bounced } = await taken({
+      wrap: ({ table, queue, channels }) => ({
+        ...{ table, channels },
+        queue: (name) => {
+          const inner = queue(name);
+          return {
+            ...inner,
+            send: async (messages) => {
+              if (
+                lost &&
+                messages.some(({ body, delaySeconds }) => /"outcome"/.test(JSON.stringify(body)) && !delaySeconds)
+              )
+                throw new Error("the process died");
+              return inner.send(messages);
+            },
+          };
+        },
+      }),
+    });
+    lost = true;
+    await expect(bounced()).rejects.toThrow();
+    lost = false;
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ delivered: 1 });
+    await world.live(70, 10);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ delivered: 0, failed: 1 });
+    await bounced();
+    await world.live(70, 10);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ matched: 1, failed: 1 });
+  });
+
+  it("leaves alone what was sent again by itself since", async () => {
+    const { world, endpoint, bounced } = await taken();
+    await bounced();
+    await world.drain();
+    world.channels.email.answer(() => ({ kind: "delivered", status: 250 }));
+    await retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`);
+    await world.drain();
+    await bounced();
+    await world.live(70, 10);
+    expect(await sum(world, 1)).toMatchObject({ delivered: 1, failed: 0 });
+    expect(await sum(world, 2)).toMatchObject({ delivered: 0, failed: 1 });
+  });
+
+  it("is settled by a person for all its announcements, when nobody else can tell", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    world.channels.webhook.answer(() => ({ kind: "unknown", detail: "no answer" }));
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.drain();
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ unknown: 1 });
+    const [row] = await deliveriesTo(world.deps, ann(1), 1, endpoint);
+    await settleDelivery(world.deps, row?.digest ?? "", { state: "delivered", reason: "asked by phone", by: "clerk" });
+    await world.drain();
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ unknown: 0, delivered: 1 });
+  });
+
+  it("is made up for by who stands in for its reader, at once and not when that one's time is over", async () => {
+    const world = pushWorld({ email: { receipts: () => "failures" } });
+    const { endpoint } = await world.subscribe(MAIL, { channel: "email", frequency: "daily" });
+    await world.subscribe(hook("second"), { after: { endpoint, minutes: 600 } });
+    world.channels.email.answer(() => ({ kind: "accepted", status: 250, receipt: "<letter@gs>" }));
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    expect(await sum(world, 1)).toMatchObject({ delivered: 1, held: 1 });
+    await world.handlers().receipt({ channel: "email", receipt: "<letter@gs>", outcome: "failed" });
+    await world.drain();
+    await world.live(20);
+    expect(world.channels.webhook.seen).toHaveLength(1);
+    expect(await sum(world, 1)).toMatchObject({ delivered: 1, failed: 1, held: 0 });
+  });
+});
+
+describe("a text that waits for a digest", () => {
+  it("is sent alone when a clerk says so, for whoever calls cannot wait until tomorrow, and the digest brings the others", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await reader(world, "b");
+    for (const n of [1, 2]) await world.publish({ announcementId: ann(n) });
+    await world.drain();
+    expect(await retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`)).toMatchObject({ state: "waiting" });
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target, items }) => [target.address, items])).toEqual([
+      [hook("a"), undefined],
+    ]);
+    expect(await sum(world, 1)).toMatchObject({ delivered: 1, held: 1 });
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    expect(said(world).toSorted()).toEqual([
+      ["a", `${ann(2)}.1`],
+      ["b", `${ann(1)}.1 ${ann(2)}.1`],
+    ]);
+    for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, delivered: 2, held: 0 });
+  });
+
+  it("is not sent twice for that: while its digest goes out the clerk is told so, with its day", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    world.pass(UNTIL_EIGHT);
+    await world.handlers().sweep();
+    const refused = retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`);
+    await expect(refused).rejects.toMatchObject({
+      ...{ kind: "conflict", code: "DIGEST_GOING" },
+      detail: { zh: expect.stringContaining("2026-03-03"), en: expect.stringContaining("2026-03-03") },
+    });
+    await world.drain();
+    await world.live(3600, 60);
+    expect(said(world)).toEqual([["a", `${ann(1)}.1`]]);
+  });
+
+  it("goes once though the digest is claimed in the very moment in which the clerk says so", async () => {
+    const world = pushWorld();
+    const { endpoint } = await reader(world, "a");
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    world.pass(UNTIL_EIGHT);
+    const commit: Commit<unknown> = async (writes) => {
+      await world.handlers().sweep();
+      return world.platform.table.write(writes);
+    };
+    await expect(retryDelivery({ ...world.deps, commit }, `${ann(1)}.1.${endpoint}`)).rejects.toMatchObject({
+      kind: "conflict",
+    });
+    await world.drain();
+    await world.live(3600, 60);
+    expect(world.channels.webhook.seen).toHaveLength(1);
     expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });
   });
 });

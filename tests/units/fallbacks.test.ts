@@ -4,7 +4,9 @@ import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
+import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { confirm } from "#src/domain/subscriptions/confirm.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
@@ -325,6 +327,70 @@ describe("a fallback", () => {
       world.channels.webhook.seen.filter(({ revision }) => revision === 2).map(({ target }) => target.address),
     ).toEqual([hook("second")]);
     expect(await sum(world, 2)).toMatchObject({ closed: true, matched: 1, delivered: 1 });
+  });
+
+  it("stands in for its first choice after that one has moved, from its confirmation on", async () => {
+    const world = pushWorld();
+    const first = await world.subscribe(hook("first"));
+    await standIn(world, "second", "first", 10);
+    const deps = { table: world.platform.table, channels: world.channels, now: world.now };
+    for (const name of ["elsewhere", "moved"]) {
+      const known = await findSubscription(deps.table, first.id);
+      if (!known) throw new Error("no subscription");
+      await changeSubscription(deps, known, known.version, { endpoint: { address: hook(name) } });
+    }
+    const pending = await findSubscription(deps.table, first.id);
+    if (!pending) throw new Error("no subscription");
+    expect(await confirm(deps, pending)).toBe(true);
+    expect(await findSubscription(deps.table, first.id)).not.toHaveProperty("movedFrom");
+    await world.publish();
+    await world.drain();
+    await world.live(1200, 30);
+    expect(got(world)).toEqual([["moved", 0]]);
+    expect(await row(world, "second")).toMatchObject({ reason: "first choice reached" });
+    answers(world, { moved: { kind: "rejected", status: 400, detail: "no" } });
+    const next = "ann_00000000000000000000000002";
+    await world.publish({ announcementId: next });
+    await world.drain();
+    await world.live(20);
+    expect(await ledger(world.deps, next, 1)).toMatchObject({ matched: 2, failed: 1, delivered: 1 });
+  });
+
+  it("stands in for nobody once its first choice has moved to its own address", async () => {
+    const world = pushWorld();
+    const first = await world.subscribe(hook("first"));
+    await standIn(world, "second", "first", 10);
+    const deps = { table: world.platform.table, channels: world.channels, now: world.now };
+    await changeSubscription(deps, first, first.version, { endpoint: { address: hook("second") } });
+    const pending = await findSubscription(deps.table, first.id);
+    expect(pending && (await confirm(deps, pending))).toBe(true);
+    await world.publish();
+    await world.drain();
+    expect(got(world)).toEqual([["second", 0]]);
+    expect(await sum(world)).toMatchObject({ matched: 1, delivered: 1 });
+  });
+
+  it("that got the text in place of its first choice makes a retry of that one a question: only a clear word sends it twice", async () => {
+    const world = pushWorld();
+    for (const name of ["first", "alone"]) await world.subscribe(hook(name));
+    await standIn(world, "second", "first", 10);
+    const no: Outcome = { kind: "rejected", status: 400, detail: "no" };
+    answers(world, { first: no, alone: no });
+    await world.publish();
+    await world.drain();
+    await world.live(20);
+    expect(await sum(world)).toMatchObject({ failed: 2, delivered: 1 });
+    answers(world, {});
+    const id = `${ID}.1.${key("first")}`;
+    await expect(retryDelivery(world.deps, id)).rejects.toMatchObject({ kind: "conflict", code: "FALLBACK_SERVED" });
+    // Everything at once leaves it out, and reaches whom nobody stood in for.
+    await retryAll(world.deps, ID, 1, "failed");
+    await world.live(20);
+    expect(await sum(world)).toMatchObject({ failed: 1, delivered: 2 });
+    await retryDelivery(world.deps, id, { anyway: true });
+    await world.drain();
+    expect(got(world).filter(([name]) => name === "first")).toHaveLength(2);
+    expect(await sum(world)).toMatchObject({ failed: 0, delivered: 3 });
   });
 
   it("that left meanwhile is not pushed to", async () => {

@@ -178,14 +178,16 @@ async function play(
     const handler =
       queueName === "fanout" || queueName === "urgent"
         ? handlers[queueName]
-        : handlers.deliver(queueName.slice("deliver-".length) as ChannelName);
+        : queueName === "deliver-late"
+          ? handlers.late
+          : handlers.deliver(queueName.slice("deliver-".length) as ChannelName);
     void run(at, `${queueName} ${JSON.stringify(message.body).slice(0, 60)}`, async () => {
       const { failed } = await handler([message]);
       if (failed.length === 0) await world.platform.queue(queueName).done([message.receipt]);
     });
   };
   const NAMES = (Object.keys(QUEUES) as QueueName[]).filter((one) =>
-    /^(fanout|urgent|deliver-(webhook|wechaty|email|dingtalk))$/.test(one),
+    /^(fanout|urgent|deliver-(webhook|late|wechaty|email|dingtalk))$/.test(one),
   );
   const deliver = async (n: number, twice: boolean): Promise<boolean> => {
     for (let i = 0; i < NAMES.length; i++) {

@@ -48,6 +48,7 @@ export function scriptedChannel(
       seconds: { connect: 5, answer: 15, total: 20 },
     },
     queue: `deliver-${name}`,
+    ...(name === "webhook" ? { lateQueue: "deliver-late" } : {}),
     retrySeconds: [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
     retriesUnknown: false,
     confirms: name === "wechaty" ? "code" : "echo",
@@ -116,6 +117,7 @@ export function pushWorld(
   let handlers = deliveryHandlers(deps);
   const handlerOf = (name: QueueName) => {
     if (name === "fanout" || name === "urgent") return handlers[name];
+    if (name === "deliver-late") return handlers.late;
     return handlers.deliver(name.slice("deliver-".length) as ChannelName);
   };
   const pass = (seconds: number) => {

@@ -170,14 +170,14 @@ describe("a WeCom app", () => {
     await world.publish({ announcementId: id(1) });
     await world.drain();
     expect(world.channels["wecom-app"].seen.length).toBeLessThanOrEqual(32);
-    const [paused, ...more] = await pausedCredentials(world.deps, "wecom-app", undefined);
+    const [paused, ...more] = await pausedCredentials(world.deps, world.channels["wecom-app"], undefined);
     expect([paused, more]).toEqual([expect.objectContaining({ because: "configuration", credentials: 1 }), []]);
     await expect.poll(() => told.size).toBe(1);
     expect(await rehearsed(world, "wecom-app")).toMatchObject({ paused: { because: "configuration" } });
     world.channels["wecom-app"].answer(() => ({ kind: "delivered" }));
     await world.live(1500, 10);
     expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 60, waiting: 0 });
-    expect(await pausedCredentials(world.deps, "wecom-app", undefined)).toEqual([]);
+    expect(await pausedCredentials(world.deps, world.channels["wecom-app"], undefined)).toEqual([]);
     expect(told.size).toBe(1);
   });
 });

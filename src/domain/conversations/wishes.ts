@@ -27,7 +27,7 @@ export async function columns(deps: ChatDeps, place: Place, speak: Speak): Promi
   ]);
 }
 
-/** Undefined when the words behind a command without a space name no column: then it was no command. */
+/** Undefined: then it was no command. */
 export async function subscribe(
   deps: ChatDeps,
   place: Place,
@@ -36,8 +36,8 @@ export async function subscribe(
   speak: Speak,
 ): Promise<string | undefined> {
   const { t } = speak;
-  const meant = await findColumns(deps, command.rest);
-  if (command.joined && meant.unknown.length > 0) return undefined;
+  const meant = await meantBy(deps, command);
+  if (!meant) return undefined;
   const managing = await manages(deps, place, said);
   if (managing !== "yes") return refusal(deps, place, managing, speak);
   if (command.rest === "")
@@ -69,8 +69,8 @@ export async function unsubscribe(
   speak: Speak,
 ): Promise<string | undefined> {
   const { t } = speak;
-  const meant = await findColumns(deps, command.rest);
-  if (command.joined && meant.unknown.length > 0) return undefined;
+  const meant = await meantBy(deps, command);
+  if (!meant) return undefined;
   if (command.rest === "" || meant.everything) return stop(deps, place, said, speak);
   const managing = await manages(deps, place, said);
   if (managing === "no") return refusal(deps, place, managing, speak);
@@ -98,6 +98,12 @@ export async function stop(deps: ChatDeps, place: Place, said: Said, speak: Spea
     return speak.t("这里没有订阅。", "Nothing is subscribed here.");
   await endEndpoint(deps, place.endpoint, "unsubscribed");
   return speak.t("已退订，不再推送。", "Unsubscribed: nothing more will be sent here.");
+}
+
+/** Undefined when the words behind a command without a space name no column. */
+async function meantBy(deps: ChatDeps, { rest, joined }: Command): Promise<Meant | undefined> {
+  const meant = await findColumns(deps, rest);
+  return joined && meant.unknown.length > 0 ? undefined : meant;
 }
 
 function refusal(deps: ChatDeps, { address }: Place, managing: Managing, { t }: Speak): string {

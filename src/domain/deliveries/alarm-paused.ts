@@ -4,7 +4,7 @@ import { shanghaiMinute } from "#src/domain/calendar/dates.ts";
 import type { Table } from "#src/platform/table.ts";
 import { PRODUCT } from "#src/text.ts";
 import type { Channel, Links } from "./channel.ts";
-import { pausedHash } from "./pace.ts";
+import { pausedHash } from "./paced-by.ts";
 
 /**
  * Tells the people on duty that a channel's vendor refuses everything until somebody changes a right or a setting: once for

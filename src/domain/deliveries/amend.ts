@@ -13,8 +13,8 @@ import {
   resultItem,
 } from "./store.ts";
 
-/** What becomes of a member otherwise than by a worker that has its chunk. */
-export type Amendment = { member: number; letter: Letter; row: Delivery; lookAt?: Date };
+/** What becomes of a member otherwise than by a worker that has its chunk. No row: it has none, or it stays as it is. */
+export type Amendment = { member: number; letter: Letter; row?: Delivery; lookAt?: Date };
 
 const LOOK_MS = 60_000;
 
@@ -45,7 +45,7 @@ export function amendWrites(
   const { by: _, ...kept } = result;
   const next = { ...kept, letters: letters.join(""), version: result.version + 1 };
   const writes: Write[] = [{ put: resultItem(ref, next), if: { version: result.version } }];
-  for (const { row, lookAt } of amendments) writes.push({ put: deliveryItem(row, lookAt) });
+  for (const { row, lookAt } of amendments) if (row) writes.push({ put: deliveryItem(row, lookAt) });
   const sums = amendments.some(({ member, letter }) => stateOf(letter) !== stateOf(result.letters.charAt(member)));
   return sums ? [...writes, ...openedWrites(deps, fanout, range)] : writes;
 }

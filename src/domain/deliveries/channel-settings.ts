@@ -5,6 +5,7 @@ import type { Commit, Table } from "#src/platform/table.ts";
 import { schema } from "#src/schema.ts";
 import type { Text } from "#src/text.ts";
 import type { Channel, ChannelName, SettingChoice, Settings } from "./channel.ts";
+import { setupWordWrite } from "./setup-feed.ts";
 
 /** How this instance runs a channel. Kept in the table: the environment of a function holds no secret. */
 export const ChannelSetup = schema(() =>
@@ -34,7 +35,7 @@ export type SetupChange = {
 
 const TRIES = 10;
 
-/** AppError "invalid" with pointers for what the channel does not know or cannot use; "stale" when somebody was faster. */
+/** What waits for the settings is tried again soon after. AppError "invalid" with pointers for what the channel does not know or cannot use; "stale" when somebody was faster. */
 export async function changeSetup(
   deps: { table: Table; now: () => Date; commit?: Commit<ChannelSetup> },
   channel: Channel,
@@ -79,7 +80,10 @@ export async function changeSetup(
   };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   const put = { ...keys.setting(`channel:${channel.name}`), ...setup };
-  const written = await commit([{ put, if: known ? { version: known.version } : { absent: true } }], setup);
+  const written = await commit(
+    [{ put, if: known ? { version: known.version } : { absent: true } }, setupWordWrite(channel.name, setup.version)],
+    setup,
+  );
   if (written.ok) return setup;
   if (version !== undefined || tries <= 1) throw stale();
   // Who names no version only changes what is named, whatever somebody else changed beside it.
@@ -105,7 +109,8 @@ export async function keepSetting(
       version: (known?.version ?? 0) + 1,
     };
     const put = { ...keys.setting(`channel:${channel}`), ...setup };
-    if ((await deps.table.write([{ put, if: known ? { version: known.version } : { absent: true } }])).ok) return value;
+    const condition = known ? { version: known.version } : { absent: true as const };
+    if ((await deps.table.write([{ put, if: condition }, setupWordWrite(channel, setup.version)])).ok) return value;
   }
 }
 
@@ -115,7 +120,8 @@ export function isSetUp(channel: Channel, settings: Settings | undefined): boole
   return all && (channel.isSetUp?.(settings ?? {}) ?? true);
 }
 
-const FRESH_MS = 10_000;
+/** How long somebody who pushes may go by settings that have changed. */
+export const FRESH_MS = 10_000;
 
 /**
  * Reads the settings of channels for those who push: at most so old, so that a change counts everywhere within seconds; or at most

@@ -135,6 +135,8 @@ export type Channel<Rendered = unknown> = {
   guarantee: Guarantee;
   limits: Limits;
   queue: QueueName;
+  /** Where its routine work goes that may hang: chunks of endpoints that keep failing, and further attempts. Absent: the same queue. */
+  lateQueue?: QueueName;
   /** Seconds before each further attempt, before jitter of ±20 %; when they are used up the delivery has failed. */
   retrySeconds: readonly number[];
   /** Whether a delivery of unknown outcome is tried again by itself. */

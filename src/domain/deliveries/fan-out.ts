@@ -1,4 +1,5 @@
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
+import { marksBetween } from "#src/domain/subscriptions/store.ts";
 import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
@@ -26,7 +27,7 @@ import {
   resultKey,
   wholeRange,
 } from "./store.ts";
-import { grouped, planningQueue, queueOf } from "./work-queue.ts";
+import { grouped, lateQueueOf, planningQueue, queueOf } from "./work-queue.ts";
 
 export type FanOutDeps = {
   table: Table;
@@ -127,7 +128,8 @@ async function planWindow(deps: FanOutDeps, fanout: Fanout, range: Range, member
   const cut = current?.supersededBy !== undefined && existing.length === 0;
   const window = cut ? { members: [], ended: true } : await takeWindow(members, existing, fanout);
   const fresh = await reachable(deps, window.members, new Set(existing.flatMap(({ chunk }) => membersOf(chunk))));
-  const chunks = makeChunks(deps, { fanout, range, existing }, fresh);
+  const failing = await failingOf(deps, fresh);
+  const chunks = makeChunks(deps, { fanout, range, existing }, fresh, failing);
   const put = ({ ref, chunk }: Planned) =>
     table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }]).then(({ ok }) => ok);
   // The first one is the claim of the window: of two workers only one goes on to the others.
@@ -180,12 +182,23 @@ async function reachable(deps: FanOutDeps, members: Member[], planned: Set<strin
   return fresh.filter(({ channel }) => channel in deps.channels);
 }
 
-type Planned = { ref: ChunkRef; chunk: Chunk; members: Member[] };
+/** Endpoints that keep failing, where they have a queue of their own: whoever shares a call with one waits for its silence. */
+async function failingOf({ table, channels }: FanOutDeps, members: Member[]): Promise<ReadonlySet<string>> {
+  const apart = members.filter(({ channel }) => channels[channel as ChannelName].lateQueue !== undefined);
+  const [first, last] = [apart[0], apart.at(-1)];
+  if (!first || !last) return new Set();
+  const marks = await marksBetween(table, first.endpoint, last.endpoint);
+  return new Set([...marks].flatMap(([endpoint, { state }]) => (state === "failing" ? [endpoint] : [])));
+}
+
+/** `late`: its members keep failing. */
+type Planned = { ref: ChunkRef; chunk: Chunk; members: Member[]; late?: boolean };
 
 function makeChunks(
   deps: FanOutDeps,
   at: { fanout: Fanout; range: Range; existing: { ref: ChunkRef }[] },
   members: Member[],
+  failing: ReadonlySet<string>,
 ): Planned[] {
   const byChannel = Map.groupBy(members, ({ channel }) => channel as ChannelName);
   const planned: Planned[] = [];
@@ -193,14 +206,18 @@ function makeChunks(
   for (const channel of [...new Set([...byChannel.keys(), ...at.existing.map(({ ref }) => ref.channel)])].sort()) {
     const taken = new Set(at.existing.filter(({ ref }) => ref.channel === channel).map(({ ref }) => ref.n));
     const highest = Math.max(-1, ...taken);
-    const rest = [...(byChannel.get(channel as ChannelName) ?? [])];
+    const own = byChannel.get(channel as ChannelName) ?? [];
+    const rest = own.filter(({ endpoint }) => !failing.has(endpoint));
+    const apart = own.filter(({ endpoint }) => failing.has(endpoint));
     const size = Math.min(100, deps.channels[channel as ChannelName].limits.chunk);
     // Numbers have no gaps, or a range could not say by a count which chunks it planned: a gap that nobody fills is put empty.
-    for (let n = 0; rest.length > 0 || n < highest; n++) {
+    for (let n = 0; rest.length > 0 || apart.length > 0 || n < highest; n++) {
       if (taken.has(n)) continue;
-      const part = rest.splice(0, fitting(rest, size));
+      const late = rest.length === 0 && apart.length > 0;
+      const from = late ? apart : rest;
+      const part = from.splice(0, fitting(from, size));
       const ref = { announcementId, revision, range: at.range.from, window: at.range.after, channel, n };
-      planned.push({ ref, chunk: makeChunk(part), members: part });
+      planned.push({ ref, chunk: makeChunk(part), members: part, ...(late ? { late } : {}) });
     }
   }
   return planned;
@@ -253,13 +270,16 @@ async function queueChunks(
   fresh: Planned[],
   existing: { ref: ChunkRef }[],
 ): Promise<void> {
-  const messages = new Map<string, ChunkMessage[]>();
-  const add = (message: ChunkMessage) =>
-    messages.set(message.ref.channel, [...(messages.get(message.ref.channel) ?? []), message]);
-  for (const { ref, chunk, members } of fresh) add({ kind: "chunk", ref, chunk, targets: members.map(targetOf) });
+  const messages = new Map<QueueName, ChunkMessage[]>();
+  const add = (message: ChunkMessage, late = false) => {
+    const channel = deps.channels[message.ref.channel as ChannelName];
+    const queue = late ? lateQueueOf(channel, urgent === true) : queueOf(channel, urgent === true);
+    messages.set(queue, [...(messages.get(queue) ?? []), message]);
+  };
+  for (const { ref, chunk, members, late } of fresh)
+    add({ kind: "chunk", ref, chunk, targets: members.map(targetOf) }, late);
   for (const { ref } of existing) add({ kind: "chunk", ref });
-  for (const [channel, list] of messages) {
-    const queue = queueOf(deps.channels[channel as ChannelName], urgent === true);
+  for (const [queue, list] of messages) {
     await deps.queue(queue).send(
       grouped(
         announcementId,

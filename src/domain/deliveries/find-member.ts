@@ -1,6 +1,6 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
-import { type Chunk, type ChunkRef, chunksOf, type Fanout, membersOf, Range } from "./store.ts";
+import { type Chunk, type ChunkRef, chunksOf, type Fanout, findChunk, findRange, membersOf, Range } from "./store.ts";
 
 export type FoundMember = { ref: ChunkRef; chunk: Chunk; member: number; range: Range };
 
@@ -18,4 +18,17 @@ export async function findMember(table: Table, fanout: Fanout, endpoint: string)
     if (member >= 0) return { ref, chunk, member, range };
   }
   return undefined;
+}
+
+/** The same for whoever knows the chunk: two rows are read, and not the window's chunks. */
+export async function memberAt(table: Table, ref: ChunkRef, endpoint: string): Promise<FoundMember | undefined> {
+  const { announcementId, revision } = ref;
+  const [chunk, range] = await Promise.all([
+    findChunk(table, ref),
+    findRange(table, announcementId, revision, ref.range),
+  ]);
+  const window = range?.windows.find(({ after }) => after === ref.window);
+  if (!chunk || !range || ref.n >= (window?.chunks[ref.channel] ?? 0)) return undefined;
+  const member = membersOf(chunk).indexOf(endpoint);
+  return member < 0 ? undefined : { ref, chunk, member, range };
 }

@@ -2,9 +2,10 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Channel, Quota, Settings } from "./channel.ts";
 import { isSetUp, readSetup } from "./channel-settings.ts";
-import { accountHash, credentialHash, paceRules, quotasOf } from "./pace.ts";
+import { paceRules, quotasOf } from "./pace.ts";
 import { leftAt, nextPeriod, type Used } from "./pace-quota.ts";
 import { type Because, blankPace, decide, isPaused, type PaceRules, PaceState } from "./pace-rules.ts";
+import { accountHash, credentialHash } from "./paced-by.ts";
 
 export type Forecast = {
   /** Until the last one of those who get it now, and when that is. */

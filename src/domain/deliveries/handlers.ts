@@ -12,6 +12,7 @@ import { type SettingsReader, settingsReader } from "./channel-settings.ts";
 import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./message.ts";
 import type { Receipt } from "./receipts.ts";
 import type { Sender } from "./send.ts";
+import type { SetupWord } from "./setup-feed.ts";
 
 export type DeliveryDeps = {
   table: Table;
@@ -35,10 +36,14 @@ export type DeliveryHandlers = {
   planFanout(revision: Revision): Promise<void>;
   /** For a subscription's item that the change feed tells of: its endpoint is asked, or the people on duty are told. */
   askSubscription(item: Item): Promise<void>;
+  /** For the word that the settings of a channel have changed. */
+  wakeWaiting(word: SetupWord): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
   /** Both kinds of work, for texts that nothing routine may keep waiting. */
   urgent: MessageHandler;
+  /** Chunks and further attempts that may hang. */
+  late: MessageHandler;
   /** A provider's later word on a message it took. */
   receipt(receipt: Receipt): Promise<void>;
   /** Every minute. */
@@ -72,6 +77,8 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   const later = async (message: LaterMessage): Promise<void> => {
     if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
+    if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
+    if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName): Promise<void> => {
@@ -96,6 +103,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
+    wakeWaiting: async (word) => (await import("./wake-waiting.ts")).queueWaking(deps, word),
     fanout: each(deps.log, plan),
     deliver: (name) =>
       each(deps.log, ({ body }) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue)),
@@ -105,6 +113,11 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const work = ChannelMessage().parse(message.body);
       if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
       return deliver(work.ref.channel as ChannelName, work, "urgent");
+    }),
+    late: each(deps.log, ({ body }) => {
+      const work = ChannelMessage().parse(body);
+      if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never late");
+      return deliver(work.ref.channel as ChannelName, work, "deliver-late");
     }),
     receipt: async (receipt) => (await import("./receipts.ts")).applyReceipt(deps, receipt),
     sweep: async () => (await import("./sweep.ts")).sweep(deps),

@@ -73,9 +73,29 @@ export const ReplayMessage = schema(() =>
 );
 export type ReplayMessage = z.infer<ReturnType<typeof ReplayMessage>>;
 
+/** On the queue `fanout`: what became of a digest for this endpoint later is to stand in the ledgers of its items, too. */
+export const OutcomeMessage = schema(() =>
+  z.strictObject({ kind: z.literal("outcome"), digest: z.string(), endpoint: z.string() }),
+);
+export type OutcomeMessage = z.infer<ReturnType<typeof OutcomeMessage>>;
+
+/** On the queue `fanout`: the settings of a channel have changed (`setup`: their version), so try again what waits for that. */
+export const WakeMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("wake"),
+    channel: z.string(),
+    setup: z.number(),
+    partition: z.number(),
+    after: z.string().exactOptional(),
+    /** The second time, for what was stored during the first. */
+    again: z.literal(true).exactOptional(),
+  }),
+);
+export type WakeMessage = z.infer<ReturnType<typeof WakeMessage>>;
+
 /** Work on what was planned long ago. */
 export const LaterMessage = schema(() =>
-  z.discriminatedUnion("kind", [ReceiptMessage(), RetryAllMessage(), ReplayMessage()]),
+  z.discriminatedUnion("kind", [ReceiptMessage(), RetryAllMessage(), ReplayMessage(), WakeMessage(), OutcomeMessage()]),
 );
 export type LaterMessage = z.infer<ReturnType<typeof LaterMessage>>;
 

@@ -154,8 +154,10 @@ function open(state: PaceState, rules: PaceRules, now: number): Book {
   const { pause } = book;
   if (pause) {
     const until = Math.min(pause.until, now + pause.seconds * 1000);
-    const over = pause.because === "configuration" ? pause.setup !== rules.setup : until <= now - GRACE_MS;
-    if (over) delete book.pause;
+    const changed = pause.because === "configuration" && pause.setup !== rules.setup;
+    // Whoever was promised a turn behind the pause is woken, and asks anew.
+    if (changed) Object.assign(book, { line: [], urgent: [] });
+    if (changed || (pause.because !== "configuration" && until <= now - GRACE_MS)) delete book.pause;
     else book.pause = { ...pause, until };
   }
   if (book.notBefore !== undefined) book.notBefore = Math.min(book.notBefore, now + mostGapMs(rules, book, now));

@@ -1,6 +1,7 @@
 import type { Channel } from "./channel.ts";
-import { accountHash, credentialHash, type Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 import type { Because } from "./pace-rules.ts";
+import { accountHash, credentialHash } from "./paced-by.ts";
 
 /** `at`: when the grant was given; it is for a push that starts at once. `until`: when the push's turn is. */
 export type Turn =

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel, Pause, Quota, Settings } from "./channel.ts";
@@ -15,6 +14,7 @@ import {
   PaceState,
   paused,
 } from "./pace-rules.ts";
+import { accountHash, credentialHash } from "./paced-by.ts";
 import { pausedWrite } from "./paused.ts";
 
 export type PaceDeps = { table: Table; now: () => Date; settings: SettingsReader; random?: () => number };
@@ -77,20 +77,6 @@ export async function paceRules(
 /** Every quota that holds for an address; without one, those of the channel as a whole. */
 export function quotasOf(channel: Channel, settings: Settings | undefined, address?: string): Quota[] {
   return [...(channel.limits.quotas ?? []), ...(channel.quotas?.(settings ?? {}, address) ?? [])];
-}
-
-/** Where the pace of a credential is kept: by its hash, for it may be a secret. */
-export function credentialHash(channel: Channel, address: string): string {
-  return sha256(channel.credential?.(address) ?? "").slice(0, 32);
-}
-
-export function accountHash(channel: Channel, address: string): string {
-  return sha256(`account ${channel.account?.(address) ?? ""}`).slice(0, 32);
-}
-
-/** What the vendor stops, and an operator is told of: the account where the channel has one, else the credential. */
-export function pausedHash(channel: Channel, address: string): string {
-  return channel.account ? accountHash(channel, address) : credentialHash(channel, address);
 }
 
 export function makePace(deps: PaceDeps, channel: Channel): Pace | undefined {

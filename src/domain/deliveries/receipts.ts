@@ -5,7 +5,9 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { schema } from "#src/schema.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
-import { findMember } from "./find-member.ts";
+import { digestNamed } from "./digest.ts";
+import { queueOutcome } from "./digest-outcome.ts";
+import { memberAt } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
 import type { ReceiptMessage } from "./message.ts";
 import { lookItem, stopLooking } from "./receipt-look.ts";
@@ -98,10 +100,12 @@ export async function applyEarly(deps: ReceiptDeps, channel: string, receipt: st
 
 /** Where the delivery of a receipt stands now; undefined when there is none. `busy`: a worker has it. */
 export async function standingOf(deps: LinkDeps, { ref, endpoint }: { ref: ChunkRef; endpoint: string }) {
-  const fanout = await findFanout(deps.table, ref.announcementId, ref.revision);
-  const found = fanout && (await findMember(deps.table, fanout, endpoint));
-  const result = found && (await findResult(deps.table, found.ref));
-  if (!found || !result) return undefined;
+  const [fanout, found, result] = await Promise.all([
+    findFanout(deps.table, ref.announcementId, ref.revision),
+    memberAt(deps.table, ref, endpoint),
+    findResult(deps.table, ref),
+  ]);
+  if (!fanout || !found || !result) return undefined;
   const letter = result.letters.charAt(found.member);
   return { fanout, found, result, letter, busy: isTaken(result, deps.now()) || "wi".includes(letter) };
 }
@@ -136,12 +140,15 @@ async function settleBy(
     const row = { ...known, state: receipt.outcome, attempts, version: known.version + 1 };
     const amendment = { member: found.member, letter: receipt.outcome === "delivered" ? "d" : "f", row } as const;
     const at = { fanout, range: found.range, ref: found.ref, result };
+    const digest = digestNamed(ref.announcementId) ? { digest: ref.announcementId, endpoint } : undefined;
+    if (digest) await queueOutcome(deps, digest, "surely");
     if ((await deps.table.write(amendWrites(deps, at, [amendment]))).ok) {
       deps.log.info("receipt", {
         channel: receipt.channel,
         announcement: ref.announcementId,
         outcome: receipt.outcome,
       });
+      if (digest) await queueOutcome(deps, digest, "now");
       if (receipt.outcome === "failed") await wakeFallbacks(deps, ref, endpoint);
       return "done";
     }

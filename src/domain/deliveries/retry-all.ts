@@ -6,8 +6,18 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
 import { resultsOf } from "./results.ts";
-import { chunksOf, findFanout, findRange, findResult, membersOf, rangesOf } from "./store.ts";
-import { grouped, queueOf } from "./work-queue.ts";
+import { servedInstead } from "./served-instead.ts";
+import {
+  chunksOf,
+  type Delivery,
+  type Fanout,
+  findFanout,
+  findRange,
+  findResult,
+  membersOf,
+  rangesOf,
+} from "./store.ts";
+import { grouped, lateQueueOf } from "./work-queue.ts";
 
 export type RetryAllDeps = {
   table: Table;
@@ -27,7 +37,7 @@ const BUSY_SECONDS = 5;
 
 /**
  * Everything of one revision that failed (or whose outcome is unknown) is tried again, in the background. Answers how
- * many there are now. Refused ("conflict") when a newer revision has taken over. Asked twice, each is tried once more.
+ * many there are now; what a fallback got in their place is left out. Refused ("conflict") when a newer revision has taken over. Asked twice, each is tried once more.
  */
 export async function retryAll(
   deps: RetryAllDeps,
@@ -81,9 +91,10 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
         busy = true;
         break;
       }
-      const failed = [...result.letters].flatMap((one, member) => (one === letter ? [member] : []));
+      const failed = await unserved(deps.table, open, result.letters, letter, endpoints);
+      if (failed.length === 0) break;
       const amendments = await Promise.all(
-        failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment> => {
+        failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment & { row: Delivery }> => {
           const known = await rowOf(deps.table, { ref }, endpoints[member] ?? "");
           const due = { state: "waiting", dueAt: now.toISOString(), byHand: true } as const;
           const row = { ...known, ...due, version: known.version + 1 };
@@ -93,9 +104,16 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       const writes = amendWrites(deps, { fanout: open, range: current, ref, result }, amendments);
       if (!(await deps.table.write(writes)).ok) continue;
       const body: RetryMessage = { kind: "retry", ref, endpoints: amendments.map(({ row }) => row.endpoint) };
-      const queue = queueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
+      const queue = lateQueueOf(deps.channels[ref.channel as ChannelName], open.urgent === true);
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
     }
   }
   return busy;
+}
+
+/** Those of them for whom nobody else has got the text. */
+async function unserved(table: Table, fanout: Fanout, letters: string, letter: string, endpoints: string[]) {
+  const failed = [...letters].flatMap((one, member) => (one === letter ? [member] : []));
+  const served = await Promise.all(failed.map((member) => servedInstead(table, fanout, endpoints[member] ?? "")));
+  return failed.filter((_, i) => !served[i]);
 }

@@ -22,7 +22,7 @@ import { recent, together } from "./recent.ts";
 import { judge, type Verdict } from "./stand-in.ts";
 import { type Fanout, findFanout } from "./store.ts";
 import { type Batch, isUrgent, type Job, OPEN_MS, type Work } from "./work.ts";
-import { grouped, queueOf } from "./work-queue.ts";
+import { grouped, lateQueueOf } from "./work-queue.ts";
 
 export type RunDeps = {
   table: Table;
@@ -197,7 +197,8 @@ export function makeRunner(
       const body: RetryMessage = { kind: "retry", ref, endpoints: members.map(([endpoint]) => endpoint) };
       return { body, delaySeconds };
     });
-    await deps.queue(queueOf(channel, urgent)).send(grouped(ref.announcementId, messages));
+    // Who did not answer the first time may not answer again: such calls hold no worker of the others.
+    await deps.queue(lateQueueOf(channel, urgent)).send(grouped(ref.announcementId, messages));
   }
 
   return run;

@@ -84,7 +84,7 @@ export async function serviceStatus(deps: {
         shareWithin60s: share(counts.within60s, atOnce),
         ...(oldestWaitingAt === undefined ? {} : { oldestWaitingAt }),
         switchedOff: off.get(name) ?? 0,
-        paused: await pausedCredentials(deps, name, setup),
+        paused: await pausedCredentials(deps, deps.channels[name], setup),
         ...(times ? { canary: canaryOf(times) } : {}),
       };
     }),

@@ -1,7 +1,10 @@
 import type { AddressedChannels } from "#src/domain/subscriptions/channel.ts";
 import { AppError } from "#src/errors.ts";
+import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Commit, Table } from "#src/platform/table.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
+import { digestNamed } from "./digest.ts";
+import { queueOutcome } from "./digest-outcome.ts";
 import { findDelivery } from "./find-delivery.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
 import { inFlight } from "./retry-delivery.ts";
@@ -12,7 +15,13 @@ export type Finding = { state: "delivered" | "failed"; reason: string; by: strin
 
 /** Settles an `unknown` by hand; the reason and the person stay with the delivery. Refused ("conflict") in any other state. */
 export async function settleDelivery(
-  deps: { table: Table; channels: AddressedChannels; now: () => Date; commit?: Commit<DeliveryRow> },
+  deps: {
+    table: Table;
+    queue: (name: QueueName) => Queue;
+    channels: AddressedChannels;
+    now: () => Date;
+    commit?: Commit<DeliveryRow>;
+  },
   id: string,
   finding: Finding,
 ): Promise<DeliveryRow> {
@@ -37,7 +46,10 @@ export async function settleDelivery(
   const shown: DeliveryRow = { ...(await memberRow(deps, found)), state: finding.state, attempts };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter, row }]);
+  const digest = digestNamed(ref.announcementId) ? { digest: ref.announcementId, endpoint } : undefined;
+  if (digest) await queueOutcome(deps, digest, "surely");
   if (!(await commit(writes, shown)).ok) throw inFlight();
+  if (digest) await queueOutcome(deps, digest, "now");
   return shown;
 }
 

@@ -1,4 +1,5 @@
-import type { Channel, Outcome } from "./channel.ts";
+import { sha256 } from "#src/ids.ts";
+import type { Channel, Outcome, Pause } from "./channel.ts";
 import { place } from "./hash-space.ts";
 import type { Letter } from "./states.ts";
 import type { Attempt, ChunkRef, Delivery } from "./store.ts";
@@ -16,11 +17,20 @@ export type Tried = {
 };
 
 /**
+ * So often a pause of the whole credential costs a delivery none of its tries, at growing distances: most of a day where the
+ * vendor says a minute each time, days where it says more. From then on it costs one, so that every delivery ends.
+ */
+const FREE_PAUSES = 20;
+const LONGEST_GROWN_SECONDS = 3600;
+
+/**
  * The rules from outcome to state. Retries follow the channel's schedule with ±20 % of jitter, or the receiver's own
- * Retry-After with up to 10 % on top, a day at most; when the schedule is used up the delivery has failed.
+ * Retry-After with up to 10 % on top, a day at most; when the schedule is used up the delivery has failed. A pause of the
+ * whole credential (`Outcome.pause`) is waited for and leaves the schedule where it was.
  */
 export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settled {
   const { ref, endpoint, row } = tried;
+  const pause = outcome.kind === "retry" ? outcome.pause : undefined;
   const letter = GOOD[outcome.kind];
   // Nearly all of them: the chunk itself says enough.
   if (letter && !row) return { letter };
@@ -31,8 +41,10 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
     trigger: tried.trigger,
     ...("status" in outcome && outcome.status !== undefined ? { status: outcome.status } : {}),
     ...("detail" in outcome ? { error: outcome.detail.slice(0, 300) } : {}),
+    ...(pause ? { pause: pause.because } : {}),
   };
   const attempts = [...(row?.attempts ?? []), attempt];
+  const pauses = attempts.filter((one) => one.pause !== undefined).length;
   const made = (letter: Letter, state: Delivery["state"], dueAt?: Date): Settled => ({
     letter,
     row: {
@@ -41,6 +53,7 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
       state,
       attempts,
       ...(dueAt ? { dueAt: dueAt.toISOString() } : {}),
+      ...(dueAt && pause ? { waitsFor: pause.because } : {}),
       version: (row?.version ?? 0) + 1,
     },
   });
@@ -48,11 +61,17 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   if (outcome.kind === "gone" || outcome.kind === "rejected") return made("f", "failed");
   const usedUp = outcome.kind === "unknown" ? made("u", "unknown") : made("f", "failed");
   if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
-  const wait = channel.retrySeconds[attempts.length - 1];
-  if (wait === undefined) return usedUp;
-  const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? outcome.pause?.seconds) : undefined;
-  const inSeconds = asked === undefined ? jittered(wait, endpoint, attempts.length) : patient(asked, endpoint);
+  const wait = channel.retrySeconds[attempts.length - Math.min(pauses, FREE_PAUSES) - 1];
+  if (wait === undefined && (!pause || pauses > FREE_PAUSES)) return usedUp;
+  const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? (pause && grown(pause, pauses))) : undefined;
+  const inSeconds =
+    asked === undefined ? jittered(wait ?? 0, seedOf(tried, outcome), attempts.length) : patient(asked, endpoint);
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
+}
+
+/** A vendor that says the same to one delivery again and again is asked ever more seldom. */
+function grown({ seconds }: Pause, times: number): number {
+  return Math.max(seconds, Math.min(LONGEST_GROWN_SECONDS, seconds * 2 ** (times - 1)));
 }
 
 /** The attempt of a worker that was lost: it may have arrived. */
@@ -76,10 +95,17 @@ const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepte
 const STEPS = 24;
 const DAY = 86_400;
 
-/** Endpoint keys are random, so a piece of one is a fair throw; in steps, so that neighbours can share a message. */
-function jittered(seconds: number, endpoint: string, attempt: number): number {
-  const step = Math.floor(place(endpoint.slice(attempt % 12, (attempt % 12) + 4)) * (STEPS + 1));
-  return Math.round(seconds * (0.8 + (0.4 * step) / STEPS));
+/**
+ * In steps, so that neighbours can share a message. Who gave no answer is tried again together with those of its chunk who gave
+ * none: they hang in one call. Who did answer may be many at one overloaded place, and each has a throw of its own.
+ */
+function jittered(seconds: number, seed: string, attempt: number): number {
+  const fair = Number.parseInt(sha256(`${seed} ${attempt}`).slice(0, 6), 16) / 0x1000000;
+  return Math.round(seconds * (0.8 + (0.4 * Math.floor(fair * (STEPS + 1))) / STEPS));
+}
+
+function seedOf({ ref, endpoint }: Tried, outcome: Outcome): string {
+  return "status" in outcome && outcome.status !== undefined ? endpoint : JSON.stringify(ref);
 }
 
 function patient(seconds: number, endpoint: string): number {

@@ -212,6 +212,8 @@ export const Attempt = schema(() =>
     ms: z.number(),
     error: z.string().exactOptional(),
     trigger: z.enum(["plan", "schedule", "release", "person", "receipt"]),
+    /** The vendor stopped the whole credential: that says nothing of this delivery, and costs it no try. */
+    pause: z.enum(["rate", "quota", "configuration"]).exactOptional(),
     /** What a person gave as the reason, and who that was. */
     note: z.string().exactOptional(),
     by: z.string().exactOptional(),
@@ -228,7 +230,7 @@ export const Delivery = schema(() =>
     attempts: z.array(Attempt()),
     /** When it is tried again or released. */
     dueAt: z.string().exactOptional(),
-    /** What it waits for where the pace of its credential gave it a turn (`dueAt`); nothing was attempted then. */
+    /** What it waits for where the pace of its credential gave it a turn (`dueAt`), or where the vendor stopped that while it was pushed. */
     waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
     /** The first choice that it stands in for and waits for. */
     after: Fallback().exactOptional(),
@@ -240,6 +242,13 @@ export const Delivery = schema(() =>
   }),
 );
 export type Delivery = z.infer<ReturnType<typeof Delivery>>;
+
+/** The index of deliveries that are due. */
+export const DUE_PARTITIONS = 8;
+
+export function duePartition(partition: number): string {
+  return `DUE#${partition}`;
+}
 
 export function deliveryKey(ref: ChunkRef, endpoint: string) {
   return keys.delivery(ref.announcementId, ref.revision, ref.range, endpoint);

@@ -10,15 +10,16 @@ import { dayItem } from "./day.ts";
 import { type DigestName, digestNamed } from "./digest.ts";
 import { itemsOf } from "./digest-store.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
-import type { ChunkMessage, RetryMessage } from "./message.ts";
-import { recent } from "./recent.ts";
+import type { ChunkMessage } from "./message.ts";
+import { queueRows } from "./queue-rows.ts";
 import { resultsOf } from "./results.ts";
 import { settleHeld } from "./settle-digests.ts";
 import { startDigests } from "./start-digests.ts";
 import {
   type ChunkRef,
   Delivery,
-  deliveryItem,
+  DUE_PARTITIONS,
+  duePartition,
   Fanout,
   fanoutItem,
   findFanout,
@@ -39,9 +40,9 @@ export type SweepDeps = {
 
 /** A message that was sent should have been worked on after so long; if not, it is sent again. */
 const PATIENCE_MS = 30_000;
-const CHECKS_SECONDS = [60, 60, 120, 300, 900, 3600];
-const DUE_PARTITIONS = 8;
 const RETRY_LOOK_MS = 300_000;
+const DUE_AT_ONCE = 100;
+const CHECKS_SECONDS = [60, 60, 120, 300, 900, 3600];
 
 /** Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless. */
 export async function sweep(deps: SweepDeps): Promise<void> {
@@ -157,54 +158,19 @@ function chunkRefs({ announcementId, revision }: Fanout, range: Range): ChunkRef
   );
 }
 
-/** Queues deliveries whose time has come, a chunk's together, and looks at them again later in case that gets lost. */
+/** Deliveries whose time has come. A chunk's lie in several partitions, and are tried together. */
 async function sweepDue(deps: SweepDeps): Promise<void> {
-  const now = deps.now();
-  const to = new Date(now.getTime() + 1).toISOString();
-  for (let partition = 0; partition < DUE_PARTITIONS; partition++) {
-    for (let after: string | undefined; ; ) {
-      const page = await deps.table.queryIndex({
-        pk: `DUE#${partition}`,
-        to,
-        limit: 500,
-        ...(after === undefined ? {} : { after }),
-      });
-      await queueRows(
-        deps,
-        page.items.map((item) => Delivery().parse(item)),
-      );
-      if (page.next === undefined) break;
-      after = page.next;
-    }
-  }
-}
-
-async function queueRows(deps: SweepDeps, rows: Delivery[]): Promise<void> {
-  const lookAt = new Date(deps.now().getTime() + RETRY_LOOK_MS);
-  const mine: Delivery[] = [];
-  await Promise.all(
-    rows.map(async (row) => {
-      // Its version counts what became of it; looking does not, or a second sweep could undo what a worker wrote.
-      const put = await deps.table.write([{ put: deliveryItem(row, lookAt), if: { version: row.version } }]);
-      if (put.ok) mine.push(row);
-    }),
-  );
-  const fanoutOf = recent(64, (key) => {
-    const [id = "", revision] = key.split("#");
-    return findFanout(deps.table, id, Number(revision));
-  });
-  // Turns lie seconds apart, and each wakes at its own.
-  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "" }) =>
-    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19)]),
-  );
-  for (const together of byChunk.values()) {
-    const ref = together[0]?.ref;
-    if (!ref) continue;
-    const body: RetryMessage = { kind: "retry", ref, endpoints: together.map(({ endpoint }) => endpoint) };
-    const dueAt = Math.min(...together.map(({ dueAt = "" }) => Date.parse(dueAt)));
-    const delaySeconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
-    const urgent = (await fanoutOf(`${ref.announcementId}#${ref.revision}`))?.urgent === true;
-    const queue = queueOf(deps.channels[ref.channel as ChannelName], urgent);
-    await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
+  const to = new Date(deps.now().getTime() + 1).toISOString();
+  let open: { pk: string; after?: string }[] = Array.from({ length: DUE_PARTITIONS }, (_, i) => ({
+    pk: duePartition(i),
+  }));
+  while (open.length > 0) {
+    const pages = await Promise.all(open.map((one) => deps.table.queryIndex({ ...one, to, limit: DUE_AT_ONCE })));
+    const rows = pages.flatMap(({ items }) => items.map((item) => Delivery().parse(item)));
+    await queueRows(deps, rows, RETRY_LOOK_MS);
+    open = open.flatMap(({ pk }, i) => {
+      const after = pages[i]?.next;
+      return after === undefined ? [] : [{ pk, after }];
+    });
   }
 }

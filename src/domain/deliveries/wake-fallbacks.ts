@@ -1,9 +1,9 @@
-import { keys } from "#src/platform/keys.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { findMember } from "./find-member.ts";
 import type { RetryMessage } from "./message.ts";
+import { fallbacksOf } from "./served-instead.ts";
 import { Delivery, deliveryItem, deliveryKey, findFanout } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
@@ -22,12 +22,10 @@ export async function wakeFallbacks(
   { announcementId, revision }: { announcementId: string; revision: number },
   endpoint: string,
 ): Promise<void> {
-  const { pk } = keys.endpoint(endpoint);
-  const { items } = await deps.table.query({ pk, prefix: "FALLBACK#", limit: 100, fresh: true });
-  if (items.length === 0) return;
+  const fallbacks = await fallbacksOf(deps.table, endpoint);
+  if (fallbacks.length === 0) return;
   const fanout = await findFanout(deps.table, announcementId, revision);
-  for (const { sk } of fanout ? items : []) {
-    const fallback = sk.slice("FALLBACK#".length);
+  for (const fallback of fanout ? fallbacks : []) {
     const found = fanout && (await findMember(deps.table, fanout, fallback));
     const item = found && (await deps.table.get(deliveryKey(found.ref, fallback)));
     const row = item && Delivery().parse(item);

@@ -6,6 +6,11 @@ export function queueOf(channel: Pick<Channel, "queue">, urgent: boolean): Queue
   return urgent && channel.queue !== "deliver-wechaty" ? "urgent" : channel.queue;
 }
 
+/** Where work goes that may well hang: so that nobody who answers has to wait for it, and it is waited for together. */
+export function lateQueueOf(channel: Pick<Channel, "queue" | "lateQueue">, urgent: boolean): QueueName {
+  return urgent ? queueOf(channel, true) : (channel.lateQueue ?? channel.queue);
+}
+
 export function planningQueue(urgent: boolean): QueueName {
   return urgent ? "urgent" : "fanout";
 }

@@ -38,6 +38,8 @@ export async function changeSubscription(
     changed.status = "pending";
     delete changed.challengeHash;
   }
+  if (moved && (await isLast(deps, known))) changed.movedFrom = known.endpoint;
+  if (changed.movedFrom === changed.endpoint) delete changed.movedFrom;
   if (changed.status === "confirmed") await deps.table.putAll(presenceItems(changed));
   const writes = [
     { put: stored(changed, asks, deps.now()), if: { version } },

@@ -5,6 +5,7 @@ import type { Table, Write } from "#src/platform/table.ts";
 import { stopWrites } from "./end-endpoint.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
+import { moveFallbacks } from "./move-fallbacks.ts";
 import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -15,7 +16,7 @@ const MOST_WRONG_CODES = 5;
 /** Turns a pending subscription on; false when it expired, ended or changed meanwhile. */
 export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise<boolean> {
   if (pending.status !== "pending") return false;
-  const { challengeHash, wrongCodes: _w, endedAt: _a, endedBecause: _b, answeredHash: _, ...kept } = pending;
+  const { challengeHash, movedFrom, wrongCodes: _w, endedAt: _a, endedBecause: _b, answeredHash: _, ...kept } = pending;
   const confirmed: Subscription = {
     ...kept,
     status: "confirmed",
@@ -23,6 +24,7 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
     ...(challengeHash === undefined ? {} : { answeredHash: challengeHash }),
     version: pending.version + 1,
   };
+  if (movedFrom !== undefined) await moveFallbacks(deps, movedFrom, confirmed.endpoint);
   // A shard named as present may be empty, never the other way round: so these go first.
   await deps.table.putAll(presenceItems(confirmed));
   const written = await deps.table.write([

@@ -71,6 +71,8 @@ export const Subscription = schema(() =>
     language: z.enum(["zh-CN", "en"]),
     /** The first choice, by its endpoint key. */
     after: Fallback().exactOptional(),
+    /** The endpoint that it moves from, until it confirms the new one: who stands in for that follows. */
+    movedFrom: z.string().exactOptional(),
     status: SubscriptionStatus(),
     secrets: z.array(z.string()),
     manageTokenHash: z.string().exactOptional(),

@@ -82,7 +82,7 @@ export function channelRoutes(deps: ApiDeps): Route[] {
     },
     settings: (channel.settings ?? []).map((spec) => shownSetting(spec, setup?.settings[spec.name], languageOf(c))),
     ...(setup?.canary === undefined ? {} : { canary: channel.shown?.(setup.canary) ?? setup.canary }),
-    paused: await pausedCredentials(deps, channel.name, setup),
+    paused: await pausedCredentials(deps, channel, setup),
     version: setup?.version ?? 0,
   });
   const named = (name: string): Channel => {

@@ -47,7 +47,11 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         path: "/deliveries/{id}/retry",
         who: ["editor"],
         tag,
-        summary: { zh: "人工重试一条推送", en: "Try a delivery again now" },
+        summary: {
+          zh: "人工重试一条推送，或不等汇总现在就发；备用接收端已代收的须写 anyway=true",
+          en: "Try a delivery again now, or send it before its digest; anyway=true where a fallback got it in its place",
+        },
+        query: z.strictObject({ anyway: z.enum(["true", "false"]).optional() }),
         creates: true,
         answers: { 202: Row },
       },
@@ -56,7 +60,7 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         return once(
           deps,
           call,
-          (commit) => retryDelivery({ ...deps, commit }, call.params.id),
+          (commit) => retryDelivery({ ...deps, commit }, call.params.id, { anyway: call.query.anyway === "true" }),
           (body) => ({ status: 202, body }),
         );
       },

@@ -1,7 +1,7 @@
 import { readBotState } from "#src/domain/conversations/bot-state.ts";
 import { CHANNELS, type Channel } from "#src/domain/deliveries/channel.ts";
-import { type ChannelPause, channelPause } from "#src/domain/deliveries/channel-pause.ts";
 import { type ChannelSetup, isSetUp, readSetup } from "#src/domain/deliveries/channel-settings.ts";
+import { type ChannelPause, channelPause } from "#src/domain/deliveries/paused.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { adminOf } from "./access.ts";
 import { channelName, largest, promise, quotaWords, rate } from "./channel-words.ts";

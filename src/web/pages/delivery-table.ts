@@ -77,7 +77,7 @@ function attempts(view: View, row: DeliveryRow): Html {
   if (row.attempts.length === 0) return html`<span class="muted">${view.t("还没有", "none yet")}</span>`;
   return html`<ol class="history">${row.attempts.map(
     (one) =>
-      html`<li>${time(one.at, view.language)} ${outcomeName(view, one.outcome)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? ` ${one.ms} ms` : ""}${one.error ? html`<br><small>${one.error}</small>` : NOTHING}${one.note ? html`<br><small>${view.t("依据：", "because: ")}${one.note}</small>` : NOTHING}</li>`,
+      html`<li>${time(one.at, view.language)} ${one.pause ? view.t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try") : outcomeName(view, one.outcome)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? ` ${one.ms} ms` : ""}${one.error ? html`<br><small>${one.error}</small>` : NOTHING}${one.note ? html`<br><small>${view.t("依据：", "because: ")}${one.note}</small>` : NOTHING}</li>`,
   )}</ol>`;
 }
 
@@ -100,7 +100,11 @@ function actions(view: View, row: DeliveryRow): Html {
   const action = view.to(`/console/announcements/${row.announcement}`);
   const hidden = html`<input type="hidden" name="revision" value="${row.revision}"><input type="hidden" name="delivery" value="${row.id}">`;
   const who = row.address ?? row.endpoint;
-  return html`<form method="post" action="${action}">${hidden}<button name="act" value="retry" class="quiet" aria-label="${t(`重新推送给${who}`, `Send again to ${who}`)}">${t("重新推送", "Send again")}</button></form>
+  const again =
+    row.state === "held"
+      ? { shown: t("现在推送", "Send now"), aloud: t(`现在推送给${who}`, `Send now to ${who}`) }
+      : { shown: t("重新推送", "Send again"), aloud: t(`重新推送给${who}`, `Send again to ${who}`) };
+  return html`<form method="post" action="${action}">${hidden}<button name="act" value="retry" class="quiet" aria-label="${again.aloud}">${again.shown}</button></form>
 ${
   row.state === "unknown"
     ? html`<form method="post" action="${action}">${hidden}<div class="field"><label for="reason-${row.endpoint}">${t("依据", "How you know")}</label><input type="text" id="reason-${row.endpoint}" name="reason" maxlength="300" required></div>

@@ -88,7 +88,7 @@ export async function actOnLedger(
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {
-      await retryDelivery(deps, delivery);
+      await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
       return await shown(told("已重新推送。", "It is being sent again."));
     }
     if (act === "settle") {
@@ -105,9 +105,14 @@ export async function actOnLedger(
     );
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;
-    const refused = html`<div class="notice red" role="alert"><p>${view.say(error.detail)}</p></div>`;
+    const refused = html`<div class="notice red" role="alert"><p>${view.say(error.detail)}</p>${error.code === "FALLBACK_SERVED" ? anyway(view, at.id, query, delivery) : NOTHING}</div>`;
     return { ...(await shown(refused)), status: error.kind === "invalid" ? 422 : 409 };
   }
+}
+
+/** What was refused because somebody else got the text is sent when a person says so once more. */
+function anyway(view: View, id: string, query: URLSearchParams, delivery: string): Html {
+  return html`<form method="post" action="${view.to(`/console/announcements/${id}`)}"><input type="hidden" name="revision" value="${query.get("revision") ?? "1"}"><input type="hidden" name="delivery" value="${delivery}"><input type="hidden" name="anyway" value="true"><button name="act" value="retry" class="quiet">${view.t("仍要推送", "Send it anyway")}</button></form>`;
 }
 
 const REASON = { zh: "请写明认定的依据", en: "say how you know" };

@@ -1,0 +1,50 @@
+import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Table } from "#src/platform/table.ts";
+import type { Channel, ChannelName } from "./channel.ts";
+import type { RetryMessage } from "./message.ts";
+import { recent } from "./recent.ts";
+import { type Delivery, deliveryItem, findFanout } from "./store.ts";
+import { grouped, lateQueueOf, queueOf } from "./work-queue.ts";
+
+export type QueueRowsDeps = {
+  table: Table;
+  queue: (name: QueueName) => Queue;
+  channels: Record<ChannelName, Channel>;
+  now: () => Date;
+};
+
+/**
+ * Queues deliveries for when they are due, a chunk's together, and has the sweep look at them again after `lookMs` in case that
+ * gets lost. Rows that changed since they were read are left alone. Answers how many were queued.
+ */
+export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: number): Promise<number> {
+  const lookAt = new Date(deps.now().getTime() + lookMs);
+  const mine: Delivery[] = [];
+  await Promise.all(
+    rows.map(async (row) => {
+      // Its version counts what became of it; looking does not, or a second sweep could undo what a worker wrote.
+      const put = await deps.table.write([{ put: deliveryItem(row, lookAt), if: { version: row.version } }]);
+      if (put.ok) mine.push(row);
+    }),
+  );
+  const fanoutOf = recent(64, (key) => {
+    const [id = "", revision] = key.split("#");
+    return findFanout(deps.table, id, Number(revision));
+  });
+  // Turns lie seconds apart, and each wakes at its own. Of those who wait for each other one has to be looked at alone.
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts, after, endpoint }) =>
+    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0, after && endpoint]),
+  );
+  for (const together of byChunk.values()) {
+    const ref = together[0]?.ref;
+    if (!ref) continue;
+    const body: RetryMessage = { kind: "retry", ref, endpoints: together.map(({ endpoint }) => endpoint) };
+    const dueAt = Math.min(...together.map(({ dueAt = "" }) => Date.parse(dueAt)));
+    const delaySeconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
+    const urgent = (await fanoutOf(`${ref.announcementId}#${ref.revision}`))?.urgent === true;
+    const channel = deps.channels[ref.channel as ChannelName];
+    const queue = together[0]?.attempts.length ? lateQueueOf(channel, urgent) : queueOf(channel, urgent);
+    await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
+  }
+  return mine.length;
+}

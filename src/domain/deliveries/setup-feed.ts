@@ -1,0 +1,19 @@
+import { z } from "zod";
+import { keys } from "#src/platform/keys.ts";
+import type { Item, Write } from "#src/platform/table.ts";
+
+/** The value of `feed` on the word that a channel's settings have changed. */
+export const SETUP_FEED = "channel-setup";
+
+const SetupWord = z.object({ channel: z.string(), setup: z.number() });
+/** `setup`: the version of the settings that it tells of. */
+export type SetupWord = z.infer<typeof SetupWord>;
+
+/** Written together with the settings. An item of its own: settings are secrets, and what the feed tells may end among dead letters. */
+export function setupWordWrite(channel: string, setup: number): Write {
+  return { put: { ...keys.setupWord(channel), channel, setup, feed: SETUP_FEED } };
+}
+
+export function parseSetupWord(item: Item): SetupWord {
+  return SetupWord.parse(item);
+}

@@ -7,7 +7,7 @@ import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { sweep } from "#src/domain/deliveries/sweep.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
-import type { Table, Write } from "#src/platform/table.ts";
+import type { Item, Table, Write } from "#src/platform/table.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -316,3 +316,32 @@ it("a receipt that was faster than the ledger is applied although the worker die
 });
 
 const limits = { inFlight: 4, inFlightPerOrigin: 4, bytes: 20_000, seconds: { connect: 5, answer: 15, total: 20 } };
+
+describe("a planner that was taken for dead", () => {
+  it("puts nobody into two chunks, although it goes on beside the next one", async () => {
+    const addresses = Array.from({ length: 250 }, (_, i) => hook(i));
+    const keyed = addresses.map((address) => endpointKey("webhook", address)).sort();
+    // What it planned before somebody left: everybody behind has moved by one.
+    const stale = (item: Item) => ({ ...item, members: `${keyed[199]}${String(item["members"])}` });
+    const world = pushWorld({
+      wrap: ({ table, ...ports }) => {
+        let open = true;
+        const write: Table["write"] = async (writes) => {
+          const [first] = writes;
+          if (open && first && "put" in first && first.put.sk.endsWith("webhook#000002")) {
+            open = false;
+            await table.write([{ ...first, put: stale(first.put) }]);
+          }
+          return table.write(writes);
+        };
+        return { ...ports, table: { ...table, write } };
+      },
+    });
+    for (const address of addresses) await world.subscribe(address);
+    await world.publish();
+    await closed(world);
+    const seen = world.channels.webhook.seen.map(({ target }) => target.address);
+    expect([seen.length, new Set(seen).size]).toEqual([250, 250]);
+    expect(await sum(world)).toMatchObject({ closed: true, delivered: 250, waiting: 0 });
+  });
+});

@@ -24,8 +24,8 @@ export type ChunkLedger = {
   omit(member: number, items: string[], letter: "x" | "u"): void;
   /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
   save(): Promise<void>;
-  /** Stores the rest and gives the chunk back. */
-  close(): Promise<void>;
+  /** Stores the rest and gives the chunk back; `patient`: see `Table.write`. */
+  close(patient?: boolean): Promise<void>;
   until(): number;
   /** Milliseconds since 1970: timings count from here. */
   startedAt(): number;
@@ -75,7 +75,7 @@ export function openLedger(
     };
   };
 
-  const write = async (closing: boolean): Promise<boolean> => {
+  const write = async (closing: boolean, patient: boolean): Promise<boolean> => {
     dirty = false;
     await linkReceipts();
     const part = [...rows].slice(0, ROWS_A_WRITE);
@@ -83,7 +83,7 @@ export function openLedger(
     const result = next(rest, closing && rest.size === 0);
     const writes: Write[] = [{ put: resultItem(ref, result), if: { version: stored.version } }];
     for (const [, { row, lookAt }] of part) writes.push({ put: deliveryItem(row, lookAt) });
-    await persist(writes, result, closing);
+    await persist(writes, result, patient);
     stored = result;
     for (const [member, entry] of part) if (rows.get(member) === entry) rows.delete(member);
     return rest.size === 0;
@@ -120,8 +120,8 @@ export function openLedger(
     }
   };
 
-  const saveAll = async (closing: boolean): Promise<void> => {
-    while (!(await write(closing)));
+  const saveAll = async (closing: boolean, patient = false): Promise<void> => {
+    while (!(await write(closing, patient)));
   };
 
   const save = async (): Promise<void> => {
@@ -151,9 +151,9 @@ export function openLedger(
       without = withOmitted(without, member, items, letter);
     },
     save,
-    close: async () => {
+    close: async (patient = false) => {
       await saving?.catch(() => undefined);
-      await saveAll(true);
+      await saveAll(true, patient);
     },
     until: () => stored.until ?? 0,
     startedAt: () => stored.startedAt,

@@ -21,6 +21,7 @@ import {
   findFanout,
   findRange,
   makeChunk,
+  matchedOf,
   membersOf,
   type Range,
   rangeItem,
@@ -121,10 +122,11 @@ async function planWindow(deps: FanOutDeps, fanout: Fanout, range: Range, member
   const { table } = deps;
   const { announcementId, revision } = fanout;
   const first = range.windows.length === 0;
-  const [current, existing] = await Promise.all([
+  const [current, found] = await Promise.all([
     first ? fanout : findFanout(table, announcementId, revision),
     chunksOf(table, announcementId, revision, range.from, range.after),
   ]);
+  const { existing, mended } = withoutRepeats(found);
   const cut = current?.supersededBy !== undefined && existing.length === 0;
   const window = cut ? { members: [], ended: true } : await takeWindow(members, existing, fanout);
   const fresh = await reachable(deps, window.members, new Set(existing.flatMap(({ chunk }) => membersOf(chunk))));
@@ -137,19 +139,43 @@ async function planWindow(deps: FanOutDeps, fanout: Fanout, range: Range, member
   if (claim && !(await put(claim))) return "conflict";
   if ((await Promise.all(others.map(put))).includes(false)) return "conflict";
   const next = advanced(range, [...existing, ...chunks], window, deps.now());
-  if (!(await saveRange(table, fanout, range, next))) return "conflict";
+  if (!(await saveRange(table, fanout, range, next, mended))) return "conflict";
   await queueChunks(deps, fanout, chunks, existing);
   return next;
 }
 
-function saveRange(table: Table, { announcementId, revision }: Fanout, before: Range, next: Range) {
+type Standing = { ref: ChunkRef; chunk: Chunk };
+
+/**
+ * A planner that was taken for dead may have gone on beside the next one, with members who have changed in between: who stands
+ * in two chunks stays in the first. The others are put anew together with the range, after which nobody else plans this window.
+ */
+function withoutRepeats(found: Standing[]): { existing: Standing[]; mended: Standing[] } {
+  const met = new Set<string>();
+  const mended: Standing[] = [];
+  const existing = found.map((standing) => {
+    const { ref, chunk } = standing;
+    const members = membersOf(chunk).map((endpoint, i) => ({ endpoint, matched: matchedOf(chunk, i) }));
+    const own = members.filter(({ endpoint }) => !met.has(endpoint));
+    for (const { endpoint } of own) met.add(endpoint);
+    if (own.length === members.length) return standing;
+    mended.push({ ref, chunk: makeChunk(own) });
+    return mended.at(-1) ?? standing;
+  });
+  return { existing, mended };
+}
+
+function saveRange(
+  table: Table,
+  { announcementId, revision }: Fanout,
+  before: Range,
+  next: Range,
+  mended: Standing[],
+): Promise<boolean> {
+  const writes: Write[] = mended.map(({ ref, chunk }) => ({ put: { ...chunkKey(ref), ...chunk } }));
+  const condition = before.version === 0 ? ({ absent: true } as const) : { version: before.version };
   return table
-    .write([
-      {
-        put: rangeItem(announcementId, revision, next),
-        if: before.version === 0 ? { absent: true } : { version: before.version },
-      },
-    ])
+    .write([{ put: rangeItem(announcementId, revision, next), if: condition }, ...writes])
     .then(({ ok }) => ok);
 }
 

@@ -41,6 +41,8 @@ export type RunDeps = {
 
 /** So many receivers at most get a push twice for a power cut of the one process there is; a function has a few chunks. */
 const MOST_EXPOSED = 512;
+/** Where so many chunks are open, others will soon close, too. */
+const MANY_OPEN = 8;
 const FIRST_SAVE_MS = 700;
 const SLOWEST_SAVE_MS = 5000;
 
@@ -127,7 +129,7 @@ export function makeRunner(
     clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
     await saving.stop();
-    await stored(work, () => ledger.close()).finally(() => {
+    await stored(work, () => ledger.close(open.size >= MANY_OPEN)).finally(() => {
       open.delete(work);
       exposure.leave(work.unstored);
     });

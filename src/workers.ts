@@ -37,6 +37,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   const { table, bucket, now, log, config } = deps;
   const deliveries = deliveryHandlers(deps);
   let alarm: ReturnType<typeof dutyAlarms> | undefined;
+  let desk: typeof import("#src/domain/cases/listing.ts") | undefined;
 
   /** Undefined when nothing follows from a change. */
   function follow({ item }: Change): Promise<unknown> | undefined {
@@ -59,8 +60,8 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     const cases = changes.filter(({ item }) => item.feed === CASE_FEED);
     if (cases.length === 0) return [];
     try {
-      const { listingItems } = await import("#src/domain/cases/listing.ts");
-      await table.putAll(listingItems(cases.map(({ item }) => item)));
+      desk ??= await import("#src/domain/cases/listing.ts"); // once: an import of what is loaded already costs more than a write
+      await table.putAll(desk.listingItems(cases.map(({ item }) => item)), { patient: true });
       return [];
     } catch (error) {
       log.error("dispatch-failed", { cases: cases.length, detail: String(error).slice(0, 500) });

@@ -94,8 +94,11 @@ export const keys = {
     sk: join("EVENT", padded(sequence)),
   }),
 
-  /** A case in a list of the desk, `all` or `unit:<id>`; newest last. */
-  caseListing: (list: string, number: string): Key => ({ pk: join("CASES", list), sk: join(number) }),
+  /** A case in a list of the desk, `all` or `unit:<id>`, by when it was received; newest last. */
+  caseListing: (list: string, receivedAt: string, number: string): Key => ({
+    pk: join("CASES", list),
+    sk: join(receivedAt, number),
+  }),
 
   /** The cases of ten minutes that got a duty alarm of their own. */
   dutyWindow: (startsAt: string): Key => ({ pk: join("DUTY", startsAt), sk: "WINDOW" }),

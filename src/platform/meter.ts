@@ -104,12 +104,12 @@ export function meter(tell: (use: Use) => void = () => {}) {
         await countWrites(writes, writes.length > 1 ? 2 : 1);
         return inner.write(writes, options);
       },
-      putAll: async (items) => {
+      putAll: async (items, options) => {
         await countWrites(
           items.map((put) => ({ put })),
           1,
         );
-        await inner.putAll(items);
+        await inner.putAll(items, options);
       },
     };
   };

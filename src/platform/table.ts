@@ -67,8 +67,8 @@ export type Table = {
    * `patient`: nobody waits for it, so it may take some 20 ms longer where that lets several share one sync.
    */
   write(writes: Write[], options?: { patient?: boolean }): Promise<WriteResult>;
-  /** Any number of unconditional puts, each whole, not all together, in no order. Repeats what the store did not take. */
-  putAll(items: Item[]): Promise<void>;
+  /** Any number of unconditional puts, each whole, not all together, in no order. Repeats what the store did not take. `patient`: as above. */
+  putAll(items: Item[], options?: { patient?: boolean }): Promise<void>;
 };
 
 /** A verb stores its result through `commit`, so that a door can add a write of its own (an idempotency answer). */

@@ -16,7 +16,7 @@ export async function listCases(
 ): Promise<{ items: Case[]; next?: string }> {
   mayWork(caller);
   const list = caller.unitId === undefined ? EVERY_UNIT : ofUnit(caller.unitId);
-  const { pk } = keys.caseListing(list, "");
+  const { pk } = keys.caseListing(list, "", "");
   const page = await deps.table.query({ pk, reverse: true, limit, ...(after === undefined ? {} : { after }) });
   const found = await deps.table.getMany(page.items.map(({ number }) => keys.case(String(number))));
   const items = found.flatMap((item) => (item ? [parseCase(item)] : []));

@@ -7,9 +7,9 @@ export const ofUnit = (unitId: string) => `unit:${unitId}`;
 
 /** The rows of new cases in the lists of the desk; they hold the number only, so a case may change without them. */
 export function listingItems(cases: Item[]): Item[] {
-  return cases.flatMap(({ number, unitId }) => {
-    if (typeof number !== "string") return [];
+  return cases.flatMap(({ number, receivedAt, unitId }) => {
+    if (typeof number !== "string" || typeof receivedAt !== "string") return [];
     const lists = [EVERY_UNIT, ...(typeof unitId === "string" ? [ofUnit(unitId)] : [])];
-    return lists.map((list): Item => ({ ...keys.caseListing(list, number), number }));
+    return lists.map((list): Item => ({ ...keys.caseListing(list, receivedAt, number), number }));
   });
 }

@@ -101,11 +101,11 @@ export function sqliteTable(deps: {
       if (result.ok && writes.some((write) => "put" in write && write.put.feed !== undefined)) feed.wake();
       return result;
     },
-    putAll: async (items) => {
+    putAll: async (items, { patient = false } = {}) => {
       const texts = items.map(itemText);
       for (let from = 0; from < items.length; from += LIMITS.writes) {
         const part = items.slice(from, from + LIMITS.writes);
-        await group(() => {
+        await (patient ? group.soon : group)(() => {
           for (const [i, item] of part.entries()) put(item, texts[from + i] ?? "", undefined);
         });
         if (part.some(({ feed }) => feed !== undefined)) feed.wake();

@@ -229,6 +229,7 @@ describe("the console", () => {
     const rows = (text: string): string[] => text.match(/href="\/console\/cases\/\d{8}-\w{10}"/g) ?? [];
     const first = await page("/console/cases", cookie);
     expect(rows(first.text)).toHaveLength(30);
+    expect(rows(first.text)[0]).toContain(last.receipt.number);
     const next = /rel="next" href="([^"]+)"/.exec(first.text)?.[1] ?? "";
     const second = await page(next, cookie);
     expect(rows(second.text).length).toBeGreaterThan(3);

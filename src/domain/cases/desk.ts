@@ -44,3 +44,8 @@ export function numberIn(id: string): string | undefined {
   const number = `${day}-${rest}`;
   return day !== undefined && (id === number || id === caseId(number)) ? number : undefined;
 }
+
+/** A place in a list of the desk, as `next` gave it; undefined for what cannot be one. */
+export function placeIn(text: string): string | undefined {
+  return /^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z#\d{8}-[0-9A-HJKMNP-TV-Z]{10}$/.test(text) ? text : undefined;
+}

@@ -1,5 +1,5 @@
 import type { Case } from "#src/domain/cases/case.ts";
-import { CASE_STAFF, listCases, numberIn } from "#src/domain/cases/desk.ts";
+import { CASE_STAFF, listCases, numberIn, placeIn } from "#src/domain/cases/desk.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { getUnit } from "#src/domain/units/read.ts";
 import type { WebDeps } from "#src/web/app.ts";
@@ -38,7 +38,7 @@ export async function caseStaff(deps: Deps, request: Request): Promise<Caller> {
 export async function casesPage(deps: Deps, view: View, query: URLSearchParams, request: Request): Promise<Page> {
   const { t } = view;
   const caller = await caseStaff(deps, request);
-  const after = numberIn(query.get("after") ?? "");
+  const after = placeIn(query.get("after") ?? "");
   const page = await listCases(deps, caller, { limit: ROWS, ...(after === undefined ? {} : { after }) });
   deps.log.info("cases-listed", { by: caller.id, cases: page.items.length });
   const title = t("事项", "Cases");
@@ -90,6 +90,6 @@ function pager(view: View, isBehind: boolean, next: string | undefined): Html {
   const more =
     next === undefined
       ? NOTHING
-      : html`<a rel="next" href="${view.to(`/console/cases?after=${next}`)}">${t("下一页", "Next page")}</a>`;
+      : html`<a rel="next" href="${view.to(`/console/cases?after=${encodeURIComponent(next)}`)}">${t("下一页", "Next page")}</a>`;
   return html`<nav class="pager" aria-label="${t("翻页", "Pages")}">${first}${more}</nav>`;
 }

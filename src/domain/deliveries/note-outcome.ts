@@ -5,9 +5,9 @@ import type { Pace } from "./pace.ts";
 import type { Turn } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
 import { type Settled, settle } from "./settle.ts";
-import { type Delivery, matchedOf } from "./store.ts";
+import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
 import { wakeFallbacks } from "./wake-fallbacks.ts";
-import { type Job, LONGEST_DELAY_SECONDS, perhapsSeen, SWEEP_GRACE_MS, triggerOf, type Work } from "./work.ts";
+import { type Job, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } from "./work.ts";
 
 /** One attempt and what it came to; `sent`: what of the member's matches was in it. */
 export type Attempted = { outcome: Outcome; startedAt: Date; ms: number; sent: string[] };

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
 import { makeGate, originOf, type Slot } from "./gate.ts";
@@ -8,8 +7,8 @@ import { outcomeNotes } from "./note-outcome.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
-import { type Delivery, matchedOf } from "./store.ts";
-import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, SWEEP_GRACE_MS, type Work } from "./work.ts";
+import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
+import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 
 type Go = Extract<Turn, { kind: "go" }>;
 type Wait = Extract<Turn, { kind: "wait" }>;
@@ -170,7 +169,10 @@ export function makePusher(
   /** A turn that is near is waited for here, without a slot. */
   async function awaitInPlace(work: Work, job: Job, target: MessageTarget, turn: Wait): Promise<void> {
     if (turn.until > Math.min(work.openUntil, deps.now().getTime() + patienceMs)) return awaitTurn(work, job, turn);
-    await Promise.race([sleep(Math.max(1, turn.until - deps.now().getTime())), work.over]);
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, Math.max(1, turn.until - deps.now().getTime()));
+      whenOver(work, resolve);
+    });
     if (mayNot(work, job)) return finish(work);
     if (!mayStart(work)) return awaitTurn(work, job, turn);
     enter(work, job, target, true);

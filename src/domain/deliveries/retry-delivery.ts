@@ -10,7 +10,7 @@ import { UNCLAIMED } from "./join-digest.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
 import type { RetryMessage } from "./message.ts";
 import { servedInstead } from "./served-instead.ts";
-import { findResult, type Result } from "./store.ts";
+import { findResult, type Result, SWEEP_GRACE_MS } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
 export type RetryDeps = {
@@ -21,7 +21,6 @@ export type RetryDeps = {
   commit?: Commit<DeliveryRow>;
 };
 
-const SWEEP_GRACE_MS = 60_000;
 const OPEN = `furh${Object.values(DIGEST_LETTER).join("")}`;
 
 /**

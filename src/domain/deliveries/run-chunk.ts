@@ -105,16 +105,14 @@ export function makeRunner(
     });
     const openUntil = deps.now().getTime() + OPEN_MS;
     const { promise: end, resolve: ended } = Promise.withResolvers<void>();
-    const { promise: over, resolve: close } = Promise.withResolvers<undefined>();
     const work: Work = {
-      ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, over, ended },
+      ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, ended },
       ...{ rendered: new Map(), waiting: [], due: new Map(), after: [] },
       // Launching counts as one, so that the chunk is not over before all were launched.
       ...{ running: 1, unstored: 0, storing: false, isOver: false, broken: undefined },
     };
     const timer = setTimeout(() => {
       work.isOver = true;
-      close(undefined);
       for (const leave of work.waiting) leave();
     }, OPEN_MS);
     const saving = nowAndThen(async () => {

@@ -243,6 +243,9 @@ export const Delivery = schema(() =>
 );
 export type Delivery = z.infer<ReturnType<typeof Delivery>>;
 
+/** So much later than a message the sweep looks after what the message should have done. */
+export const SWEEP_GRACE_MS = 60_000;
+
 /** The index of deliveries that are due. */
 export const DUE_PARTITIONS = 8;
 

@@ -4,7 +4,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { findMember } from "./find-member.ts";
 import type { RetryMessage } from "./message.ts";
 import { fallbacksOf } from "./served-instead.ts";
-import { Delivery, deliveryItem, deliveryKey, findFanout } from "./store.ts";
+import { Delivery, deliveryItem, deliveryKey, findFanout, SWEEP_GRACE_MS } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
 export type WakeDeps = {
@@ -13,8 +13,6 @@ export type WakeDeps = {
   now: () => Date;
   channels: Record<ChannelName, Channel>;
 };
-
-const SWEEP_GRACE_MS = 60_000;
 
 /** A first choice has failed for good: who stands in for it goes at once. If this gets lost, it goes when it is due. */
 export async function wakeFallbacks(

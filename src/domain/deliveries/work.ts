@@ -17,7 +17,6 @@ export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean }
 export const OPEN_MS = 30_000;
 /** Who is due within so many seconds gets a message; the sweep finds the others. */
 export const LONGEST_DELAY_SECONDS = 900;
-export const SWEEP_GRACE_MS = 60_000;
 
 /** An open chunk: whom it is for, what is known about them, and how far it is. */
 export type Work = {
@@ -36,10 +35,9 @@ export type Work = {
   /** The text as the channel rendered it, by language. */
   rendered: Map<string, unknown>;
   openUntil: number;
-  /** Resolves when nobody may wait for a slot any longer. */
-  over: Promise<undefined>;
+  /** Nobody may wait for a slot or a turn any longer. */
   isOver: boolean;
-  /** What ends the waiting of each who waited for a slot then; those who do no longer know it. */
+  /** What ends the waiting of each who waited then; those who do no longer know it. */
   waiting: (() => void)[];
   running: number;
   /** Answered since the ledger was stored last. */

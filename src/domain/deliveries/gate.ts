@@ -1,8 +1,9 @@
 /**
  * Lets through so many pushes at once, and of those so many towards one origin; groups (announcements) that wait take turns,
  * and in a group its origins, so that a text for few is not behind one for thousands. How many
- * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, one that
- * has not answered yet or fell silent gets few, so that it cannot keep the slots of the others until its time-outs ran.
+ * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, unless it is
+ * this process that has no time for its answers; one that has not answered yet or fell silent gets few, so that it cannot keep
+ * the slots of the others until its time-outs ran.
  * Pushes that hang at an origin which answers the others are not counted against its others.
  */
 export type Gate = {
@@ -50,11 +51,15 @@ const LOOK_MS = 50;
 // A push that takes so many times the usual time hangs.
 const LATE = 10;
 const LEAST_LATE_MS = 20;
+// Who is so busy sends no sooner by waiting for more answers at once: each only waits longer, and costs more.
+const BUSY = 0.8;
+const BUSY_MS = 20;
 
-/** `milliseconds` is a clock that only runs forward. */
+/** `milliseconds` is a clock that only runs forward; `busy` tells which share of the time lately this process worked. */
 export function makeGate(
   limits: { inFlight: number; inFlightPerOrigin: number },
   milliseconds: () => number = () => performance.now(),
+  busy: () => number = loopBusy(),
 ): Gate {
   const few = Math.min(FEW, limits.inFlightPerOrigin);
   const mostHanging = Math.floor(limits.inFlightPerOrigin / 2);
@@ -129,6 +134,7 @@ export function makeGate(
 
   /** Nobody leaves a silent origin for a while, so the clock has to look after who waits for it. */
   const lookAgain = () => {
+    busy();
     pump();
     looking = lanes.size > 0;
     if (looking) setTimeout(lookAgain, LOOK_MS);
@@ -139,7 +145,7 @@ export function makeGate(
     if (!origin.proven) origin.window = few;
     origin.usualMs = origin.proven ? 0.9 * origin.usualMs + 0.1 * answeredMs : answeredMs;
     origin.proven = true;
-    if (answeredMs > SLOW_MS && origin.waiting > 0)
+    if (answeredMs > SLOW_MS && origin.waiting > 0 && busy() < BUSY)
       origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
   };
 
@@ -166,7 +172,10 @@ export function makeGate(
         lane.pushes.set(name, { all: [go], at: 0 });
         lane.turns.push(name);
       }
-      if (!looking) setTimeout(lookAgain, LOOK_MS);
+      if (!looking) {
+        busy(); // from here on it counts
+        setTimeout(lookAgain, LOOK_MS);
+      }
       looking = true;
       return undefined;
     },
@@ -180,6 +189,22 @@ export function makeGate(
       if (lanes.size > 0) pump();
       if (origin.running === 0 && origin.waiting === 0) origins.delete(origin.name);
     },
+  };
+}
+
+/** The event loop's share of time with something to do, over the last 20 ms or more. */
+function loopBusy(): () => number {
+  let before = performance.eventLoopUtilization();
+  let at = performance.now();
+  let share = 0;
+  return () => {
+    const now = performance.now();
+    if (now - at < BUSY_MS) return share;
+    const current = performance.eventLoopUtilization();
+    share = performance.eventLoopUtilization(current, before).utilization;
+    before = current;
+    at = now;
+    return share;
   };
 }
 

@@ -10,6 +10,9 @@ const PROGRAM = process.env["BENCH_PROGRAM"] ?? "dist/program/index.mjs";
 const PROFILE = process.env["BENCH_PROFILE"] ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : [];
 export const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
 
+/** What `npm start` gives Node. */
+const FLAGS: string[] = JSON.parse(readFileSync("package.json", "utf8")).scripts.start.split(" ").slice(1, -1);
+
 /** `statsPort`: of a sink that speaks TLS to those who push. */
 export type Started = { process: ChildProcess; port: number; statsPort?: number; milliseconds: number };
 
@@ -18,8 +21,7 @@ export function start(script: string, env: Record<string, string> = {}, args: st
   return new Promise((resolve, reject) => {
     const child = fork(script, args, {
       env: { ...process.env, ...env },
-      // As npm start does.
-      execArgv: script === PROGRAM ? ["--max-semi-space-size=8", ...PROFILE] : [],
+      execArgv: script === PROGRAM ? [...FLAGS, ...PROFILE] : [],
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });
     let text = "";

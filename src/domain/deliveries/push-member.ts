@@ -1,6 +1,6 @@
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
-import { makeGate, originOf, type Slot } from "./gate.ts";
+import { type Gate, makeGate, originOf, type Slot } from "./gate.ts";
 import { keptBack } from "./kept-back.ts";
 import type { MessageTarget } from "./message.ts";
 import { outcomeNotes } from "./note-outcome.ts";
@@ -18,6 +18,7 @@ const PATIENCE_MS = 2000;
 // A grant is for a push that starts at once.
 const STALE_MS = 400;
 const URGENT_ROOM = 64;
+const HANGS: ReadonlySet<string> = new Set(["retry", "unknown"]);
 
 export type PushDeps = RunDeps & {
   exposure: Exposure;
@@ -44,6 +45,11 @@ export function makePusher(
   const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
   const urgentGate =
     inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
+  const lateRoom = Math.ceil(inFlight / 4);
+  const lateGate =
+    inFlight === 1
+      ? routineGate
+      : makeGate({ inFlight: lateRoom, inFlightPerOrigin: Math.min(lateRoom, inFlightPerOrigin) });
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
@@ -65,16 +71,24 @@ export function makePusher(
     if (--work.running === 0) work.ended();
   }
 
+  /** Who did not answer the last time may hang again, and keeps no slot from those who do answer. */
+  function gateOf(work: Work, job: Job): Gate {
+    if (work.urgent) return urgentGate;
+    const last = job.row?.attempts.at(-1);
+    const hung = last !== undefined && last.status === undefined && HANGS.has(last.outcome);
+    return hung || isFailing(work, job.endpoint) ? lateGate : routineGate;
+  }
+
   /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
-    const gate = work.urgent ? urgentGate : routineGate;
+    const gate = gateOf(work, job);
     let waits = true;
     const slot = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
       if (!waits) return gate.leave(slot, undefined);
       waits = false;
-      void inSlot(work, job, target, ticket, slot, true);
+      void inSlot(work, job, target, ticket, gate, slot, true);
     });
-    if (slot) void inSlot(work, job, target, ticket, slot, false);
+    if (slot) void inSlot(work, job, target, ticket, gate, slot, false);
     else
       whenOver(work, () => {
         if (waits) finish(work);
@@ -87,6 +101,7 @@ export function makePusher(
     job: Job,
     target: MessageTarget,
     ticket: boolean,
+    gate: Gate,
     slot: Slot,
     waited: boolean,
   ): Promise<void> {
@@ -119,7 +134,7 @@ export function makePusher(
       work.unstored++;
       if (exposure.isFull()) void storeSoon(work);
     }
-    (work.urgent ? urgentGate : routineGate).leave(slot, answeredMs);
+    gate.leave(slot, answeredMs);
     if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));
     else finish(work, broken);
   }
@@ -240,6 +255,10 @@ function pushOf({ batch }: Work, { endpoint, row }: Job, target: MessageTarget, 
     attempt,
     target: { endpoint, address, language, secrets, matched },
   };
+}
+
+function isFailing({ marks }: Work, endpoint: string): boolean {
+  return marks.size > 0 && marks.get(endpoint)?.state === "failing";
 }
 
 function isSilent(outcome: Outcome): boolean {

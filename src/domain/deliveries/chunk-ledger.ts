@@ -22,10 +22,12 @@ export type ChunkLedger = {
   holdFor(frequency: DigestFrequency, date: string): void;
   /** Of a digest: the message to this member left these items out; what they came to for it. */
   omit(member: number, items: string[], letter: "x" | "u"): void;
-  /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. */
-  save(): Promise<void>;
-  /** Stores the rest and gives the chunk back; `patient`: see `Table.write`. */
+  /** Stores everything noted before this call and renews the lease. Throws when the lease is lost. `patient`: see `Table.write`. */
+  save(patient?: boolean): Promise<void>;
+  /** Stores the rest and gives the chunk back. */
   close(patient?: boolean): Promise<void>;
+  /** Whether something was noted since the last save began. */
+  isBehind(): boolean;
   until(): number;
   /** Milliseconds since 1970: timings count from here. */
   startedAt(): number;
@@ -55,6 +57,7 @@ export function openLedger(
   const receipts = new Map<number, string>();
   const early: string[] = [];
   let dirty = false;
+  let behind = false;
   let saving: Promise<void> | undefined;
 
   const next = (rest: Set<number>, closing: boolean): Result => {
@@ -77,6 +80,7 @@ export function openLedger(
 
   const write = async (closing: boolean, patient: boolean): Promise<boolean> => {
     dirty = false;
+    behind = false;
     await linkReceipts();
     const part = [...rows].slice(0, ROWS_A_WRITE);
     const rest = new Set([...rows.keys()].slice(ROWS_A_WRITE));
@@ -121,13 +125,18 @@ export function openLedger(
   };
 
   const saveAll = async (closing: boolean, patient = false): Promise<void> => {
-    while (!(await write(closing, patient)));
+    try {
+      while (!(await write(closing, patient)));
+    } catch (error) {
+      behind = true;
+      throw error;
+    }
   };
 
-  const save = async (): Promise<void> => {
+  const save = async (patient = false): Promise<void> => {
     dirty = true;
     while (dirty || saving !== undefined) {
-      saving ??= saveAll(false).finally(() => {
+      saving ??= saveAll(false, patient).finally(() => {
         saving = undefined;
       });
       await saving;
@@ -137,6 +146,7 @@ export function openLedger(
   return {
     letter: (member) => letters[member] ?? "w",
     note: (member, letter, more = {}) => {
+      behind = true;
       letters[member] = letter;
       if (more.row) rows.set(member, { row: more.row, lookAt: more.lookAt });
       if (more.timing && (!timings[member] || "da".includes(letter))) timings[member] = more.timing;
@@ -144,10 +154,12 @@ export function openLedger(
       codes[member] = "da".includes(letter) ? (more.code ?? NO_CODE) : undefined;
     },
     holdFor: (frequency, date) => {
+      behind = true;
       if (!digests?.[frequency] || !letters.includes(DIGEST_LETTER[frequency]))
         digests = { ...digests, [frequency]: date };
     },
     omit: (member, items, letter) => {
+      behind = true;
       without = withOmitted(without, member, items, letter);
     },
     save,
@@ -155,6 +167,7 @@ export function openLedger(
       await saving?.catch(() => undefined);
       await saveAll(true, patient);
     },
+    isBehind: () => behind,
     until: () => stored.until ?? 0,
     startedAt: () => stored.startedAt,
     early: () => early,

@@ -14,6 +14,7 @@ import { breaksIn } from "./hold.ts";
 import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
 import type { RetryMessage } from "./message.ts";
+import { nowAndThen } from "./now-and-then.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import { makePusher } from "./push-member.ts";
@@ -43,8 +44,7 @@ export type RunDeps = {
 const MOST_EXPOSED = 512;
 /** Where so many chunks are open, others will soon close, too. */
 const MANY_OPEN = 8;
-const FIRST_SAVE_MS = 700;
-const SLOWEST_SAVE_MS = 5000;
+const SAVES = { every: 350, first: 700, slowest: 5000 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
 export function makeRunner(
@@ -54,6 +54,7 @@ export function makeRunner(
 ): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
   const once = channel.guarantee === "at-most-once";
   const open = new Set<Work>();
+  const fromTimeToTime = nowAndThen(SAVES);
   // What must not be sent twice is written down before; of the rest a power cut repeats no more than this.
   const bounded = !once && deps.onlyHost !== undefined;
   const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () =>
@@ -115,10 +116,10 @@ export function makeRunner(
       work.isOver = true;
       for (const leave of work.waiting) leave();
     }, OPEN_MS);
-    const saving = nowAndThen(async () => {
+    const saving = fromTimeToTime(async () => {
       const { marks, stopped, dropped } = await circumstances();
       Object.assign(work, { marks, stopped, dropped });
-      await stored(work, () => ledger.save());
+      if (ledger.isBehind()) await stored(work, () => ledger.save(true));
     });
     open.add(work);
     for (const job of jobs) pusher.launch(work, job);
@@ -202,27 +203,4 @@ export function makeRunner(
   }
 
   return run;
-}
-
-/** Runs a task from time to time, ever more seldom, never twice at once. A task that fails runs again. */
-function nowAndThen(task: () => Promise<void>): { stop(): Promise<void> } {
-  let wait = FIRST_SAVE_MS;
-  let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-  let timer = setTimeout(tick, wait);
-  function tick() {
-    running = task()
-      .catch(() => undefined)
-      .then(() => {
-        wait = Math.min(SLOWEST_SAVE_MS, wait * 2);
-        if (!stopped) timer = setTimeout(tick, wait);
-      });
-  }
-  return {
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      return running;
-    },
-  };
 }

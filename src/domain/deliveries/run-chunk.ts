@@ -44,7 +44,7 @@ export type RunDeps = {
 const MOST_EXPOSED = 512;
 /** Where so many chunks are open, others will soon close, too. */
 const MANY_OPEN = 8;
-const SAVES = { every: 350, first: 700, slowest: 5000 };
+const SAVES = { every: 100, first: 700, slowest: 5000 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
 export function makeRunner(

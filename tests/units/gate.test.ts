@@ -108,3 +108,20 @@ test("a text for one is not behind a text for thousands that came before it", as
   expect(order).toHaveLength(4);
   expect(order.indexOf("one")).toBeLessThanOrEqual(1);
 });
+
+test("an origin gets no more connections while this process has no time for its answers", async () => {
+  const slots = { busy: 1 };
+  const gate = makeGate(
+    limits,
+    () => 0,
+    () => slots.busy,
+  );
+  const many = come(gate, "https://slow.example", 1000);
+  many.leave(64, 50);
+  await settled();
+  expect(many.started()).toBe(128);
+  slots.busy = 0.3;
+  many.leave(64, 50);
+  await settled();
+  expect(many.started()).toBe(128 + 512);
+});

@@ -1,3 +1,5 @@
+import { performance as clock } from "node:perf_hooks";
+
 /**
  * Lets through so many pushes at once, and of those so many towards one origin; groups (announcements) that wait take turns,
  * and in a group its origins, so that a text for few is not behind one for thousands. How many
@@ -194,14 +196,14 @@ export function makeGate(
 
 /** The event loop's share of time with something to do, over the last 20 ms or more. */
 function loopBusy(): () => number {
-  let before = performance.eventLoopUtilization();
+  let before = clock.eventLoopUtilization();
   let at = performance.now();
   let share = 0;
   return () => {
     const now = performance.now();
     if (now - at < BUSY_MS) return share;
-    const current = performance.eventLoopUtilization();
-    share = performance.eventLoopUtilization(current, before).utilization;
+    const current = clock.eventLoopUtilization();
+    share = clock.eventLoopUtilization(current, before).utilization;
     before = current;
     at = now;
     return share;

@@ -76,6 +76,31 @@ describe("receivers that keep failing", () => {
     });
   });
 
+  it("keep no slot from those who answer while they hang", async () => {
+    const world = pushWorld();
+    const silent = await failing(world, 1230);
+    const hanging = Promise.withResolvers<Outcome>();
+    world.channels.webhook.answer(({ target }) =>
+      isSilent(target.address) ? hanging.promise : { kind: "delivered", status: 200 },
+    );
+    await world.publish({ announcementId: id(1) });
+    const take = async (name: QueueName) =>
+      world.platform.queue(name).receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 30 });
+    for (const message of await take("fanout")) await world.handlers().fanout([message]);
+    for (const message of await take("fanout")) await world.handlers().fanout([message]);
+    const late = world.handlers().late(await take("deliver-late"));
+    await expect.poll(() => world.channels.webhook.seen.length).toBe(16);
+    const well = async () => {
+      for (let messages = await take("deliver-webhook"); messages.length > 0; messages = await take("deliver-webhook"))
+        await world.handlers().deliver("webhook")(messages);
+    };
+    await well();
+    expect(world.channels.webhook.seen).toHaveLength(16 + 1230 - silent.length);
+    hanging.resolve(SILENT);
+    await late;
+    expect(world.channels.webhook.seen).toHaveLength(1230);
+  });
+
   it("are among the others again once they have answered", async () => {
     const sent: Sent[] = [];
     const world = pushWorld({ wrap: noting(sent) });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 
 /** One prefix per noun; an id is `<prefix>_<26 characters>`. */
 export type IdPrefix = "ann" | "case" | "rep" | "sub" | "tok" | "unit" | "mem" | "req" | "ses" | "msg";
@@ -51,5 +51,5 @@ export function randomSecret(bits = 256): string {
 }
 
 export function sha256(text: string | Uint8Array): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }

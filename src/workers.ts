@@ -55,13 +55,13 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
     await alarm(item);
   }
 
-  /** Puts new cases on the desk, all of a batch at once: a flood must not wait for a write each. Answers those to be told again. */
-  async function listNewCases(changes: Change[]): Promise<string[]> {
-    const cases = changes.filter(({ item }) => item.feed === CASE_FEED);
+  /** Puts new cases on the desks of the units they name, all of a batch at once: a flood must not wait for a write each. Answers those to be told again. */
+  async function listForUnits(changes: Change[]): Promise<string[]> {
+    const cases = changes.filter(({ item }) => item.feed === CASE_FEED && item["unitId"] !== undefined);
     if (cases.length === 0) return [];
     try {
       desk ??= await import("#src/domain/cases/listing.ts"); // once: an import of what is loaded already costs more than a write
-      await table.putAll(desk.listingItems(cases.map(({ item }) => item)), { patient: true });
+      await table.putAll(desk.unitListItems(cases.map(({ item }) => item)), { patient: true });
       return [];
     } catch (error) {
       log.error("dispatch-failed", { cases: cases.length, detail: String(error).slice(0, 500) });
@@ -88,7 +88,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   return {
     handlers: {
       dispatch: async (changes) => {
-        const failed = await listNewCases(changes);
+        const failed = await listForUnits(changes);
         for (const change of changes) {
           try {
             const following = follow(change);

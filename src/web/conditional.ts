@@ -18,8 +18,10 @@ export type Representation = {
  */
 export function conditional(request: Request, page: Representation): Response {
   const { cacheControl = "public, no-cache" } = page;
-  if (cacheControl === "no-store") return whole(request, page, { "cache-control": cacheControl });
-  const etag = `"${sha256(page.body).slice(0, 32)}"`;
+  // Bytes once: measuring, hashing and sending a text makes them anew each time.
+  const body = Buffer.from(page.body);
+  if (cacheControl === "no-store") return whole(request, page, body, { "cache-control": cacheControl });
+  const etag = `"${sha256(body).slice(0, 32)}"`;
   const lastModified = page.changedAt === undefined ? undefined : new Date(page.changedAt).toUTCString();
   const headers: Record<string, string> = {
     etag,
@@ -33,12 +35,17 @@ export function conditional(request: Request, page: Representation): Response {
       : page.datedExactly === true && request.headers.get("if-modified-since") === lastModified;
   if (fresh && page.status === undefined)
     return new Response(null, { status: 304, headers: { ...headers, ...page.headers } });
-  return whole(request, page, headers);
+  return whole(request, page, body, headers);
 }
 
-function whole(request: Request, page: Representation, headers: Record<string, string>): Response {
+function whole(
+  request: Request,
+  page: Representation,
+  body: Uint8Array<ArrayBuffer>,
+  headers: Record<string, string>,
+): Response {
   const all = { ...headers, ...page.headers, "content-type": page.contentType };
-  return new Response(request.method === "HEAD" ? null : page.body, { status: page.status ?? 200, headers: all });
+  return new Response(request.method === "HEAD" ? null : body, { status: page.status ?? 200, headers: all });
 }
 
 function matches(ifNoneMatch: string, etag: string): boolean {

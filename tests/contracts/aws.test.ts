@@ -8,6 +8,7 @@ import { awsTable } from "#src/platform/aws/table.ts";
 import { readStream } from "#tests/functions/stream-reader.ts";
 import { type AwsServers, clientSettings, describeOnAws, makeQueue, makeTable, startAws } from "./aws-servers.ts";
 import { bucketContract } from "./bucket.suite.ts";
+import { caseListContract } from "./case-list.suite.ts";
 import { feedContract } from "./feed.suite.ts";
 import { queueContract } from "./queue.suite.ts";
 import { tableContract } from "./table.suite.ts";
@@ -29,6 +30,12 @@ describeOnAws("AWS", { timeout: 60_000 }, () => {
   };
 
   tableContract("DynamoDB", async () => ({ ...(await openTable()), close: async () => {} }));
+
+  caseListContract("DynamoDB", async () => {
+    const { table } = await openTable();
+    const bucket = awsBucket({ client: clientSettings(aws.s3), bucketName: "none", now });
+    return { table, bucket, close: async () => {} };
+  });
 
   feedContract("DynamoDB Streams", async () => {
     const { table, tableName } = await openTable(STREAM);

@@ -5,6 +5,7 @@ import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { QUEUES } from "#src/platform/queue.ts";
 import { bucketContract } from "./bucket.suite.ts";
+import { caseListContract } from "./case-list.suite.ts";
 import { feedContract } from "./feed.suite.ts";
 import { queueContract } from "./queue.suite.ts";
 import { tableContract } from "./table.suite.ts";
@@ -43,6 +44,11 @@ for (const place of ["memory", "folder"]) {
     const queue = platform.queue("deliver-webhook");
     const deadLetters = async () => platform.deadLetters().map(({ body }) => body);
     return { queue, receives: QUEUES["deliver-webhook"].receives, deadLetters, close };
+  });
+
+  caseListContract(`embedded, ${place}`, async () => {
+    const { platform, close } = open();
+    return { table: platform.table, bucket: platform.bucket, close };
   });
 
   bucketContract(`embedded, ${place}`, async () => {

@@ -136,6 +136,77 @@ describe("the page of a draft", () => {
   });
 });
 
+describe("what is in work", () => {
+  const drafts = (text: string): string[] =>
+    (/id="work">([\s\S]*?)<\/section>/.exec(text)?.[1] ?? "").match(/ann_\w{26}(?=">)/g) ?? [];
+  const nextOf = (text: string) => /rel="next" href="([^"]+)"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
+
+  it("is shown however much was published since, to the unit and to who acts for all, until it is published", async () => {
+    await world.admin.put("/units/park", { name: "某县公园" });
+    const gardener = await world.member("editor", "park");
+    const [unit, all] = [await enter(["editor"], "park"), await enter(["editor"])];
+    expect((await read("/console", unit)).text).toContain("没有在办稿件");
+    const content = { title: "公园闭园通知", body: "今日闭园。", column: "free", unitId: "park" };
+    const make = async () => {
+      const { id, contentHash } = (await gardener.post("/announcements", content)).body;
+      return { id: id as string, contentHash: contentHash as string };
+    };
+    const kept = await make();
+    for (let i = 0; i < 17; i++) {
+      const { id, contentHash } = await make();
+      expect((await gardener.post(`/announcements/${id}/publish`, { contentHash })).status).toBe(202);
+    }
+    expect(drafts((await read("/console", unit)).text)).toEqual([kept.id]);
+    expect(drafts((await read("/console", all)).text)).toContain(kept.id);
+    expect(drafts((await read("/console", editor)).text)).not.toContain(kept.id);
+    const { contentHash } = kept;
+    expect((await gardener.post(`/announcements/${kept.id}/publish`, { contentHash })).status).toBe(202);
+    expect((await read("/console", unit)).text).toContain("没有在办稿件");
+    expect(drafts((await read("/console", all)).text)).not.toContain(kept.id);
+  });
+
+  it("goes on page by page, each text once, and is back at the newest by one link", async () => {
+    await world.admin.put("/units/pool", { name: "某县游泳馆" });
+    const keeper = await world.member("editor", "pool");
+    const cookie = await enter(["editor"], "pool");
+    const ids: string[] = [];
+    for (let i = 0; i < 32; i++) {
+      const content = { title: `换水通知${i}`, body: "今日换水。", column: "free", unitId: "pool" };
+      ids.unshift((await keeper.post("/announcements", content)).body.id);
+    }
+    const shown: string[] = [];
+    const sizes: number[] = [];
+    let path: string | undefined = "/console";
+    while (path !== undefined && sizes.length < 5) {
+      const { text } = await read(path, cookie);
+      expect(text.includes("回到最新")).toBe(sizes.length > 0);
+      sizes.push(shown.push(...drafts(text)));
+      path = nextOf(text);
+    }
+    expect([sizes, shown]).toEqual([[15, 30, 32], ids.toSorted().reverse()]);
+    expect((await read("/console?drafts=x", cookie)).status).toBe(400);
+    const first = nextOf((await read("/console", cookie)).text) ?? "";
+    expect((await read(first, editor)).status).toBe(400);
+    expect((await read("/console?lang=en", cookie)).text).toContain("Older texts in work");
+  });
+
+  it("follows a text to the unit that it is now for", async () => {
+    const everywhere = await world.member("editor");
+    for (const unit of ["left", "right"]) await world.admin.put(`/units/${unit}`, { name: `单位${unit}` });
+    const [left, right] = [await enter(["editor"], "left"), await enter(["editor"], "right")];
+    const content = { title: "搬家的稿件", body: "正文正文。", column: "free", unitId: "left" };
+    const made = await everywhere.post("/announcements", content);
+    const { id } = made.body;
+    expect(drafts((await read("/console", left)).text)).toEqual([id]);
+    const moved = await everywhere.patch(`/announcements/${id}`, { unitId: "right" }, { "if-match": made.etag });
+    expect(moved.status).toBe(200);
+    expect(drafts((await read("/console", left)).text)).toEqual([]);
+    expect(drafts((await read("/console", right)).text)).toEqual([id]);
+    const all = drafts((await read("/console", await enter(["editor"]))).text);
+    expect(all.filter((one) => one === id)).toHaveLength(1);
+  });
+});
+
 describe("the page of deliveries", () => {
   it("names the digest that a delivery waits for and turns pages beyond fifty rows", async () => {
     const many = Array.from({ length: 60 }, (_, i) => ({ channel: "webhook", address: sink.url(`/many/${i}`) }));

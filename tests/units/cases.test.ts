@@ -208,8 +208,13 @@ describe("a submitted case", () => {
   });
 
   it("has receipts that differ and read back", () => {
-    const receipts = Array.from({ length: 1000 }, () => newReceipt("2026-02-13", new Date("2026-02-13T01:00:00Z")));
-    expect(new Set(receipts.map(({ number }) => number)).size).toBe(1000);
+    const day = Date.parse("2026-02-12T16:00:00Z");
+    const at = (ms: number) => newReceipt("2026-02-13", new Date(day + ms));
+    const receipts = Array.from({ length: 1000 }, (_, n) => at(n < 500 ? n : 86_400_000 - 1000 + n));
+    const numbers = receipts.map(({ number }) => number);
+    expect(numbers.toSorted()).toEqual(numbers);
+    expect(new Set(numbers).size).toBe(1000);
+    expect(new Set(Array.from({ length: 100 }, () => at(0).number)).size).toBeGreaterThan(95);
     expect(new Set(receipts.map(({ secret }) => secret)).size).toBe(1000);
     for (const receipt of receipts) expect(readReceipt(receipt)).toEqual(receipt);
     const [first] = receipts;

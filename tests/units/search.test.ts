@@ -68,6 +68,9 @@ it("finds by summary, tag, one character, foreign words and full-width letters, 
   expect(await search("覆盖", { within: ["column:notices"] })).toEqual(["甲"]);
   expect(await search("覆盖", { list: "column:work-news" })).toEqual(["乙"]);
   expect(await search("fi")).toEqual(["乙", "甲"]);
+  expect(await search("民生 甲 wi-fi 全县")).toEqual(["甲"]);
+  expect(await search("民生 乙")).toEqual([]);
+  expect(await search("县民")).toEqual([]);
 });
 
 it("finds a corrected text by its new words at once", async () => {

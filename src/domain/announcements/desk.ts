@@ -1,8 +1,9 @@
 import type { Caller } from "#src/domain/members/member.ts";
 import { keys } from "#src/platform/keys.ts";
+import type { Key } from "#src/platform/table.ts";
 import { attributionOf } from "./attribution.ts";
 import type { Manuscript } from "./draft.ts";
-import { DeskEntry, noSuchAnnouncement, type Reads, readForCaller, readRevision } from "./store.ts";
+import { DeskEntry, IN_WORK, noSuchAnnouncement, type Reads, readForCaller, readRevision } from "./store.ts";
 
 /** What a member of the unit works with: the text in work, else the published one. */
 export async function readManuscript(deps: Reads, caller: Caller, id: string): Promise<Manuscript> {
@@ -13,21 +14,30 @@ export async function readManuscript(deps: Reads, caller: Caller, id: string): P
   return { announcement, content, contentHash, ...(await attributionOf(deps, content)) };
 }
 
+type Request = { limit: number; after?: string };
+type Entries = { items: DeskEntry[]; next?: string };
+
 /** Drafts and everything else that was worked on, the newest first: of the caller's unit, or of all units. */
-export async function listDesk(
+export function listDesk(deps: Reads, caller: Caller, request: Request): Promise<Entries> {
+  return entries(deps, caller, request, { index: "DESK", of: keys.desk });
+}
+
+/** What was not published yet, the newest first, however much else there is: of the caller's unit, or of all units. */
+export function listInWork(deps: Reads, caller: Caller, request: Request): Promise<Entries> {
+  return entries(deps, caller, request, { index: IN_WORK, of: keys.inWork });
+}
+
+async function entries(
   deps: Reads,
-  caller: Caller,
-  request: { limit: number; after?: string },
-): Promise<{ items: DeskEntry[]; next?: string }> {
-  const query = {
-    reverse: true,
-    limit: request.limit,
-    ...(request.after === undefined ? {} : { after: request.after }),
-  };
+  { unitId }: Caller,
+  request: Request,
+  list: { index: string; of: (unitId: string, id: string) => Key },
+): Promise<Entries> {
+  const query = { reverse: true, ...request };
   const page =
-    caller.unitId === undefined
-      ? await deps.table.queryIndex({ pk: "DESK", ...query })
-      : await deps.table.query({ pk: keys.desk(caller.unitId, "").pk, ...query });
+    unitId === undefined
+      ? await deps.table.queryIndex({ pk: list.index, ...query })
+      : await deps.table.query({ pk: list.of(unitId, "").pk, ...query });
   const items = page.items.map((item) => DeskEntry().parse(item));
   return page.next === undefined ? { items } : { items, next: page.next };
 }

@@ -54,7 +54,7 @@ export async function edit(deps: Deps, input: Edit): Promise<Manuscript> {
   const scheduled = old.work?.publishAt;
   const writes: Write[] = [
     { put: announcementItem(announcement), if: { version: old.version } },
-    ...deskWrites(announcement, result, old.unitId),
+    ...deskWrites(announcement, result, old),
     ...(scheduled ? [{ remove: keys.scheduled(scheduled, old.id) }] : []),
   ];
   const commit = deps.commit ?? ((all) => deps.table.write(all));

@@ -42,16 +42,20 @@ export async function meetingOf(
     Object.assign(list, { rows: page.items, at: 0, next: page.next, size: Math.min(list.size * LARGER, LARGEST_PAGE) });
   }
 
-  /** Brings the list to its first row below `behind`. */
+  /** Brings the list to its first row below `behind`, if it was read that far. */
+  function isThere(list: List): boolean {
+    while (behind !== undefined && (list.rows[list.at]?.sk ?? "") >= behind) list.at++;
+    return list.at < list.rows.length;
+  }
+
   async function reach(list: List): Promise<boolean> {
-    for (;;) {
-      while (behind !== undefined && (list.rows[list.at]?.sk ?? "") >= behind) list.at++;
-      if (list.at < list.rows.length) return true;
+    while (!isThere(list)) {
       if (list.next === undefined) ended = true;
       if (list.next === undefined || read >= most) return false;
       await readPage(list, behind === undefined || list.next < behind ? list.next : behind);
       read += list.rows.length;
     }
+    return true;
   }
 
   const first = partitions.map((pk): List => ({ pk, rows: [], at: 0, next: undefined, size }));
@@ -61,7 +65,7 @@ export async function meetingOf(
   return {
     next: async () => {
       for (;;) {
-        for (const list of lists) if (!(await reach(list))) return undefined;
+        for (const list of lists) if (!isThere(list) && !(await reach(list))) return undefined;
         const rows = lists.flatMap(({ rows, at }) => rows[at] ?? []);
         const oldest = rows.reduce((least, { sk }) => (sk < least ? sk : least), rows[0]?.sk ?? "");
         const together = rows.every(({ sk }) => sk === oldest);

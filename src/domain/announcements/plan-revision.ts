@@ -74,7 +74,7 @@ export function planRevision(next: NextRevision, before?: { announcement: Announ
     { put: revisionItem(revision), if: { absent: true } },
     { put: historyItem(revision) },
     ...listWrites(revision, before?.last),
-    ...(old && next.audience.kind === "public" ? deskWrites(announcement, next, old.unitId) : []),
+    ...(old && next.audience.kind === "public" ? deskWrites(announcement, next, old) : []),
     ...(scheduled ? [{ remove: keys.scheduled(scheduled, next.id) }] : []),
   ];
   return { writes, result: publishedOf(revision) };

@@ -21,7 +21,7 @@ export async function searchPublished(deps: Reads, request: ListRequest): Promis
   const { limit, after, from, to } = request;
   const words = wordsIn(request.q ?? "");
   const lists = [...new Set([request.list, ...(request.within ?? [])])];
-  const fits = (item: Item) => standsIn(item, lists) && contains(textOf(item), words);
+  const fits = (item: Item) => standsIn(item, lists) && containsAll(item, words);
   const look = (partitions: string[], stretch: Stretch) =>
     lookThrough(deps.table, partitions.length > 0 ? partitions : [ALL], stretch, { limit, fits });
   const narrow = lists.filter((list) => list !== "all").map((list) => keys.listing(list, "", "").pk);
@@ -85,10 +85,13 @@ function standsIn(item: Item, lists: string[]): boolean {
   );
 }
 
-function contains(text: string, words: string[]): boolean {
-  return words.every((word) => text.includes(word));
-}
-
-function textOf(item: Item): string {
-  return folded(`${item["title"]}\n${item["summary"]}\n${String(item["tags"])}`);
+/** Most searches are for words of titles: a text is folded only as far as a word is missing. */
+function containsAll(item: Item, words: string[]): boolean {
+  let missing = words;
+  for (const name of ["title", "summary", "tags"]) {
+    if (missing.length === 0) return true;
+    const text = folded(String(item[name]));
+    missing = missing.filter((word) => !text.includes(word));
+  }
+  return missing.length === 0;
 }

@@ -77,11 +77,14 @@ export const DeskEntry = schema(() =>
 );
 export type DeskEntry = z.infer<ReturnType<typeof DeskEntry>>;
 
-/** Puts the announcement's row on its unit's desk, and takes it from the desk of the unit that had it before. */
+/**
+ * Puts the announcement's row on its unit's desk, and as long as it is a draft among what is in work there; takes away what
+ * stood elsewhere. `before` may be left out where neither unit nor publication changes.
+ */
 export function deskWrites(
   after: Announcement,
   text: { content: Content; contentHash: string },
-  before?: string,
+  before: Announcement = after,
 ): Write[] {
   const entry: DeskEntry = {
     id: after.id,
@@ -93,9 +96,18 @@ export function deskWrites(
     contentHash: text.contentHash,
     updatedAt: after.updatedAt,
   };
-  const put: Write = { put: { ...keys.desk(after.unitId, after.id), ...entry, index: { pk: "DESK", sk: after.id } } };
-  return before === undefined || before === after.unitId ? [put] : [put, { remove: keys.desk(before, after.id) }];
+  const { id, unitId } = after;
+  const isMoved = before.unitId !== unitId;
+  const isDraft = after.state === "draft";
+  const writes: Write[] = [{ put: { ...keys.desk(unitId, id), ...entry, index: { pk: "DESK", sk: id } } }];
+  if (isMoved) writes.push({ remove: keys.desk(before.unitId, id) });
+  if (isDraft) writes.push({ put: { ...keys.inWork(unitId, id), ...entry, index: { pk: IN_WORK, sk: id } } });
+  if (before.state === "draft" && (isMoved || !isDraft)) writes.push({ remove: keys.inWork(before.unitId, id) });
+  return writes;
 }
+
+/** The index of what is in work in all units. */
+export const IN_WORK = "IN-WORK";
 
 export async function readAnnouncement(deps: Reads, id: string): Promise<Announcement | undefined> {
   const item = await deps.table.get(keys.announcement(id));

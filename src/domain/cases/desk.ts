@@ -1,26 +1,36 @@
 import { type Caller, hasRole, type Role, sees } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
+import type { Item } from "#src/platform/table.ts";
 import { type Case, caseId } from "./case.ts";
-import { EVERY_UNIT, ofUnit } from "./listing.ts";
+import { newestCases } from "./newest.ts";
 import { parseCase, type Reads, readCase } from "./store.ts";
 
 /** Who works with cases: of the unit that a case names, or, without a unit of their own, of all. An admin always. */
 export const CASE_STAFF = ["duty-officer", "liaison", "clerk"] as const satisfies readonly Role[];
 
-/** Cases as staff may see them, the newest first; `after` is the `next` of the page before. */
+/** Cases as staff may see them, the newest first; `after` is the `next` of the page before, a number. */
 export async function listCases(
   deps: Reads,
   caller: Caller,
-  { limit, after }: { limit: number; after?: string },
+  request: { limit: number; after?: string },
 ): Promise<{ items: Case[]; next?: string }> {
   mayWork(caller);
-  const list = caller.unitId === undefined ? EVERY_UNIT : ofUnit(caller.unitId);
-  const { pk } = keys.caseListing(list, "", "");
-  const page = await deps.table.query({ pk, reverse: true, limit, ...(after === undefined ? {} : { after }) });
-  const found = await deps.table.getMany(page.items.map(({ number }) => keys.case(String(number))));
-  const items = found.flatMap((item) => (item ? [parseCase(item)] : []));
+  const { unitId } = caller;
+  const page = unitId === undefined ? await newestCases(deps.table, request) : await casesOf(deps, unitId, request);
+  const items = page.items.map(parseCase);
   return page.next === undefined ? { items } : { items, next: page.next };
+}
+
+async function casesOf(
+  deps: Reads,
+  unitId: string,
+  request: { limit: number; after?: string },
+): Promise<{ items: Item[]; next?: string }> {
+  const { pk } = keys.caseOfUnit(unitId, "");
+  const { items: rows, ...more } = await deps.table.query({ pk, reverse: true, ...request });
+  const found = await deps.table.getMany(rows.map(({ number }) => keys.case(String(number))));
+  return { items: found.filter((item) => item !== undefined), ...more };
 }
 
 /** The case by its id or its number. AppError "not-found" for one of another unit as well: for the caller there is none. */
@@ -43,9 +53,4 @@ export function numberIn(id: string): string | undefined {
   const [, day, rest] = /^(?:case_)?(\d{8})-?([0-9A-HJKMNP-TV-Z]{10})$/.exec(id) ?? [];
   const number = `${day}-${rest}`;
   return day !== undefined && (id === number || id === caseId(number)) ? number : undefined;
-}
-
-/** A place in a list of the desk, as `next` gave it; undefined for what cannot be one. */
-export function placeIn(text: string): string | undefined {
-  return /^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z#\d{8}-[0-9A-HJKMNP-TV-Z]{10}$/.test(text) ? text : undefined;
 }

@@ -3,16 +3,16 @@ import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 export type Receipt = { number: string; secret: string };
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const TIME_CHARACTERS = 4;
-const RANDOM_CHARACTERS = 6;
+const TIME_CHARACTERS = 6;
+const RANDOM_CHARACTERS = 4;
 const DAY_MS = 86_400_000;
 const SHANGHAI_MS = 8 * 3_600_000;
 const SECRET_CHARACTERS = 26;
 
 /**
- * A receipt of a Shanghai day (`YYYY-MM-DD`): the public number names the day and its 82-millisecond step, so numbers
- * rise and a store keeps neighbours together, then carries 30 random bits; the secret has 130 (OWASP ASVS 5.0 asks for
- * 128). Crockford's base 32, which people can read out and type.
+ * A receipt of a Shanghai day (`YYYY-MM-DD`): the public number names the day and its moment, finer than a millisecond, so
+ * numbers sort as they were given out and a store keeps neighbours together, then carries 20 random bits; the secret has
+ * 130 (OWASP ASVS 5.0 asks for 128). Crockford's base 32, which people can read out and type.
  */
 export function newReceipt(day: string, now: Date): Receipt {
   const characters = drawn(RANDOM_CHARACTERS + SECRET_CHARACTERS);

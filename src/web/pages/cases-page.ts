@@ -1,5 +1,5 @@
 import type { Case } from "#src/domain/cases/case.ts";
-import { CASE_STAFF, listCases, numberIn, placeIn } from "#src/domain/cases/desk.ts";
+import { CASE_STAFF, listCases, numberIn } from "#src/domain/cases/desk.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { getUnit } from "#src/domain/units/read.ts";
 import type { WebDeps } from "#src/web/app.ts";
@@ -38,7 +38,7 @@ export async function caseStaff(deps: Deps, request: Request): Promise<Caller> {
 export async function casesPage(deps: Deps, view: View, query: URLSearchParams, request: Request): Promise<Page> {
   const { t } = view;
   const caller = await caseStaff(deps, request);
-  const after = placeIn(query.get("after") ?? "");
+  const after = numberIn(query.get("after") ?? "");
   const page = await listCases(deps, caller, { limit: ROWS, ...(after === undefined ? {} : { after }) });
   deps.log.info("cases-listed", { by: caller.id, cases: page.items.length });
   const title = t("事项", "Cases");

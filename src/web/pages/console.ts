@@ -1,6 +1,4 @@
-import { listDesk } from "#src/domain/announcements/desk.ts";
 import { listPublished, type Teaser } from "#src/domain/announcements/read.ts";
-import type { DeskEntry } from "#src/domain/announcements/store.ts";
 import { CASE_STAFF } from "#src/domain/cases/desk.ts";
 import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
 import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
@@ -10,18 +8,18 @@ import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, sessionCookie, sessionIn, signedIn } from "#src/web/auth.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
+import { inWork } from "./in-work.ts";
 import type { Page } from "./page.ts";
 import { notSignedIn } from "./sign-in.ts";
 import { badges } from "./teasers.ts";
 import type { View } from "./view.ts";
-import { columnName } from "./words.ts";
 
 const ROWS = 15;
 
-type Deps = Pick<WebDeps, "table" | "now" | "config" | "log">;
+type Deps = Pick<WebDeps, "table" | "now" | "config" | "log" | "secret">;
 
 /** For who is signed in: what is in work, and how far the newest announcements have come. */
-export async function consolePage(deps: Deps, view: View, request: Request): Promise<Page> {
+export async function consolePage(deps: Deps, view: View, query: URLSearchParams, request: Request): Promise<Page> {
   const { t } = view;
   const caller = await signedIn(deps, request);
   if (!caller) throw notSignedIn();
@@ -33,7 +31,7 @@ export async function consolePage(deps: Deps, view: View, request: Request): Pro
     main: html`<div class="head"><h1>${title}</h1>
 <form method="post" action="${view.to("/console/sign-out")}" class="row"><span class="muted">${caller.name}</span><button class="quiet">${t("退出", "Sign out")}</button></form></div>
 ${doors(view, caller)}
-${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller) : worksOnCases ? NOTHING : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}
+${hasRole(caller, "editor", "reviewer") ? await editorial(deps, view, caller, query) : worksOnCases ? NOTHING : html`<section class="card"><p>${t("您的角色暂无可在网页上办理的事项，请使用开放接口。", "Your roles have nothing to do on these pages yet; please use the API.")}</p></section>`}
 ${worksOnCases ? await (await import("./cases-page.ts")).newestCases(deps, view, caller) : NOTHING}`,
   };
 }
@@ -52,39 +50,19 @@ function doors(view: View, caller: Caller): Html {
   return html`<p class="row">${all.map(([path, name]) => html`<a class="button quiet" href="${view.to(path)}">${name}</a> `)}</p>`;
 }
 
-async function editorial(deps: Deps, view: View, caller: Caller): Promise<Html> {
+async function editorial(deps: Deps, view: View, caller: Caller, query: URLSearchParams): Promise<Html> {
   const { t } = view;
   const list = caller.unitId === undefined ? ("all" as const) : (`unit:${caller.unitId}` as const);
-  const [desk, published] = await Promise.all([
-    listDesk(deps, caller, { limit: ROWS }),
+  const [drafts, published] = await Promise.all([
+    inWork(deps, view, caller, query),
     listPublished(deps, { list, limit: ROWS }),
   ]);
-  const inWork = desk.items.filter((entry) => entry.status !== "published" && entry.status !== "withdrawn");
   const ledgers = await Promise.all(published.items.map((one) => ledger(deps, one.id, one.revision)));
-  return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
-${inWork.length > 0 ? drafts(view, inWork) : html`<p class="muted">${t("没有在办稿件。", "Nothing is in work.")}</p>`}
-</section>
+  return html`${drafts}
 <section class="card" aria-labelledby="ledger"><h2 id="ledger">${t("推送台账", "Deliveries")}</h2>
 <p class="hint">${t("应推 = 已送达 + 免推 + 失败 + 未知 + 暂缓 + 待推", "matched = delivered + suppressed + failed + unknown + held + waiting")}</p>
 ${published.items.length > 0 ? balances(view, published.items, ledgers) : html`<p class="muted">${t("还没有公告。", "Nothing has been announced yet.")}</p>`}
 </section>`;
-}
-
-function drafts(view: View, entries: DeskEntry[]): Html {
-  const { t } = view;
-  const statuses: Record<DeskEntry["status"], string> = {
-    draft: t("草稿", "draft"),
-    returned: t("已退回", "returned"),
-    scheduled: t("定时发布", "scheduled"),
-    published: t("已发布", "published"),
-    withdrawn: t("已撤回", "withdrawn"),
-  };
-  return html`<ul class="list">${entries.map(
-    (
-      entry,
-    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
-<ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
-  )}</ul>`;
 }
 
 function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]): Html {

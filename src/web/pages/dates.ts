@@ -16,8 +16,14 @@ const MONTHS = [
   "October",
 ].concat("November", "December");
 
+const STORED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 /** The wall clock of Asia/Shanghai, as `YYYY-MM-DD HH:mm` (the PubDate of government pages): UTC+8 since 1991. */
 export function pubDate(instant: string): string {
+  const hour = Number(instant.slice(11, 13)) + 8;
+  // On the same day of both clocks no date has to be made.
+  if (hour < 24 && STORED.test(instant))
+    return `${instant.slice(0, 10)} ${String(hour).padStart(2, "0")}${instant.slice(13, 16)}`;
   return new Date(Date.parse(instant) + EIGHT_HOURS).toISOString().slice(0, 16).replace("T", " ");
 }
 
@@ -33,15 +39,18 @@ export function dayStart(day: string, days = 0): string | undefined {
 }
 
 export function dateText(instant: string, language: Language): string {
-  const [year, month, day] = dayOf(instant).split("-").map(Number);
-  return language === "en" ? `${day} ${MONTHS[(month ?? 1) - 1]} ${year}` : `${year}年${month}月${day}日`;
+  return dayText(pubDate(instant), language);
+}
+
+function dayText(pubDate: string, language: Language): string {
+  const [year, month, day] = [Number(pubDate.slice(0, 4)), Number(pubDate.slice(5, 7)), Number(pubDate.slice(8, 10))];
+  return language === "en" ? `${day} ${MONTHS[month - 1]} ${year}` : `${year}年${month}月${day}日`;
 }
 
 export function timeText(instant: string, language: Language): string {
-  const clock = pubDate(instant).slice(11);
-  return language === "en"
-    ? `${dateText(instant, language)}, ${clock} (Beijing time)`
-    : `${dateText(instant, language)} ${clock}`;
+  const at = pubDate(instant);
+  const day = dayText(at, language);
+  return language === "en" ? `${day}, ${at.slice(11)} (Beijing time)` : `${day} ${at.slice(11)}`;
 }
 
 export function time(instant: string, language: Language): Html {

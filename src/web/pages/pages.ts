@@ -169,7 +169,7 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       page(async (view, c, query) => {
         const number = query.get("case");
         if (number !== null) return (await import("./cases-page.ts")).toCase(view, number);
-        return consolePage(deps, view, c.req.raw);
+        return consolePage(deps, view, query, c.req.raw);
       }),
     )
     .get(

@@ -6,6 +6,7 @@ import { columnName } from "./words.ts";
 
 export function badges(view: View, one: { urgency: string; kind?: string }): Html {
   const { t } = view;
+  if (one.urgency === "routine" && one.kind !== "corrected") return NOTHING; // nearly all
   return html`${
     one.urgency === "urgent"
       ? html`<span class="badge urgent">${t("紧急", "Urgent")}</span>`

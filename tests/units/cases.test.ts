@@ -13,7 +13,7 @@ import { defanged } from "#src/domain/cases/web-address.ts";
 import { readFault } from "#src/errors.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
-import { keys } from "#src/platform/keys.ts";
+import { CASE_SHARDS, keys } from "#src/platform/keys.ts";
 import type { Item, Key, Table } from "#src/platform/table.ts";
 
 const REPORT = { type: "scam_site", title: "假冒医保网站", description: "该网站冒充医保局骗取银行卡号。" };
@@ -205,6 +205,17 @@ describe("a submitted case", () => {
       });
       expect(reads).toHaveLength(1);
     }
+  });
+
+  it("lies beside those of its moment, and those of a second lie in all shards alike", () => {
+    const begin = Date.parse("2026-02-13T01:00:00Z");
+    const shardAt = (ms: number) => keys.case(newReceipt("2026-02-13", new Date(begin + ms)).number).pk;
+    const counts = new Map<string, number>();
+    for (let ms = 0; ms < 1000; ms++) counts.set(shardAt(ms), (counts.get(shardAt(ms)) ?? 0) + 1);
+    const shards = Array.from({ length: CASE_SHARDS }, (_, n) => keys.caseShard(n));
+    expect([...counts.keys()].toSorted()).toEqual(shards);
+    for (const count of counts.values()) expect(Math.abs(count - 1000 / CASE_SHARDS)).toBeLessThan(15);
+    expect(new Set(Array.from({ length: 50 }, () => shardAt(7))).size).toBe(1);
   });
 
   it("has receipts that differ and read back", () => {

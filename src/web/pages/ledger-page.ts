@@ -78,18 +78,25 @@ export async function actOnLedger(
   checkOrigin(at.request, deps.config);
   const caller = await editorOf(deps, at.request);
   await mayFollow(deps, caller, at.id);
-  const { t } = view;
   const act = at.form.get("act");
   const delivery = at.form.get("delivery") ?? "";
-  const told = (zh: string, en: string) => html`<div class="notice green" role="status"><p>${t(zh, en)}</p></div>`;
+  const told = (zh: string | Html, en: string | Html) =>
+    html`<div class="notice green" role="status"><p>${view.language === "en" ? en : zh}</p></div>`;
   const query = new URLSearchParams({ revision: at.form.get("revision") ?? "1" });
   const shown = (news: Html) => ledgerPage(deps, view, { ...at, query }, news);
   deps.log.info("acted", { route: "console ledger", act: String(act), actor: caller.id, id: at.id });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {
-      await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
-      return await shown(told("已重新推送。", "It is being sent again."));
+      const { heldUntil } = await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
+      if (heldUntil === undefined) return await shown(told("已重新推送。", "It is being sent again."));
+      const then = time(heldUntil, view.language);
+      return await shown(
+        told(
+          html`接收人正处于免打扰时段，将在时段结束时推送：${then}。`,
+          html`Its reader has quiet hours now. It goes out when they end: ${then}.`,
+        ),
+      );
     }
     if (act === "settle") {
       const state = at.form.get("state") === "delivered" ? "delivered" : "failed";
@@ -100,8 +107,12 @@ export async function actOnLedger(
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";
     const asked = await retryAll(deps, at.id, Number(query.get("revision")), state);
+    const hold = asked.quietHoursHold && asked.deliveries > 0;
     return await shown(
-      told(`正在重试${asked.deliveries}条推送。`, `${asked.deliveries} pushes are being tried again.`),
+      told(
+        `正在重试${asked.deliveries}条推送。${hold ? "接收人正处于免打扰时段的，到时段结束时推送。" : ""}`,
+        `${asked.deliveries} pushes are being tried again.${hold ? " Readers who have quiet hours now get theirs when those end." : ""}`,
+      ),
     );
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;

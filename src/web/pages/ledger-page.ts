@@ -10,16 +10,17 @@ import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { type Counts, DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
-import { type Caller, hasRole } from "#src/domain/members/member.ts";
+import type { Caller } from "#src/domain/members/member.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
+import { checkOrigin, forbidden } from "#src/web/auth.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
+import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;
@@ -35,7 +36,7 @@ export async function ledgerPage(
   news: Html = NOTHING,
 ): Promise<Page> {
   const { t } = view;
-  const caller = await editorOf(deps, at.request);
+  const caller = await staff(deps, at.request, "editor");
   const { revision, title: what, head } = await subjectOf(deps, view, caller, at);
   const counts = await ledger(deps, at.id, revision);
   const state = DELIVERY_STATES.find((one) => one === at.query.get("state"));
@@ -76,7 +77,7 @@ export async function actOnLedger(
   at: { id: string; form: URLSearchParams; request: Request },
 ): Promise<Page> {
   checkOrigin(at.request, deps.config);
-  const caller = await editorOf(deps, at.request);
+  const caller = await staff(deps, at.request, "editor");
   await mayFollow(deps, caller, at.id);
   const act = at.form.get("act");
   const delivery = at.form.get("delivery") ?? "";
@@ -205,12 +206,6 @@ function pager(view: View, here: string, isBehind: boolean, next: string | undef
       ? NOTHING
       : html`<a rel="next" href="${view.to(`${here}&after=${next}`)}">${t("下一页", "Next page")}</a>`;
   return html`<nav class="pager" aria-label="${t("翻页", "Pages")}">${first}${more}</nav>`;
-}
-
-async function editorOf(deps: Deps, request: Request): Promise<Caller> {
-  const caller = await signedIn(deps, request);
-  if (!caller || !hasRole(caller, "editor")) throw forbidden();
-  return caller;
 }
 
 async function rowsFor(

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { POLICIES } from "#src/web/limits.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
 
@@ -134,7 +135,6 @@ describe("the page of a subscription", () => {
   });
 
   it("says in the reader's language, at the field, what is wrong, and carries no token back", async () => {
-    ahead += 10 * 60_000; // posts of this page are counted like guesses
     const wrong = await saved({ firstId: first.id, firstToken: "gsm_wrong", minutes: "15" }, "en");
     expect(wrong.status).toBe(422);
     expect(wrong.text).toContain("there is no such subscription, it has ended, or the manage token is not its own");
@@ -150,5 +150,28 @@ describe("the page of a subscription", () => {
     expect((await known()).afterMinutes).toBe(15);
     const both = await saved({ minutes: "15", frequency: "daily", noFallback: "yes" });
     expect(both.status).toBe(200);
+  });
+
+  it("shuts nobody out who has the right token, and whoever guesses tokens, of this subscription or of its first choice", async () => {
+    const freshMinute = () => {
+      ahead += 60_000 - ((Date.now() + ahead) % 60_000);
+    };
+    freshMinute();
+    const { count } = POLICIES.guesses;
+    for (let i = 0; i <= count + 5; i++) expect((await post({ act: "show" })).status).toBe(200);
+    const { version } = await known();
+    const change = { act: "change", subscription: second.id, topics: "column:water", version: String(version) };
+    const wish = { ...change, frequency: "now", language: "zh-CN", minutes: "15" };
+    expect((await post({ ...wish, firstId: first.id, firstToken: first.token, minutes: "x" })).status).toBe(422);
+    const guess = (i: number) => post({ token: `gsm_${i}`, act: "show" });
+    for (let i = 0; i < count; i++) expect((await guess(i)).status).toBe(404);
+    expect((await guess(count)).status).toBe(429);
+    expect((await post({ act: "show" })).status).toBe(429);
+    freshMinute();
+    const ofFirst = (i: number) => post({ ...wish, firstId: first.id, firstToken: `gsm_${i}` });
+    for (let i = 0; i < count; i++) expect((await ofFirst(i)).status).toBe(422);
+    expect((await ofFirst(count)).status).toBe(429);
+    freshMinute();
+    expect((await post({ act: "show" })).status).toBe(200);
   });
 });

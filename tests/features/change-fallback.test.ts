@@ -104,6 +104,11 @@ describe("somebody with a subscription", () => {
   });
 });
 
+/** The windows of the limits begin anew. */
+function freshMinute(): void {
+  ahead += 60_000 - ((Date.now() + ahead) % 60_000);
+}
+
 describe("the page of a subscription", () => {
   const post = async (fields: Record<string, string>, language = "zh-CN") => {
     const answer = await world.fetch(`/manage?lang=${language}`, {
@@ -153,9 +158,6 @@ describe("the page of a subscription", () => {
   });
 
   it("shuts nobody out who has the right token, and whoever guesses tokens, of this subscription or of its first choice", async () => {
-    const freshMinute = () => {
-      ahead += 60_000 - ((Date.now() + ahead) % 60_000);
-    };
     freshMinute();
     const { count } = POLICIES.guesses;
     for (let i = 0; i <= count + 5; i++) expect((await post({ act: "show" })).status).toBe(200);
@@ -174,4 +176,20 @@ describe("the page of a subscription", () => {
     freshMinute();
     expect((await post({ act: "show" })).status).toBe(200);
   });
+});
+
+it("the API counts nobody's right manage token as a guess either, and each wrong one", async () => {
+  freshMinute();
+  const path = `/subscriptions/${second.id}`;
+  const { count } = POLICIES.guesses;
+  for (let i = 0; i <= count; i++) expect((await second.me.get(path)).status).toBe(200);
+  const stranger = world.as("gsm_wrong");
+  for (let i = 0; i < count; i++) expect((await stranger.get(path)).status).toBe(401);
+  expect((await stranger.get(path)).status).toBe(429);
+  freshMinute();
+  const guess = (i: number) =>
+    second.me.patch(path, { fallbackFor: { subscriptionId: first.id, manageToken: `gsm_${i}` }, afterMinutes: 5 });
+  for (let i = 0; i < count; i++) expect((await guess(i)).status).not.toBe(429);
+  expect((await guess(count)).status).toBe(429);
+  freshMinute();
 });

@@ -59,18 +59,17 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
       await count(c, policy);
       return act(view, await readForm(c.req.raw));
     });
-  /** A form that carries a token: counted as a guess before it is looked at, and as that token's when none was wrong. */
+  /** A form that carries a token: counted as that token's, and as a guess until it is known that none in it is wrong. */
   const byToken = (act: (view: View, form: URLSearchParams, wrong: () => void) => Promise<Page>) =>
     page(async (view, c) => {
       await count(c, "guesses");
       const form = await readForm(c.req.raw);
+      await count(c, "tokens", form.get("m") ?? `${form.get("id")} ${form.get("token")}`);
       let isWrong = false;
       const built = await act(view, form, () => {
         isWrong = true;
       });
-      if (isWrong) return built;
-      limits.giveBack("guesses", strangerAt(c));
-      await count(c, "tokens", form.get("m") ?? `${form.get("id")} ${form.get("token")}`);
+      if (!isWrong) limits.giveBack("guesses", strangerAt(c));
       return built;
     });
   const file =

@@ -197,8 +197,14 @@ export async function embedded(
     tickSeconds?: number;
   },
 ): Promise<World & { stop(): Promise<void> }> {
-  const { embeddedPlatform } = await import("#src/platform/embedded/platform.ts");
+  const [{ embeddedPlatform }, { clientAddress }] = await Promise.all([
+    import("#src/platform/embedded/platform.ts"),
+    import("#src/web/client-address.ts"),
+  ]);
   const { log, now = () => new Date(), tickSeconds = 1 } = options;
+  const clientOf = clientAddress(config.trustedProxies, (peer) =>
+    log.warn("proxy-not-trusted", { peer, hint: "all who come through it share one rate: GAOSHI_TRUSTED_PROXIES" }),
+  );
   const platform = embeddedPlatform({ data: config.data, now, log, baseUrl: () => config.baseUrl });
   const world = await makeWorld(platform, {
     ...options,
@@ -206,7 +212,7 @@ export async function embedded(
     onlyHost: randomSecret(48),
     objectDoor: platform.objectDoor,
     streams: true,
-    remoteAddress: (c) => incomingOf(c)?.socket.remoteAddress,
+    remoteAddress: (c) => clientOf(incomingOf(c)?.socket.remoteAddress, c.req.raw.headers),
     connection: incomingOf,
   });
   platform.feed(world.handlers.dispatch);

@@ -52,6 +52,7 @@ export async function openWorld(
     log?: Log;
     now?: () => Date;
     origins?: Partial<Record<ChannelName, string>>;
+    env?: Record<string, string>;
   } = {},
 ): Promise<TestWorld> {
   const log = options.log ?? silentLog;
@@ -60,6 +61,7 @@ export async function openWorld(
     GAOSHI_DATA: ":memory:",
     GAOSHI_ADMIN_TOKEN: ADMIN,
     GAOSHI_EGRESS_ALLOW: "127.0.0.0/8",
+    ...options.env,
   });
   let bot: Bot | undefined;
   const wechat = options.bot ? await mockWechat() : undefined;

@@ -211,6 +211,9 @@ export const keys = {
     pk: join("FANOUTS", day),
     sk: join(at, id, revision),
   }),
+  /** What came to an end on a day, as it was summed last; and how often the list of that day has changed. */
+  daySum: (day: string): Key => ({ pk: join("DAY", day), sk: "SUM" }),
+  dayChanges: (day: string): Key => ({ pk: join("DAY", day), sk: "CHANGES" }),
   /** A digest's run, the revisions that wait for it, and from a revision's fan-out the runs that it waits for. */
   digest: (frequency: string, date: string): Key => ({ pk: join("DIGEST", frequency, date), sk: "RUN" }),
   digestItem: (frequency: string, date: string, id: string, revision: number): Key => ({

@@ -34,7 +34,7 @@ export type WebDeps = {
   /** 32 bytes, the instance's own key: cursors, kept answers, links. */
   secret: Uint8Array;
   objectDoor?: (request: Request) => Promise<Response | undefined>;
-  /** The address the connection itself comes from; never one that a header claims. */
+  /** The address of whoever calls: the connection's own, or what a trusted proxy says; never what anybody else's header claims. */
   remoteAddress?: (c: Context) => string | undefined;
   /** The message as the connection brings it, where there is one: its body is then read without a copy. */
   connection?: (c: Context) => Readable | undefined;

@@ -86,10 +86,14 @@ export function sessionCookie(config: Pick<Config, "baseUrl">, session?: string)
 
 /** The secret of the console session a request carries; for pages only, the API takes tokens. */
 export function sessionIn(request: Request, config: Pick<Config, "baseUrl">): string | undefined {
-  const name = cookieName(config);
+  return cookieIn(request, cookieName(config), /^[A-Za-z0-9_-]{43}$/);
+}
+
+/** The first cookie of this name whose value has this form. */
+export function cookieIn(request: Request, name: string, form = /./): string | undefined {
   for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
     const [key, value] = pair.trim().split("=", 2);
-    if (key === name && value && /^[A-Za-z0-9_-]{43}$/.test(value)) return value;
+    if (key === name && value && form.test(value)) return value;
   }
   return undefined;
 }

@@ -33,6 +33,8 @@ export type Taken = {
 export type Limiter = {
   /** Counts one request of an address or a token. */
   take(policy: PolicyName, who: string): Taken | Promise<Taken>;
+  /** The request that was counted just now was none of those that are limited. */
+  giveBack(policy: PolicyName, who: string): void;
 };
 
 type Window = { number: number; known: number; fresh: number };
@@ -93,6 +95,10 @@ export function limiter(deps: {
       if (window.known + window.fresh >= policy.count) return taken(true);
       window.fresh++;
       return window.fresh < policy.step ? taken(false) : share(policy, bucket, window).then(() => taken(false));
+    },
+    giveBack(name, who) {
+      const window = windows.get(`${name}|${who}`);
+      if (window?.number === Math.floor(now().getTime() / 1000 / policies[name].seconds)) window.fresh--;
     },
   };
 }

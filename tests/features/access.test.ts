@@ -75,9 +75,12 @@ it("explains what is missing beside what was filled in", async () => {
 
 it("is for signed-in admins on our own pages only", async () => {
   const editor = await enter("王编辑", ["editor"]);
-  for (const headers of [{}, { cookie: editor }] as Record<string, string>[]) {
-    expect((await read("/console/access", headers)).status).toBe(403);
-    expect((await post("/console/access", EDITOR, { ...headers, origin: BASE })).status).toBe(403);
+  for (const [status, headers] of [
+    [401, {}],
+    [403, { cookie: editor }],
+  ] as [number, Record<string, string>][]) {
+    expect((await read("/console/access", headers)).status).toBe(status);
+    expect((await post("/console/access", EDITOR, { ...headers, origin: BASE })).status).toBe(status);
   }
   expect((await read("/console", { cookie: editor })).text).not.toContain("/console/access");
   for (const origin of ["https://evil.example", "null"])

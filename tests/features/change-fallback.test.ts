@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { POLICIES } from "#src/web/limits.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
 
@@ -103,6 +104,11 @@ describe("somebody with a subscription", () => {
   });
 });
 
+/** The windows of the limits begin anew. */
+function freshMinute(): void {
+  ahead += 60_000 - ((Date.now() + ahead) % 60_000);
+}
+
 describe("the page of a subscription", () => {
   const post = async (fields: Record<string, string>, language = "zh-CN") => {
     const answer = await world.fetch(`/manage?lang=${language}`, {
@@ -134,7 +140,6 @@ describe("the page of a subscription", () => {
   });
 
   it("says in the reader's language, at the field, what is wrong, and carries no token back", async () => {
-    ahead += 10 * 60_000; // posts of this page are counted like guesses
     const wrong = await saved({ firstId: first.id, firstToken: "gsm_wrong", minutes: "15" }, "en");
     expect(wrong.status).toBe(422);
     expect(wrong.text).toContain("there is no such subscription, it has ended, or the manage token is not its own");
@@ -151,4 +156,40 @@ describe("the page of a subscription", () => {
     const both = await saved({ minutes: "15", frequency: "daily", noFallback: "yes" });
     expect(both.status).toBe(200);
   });
+
+  it("shuts nobody out who has the right token, and whoever guesses tokens, of this subscription or of its first choice", async () => {
+    freshMinute();
+    const { count } = POLICIES.guesses;
+    for (let i = 0; i <= count + 5; i++) expect((await post({ act: "show" })).status).toBe(200);
+    const { version } = await known();
+    const change = { act: "change", subscription: second.id, topics: "column:water", version: String(version) };
+    const wish = { ...change, frequency: "now", language: "zh-CN", minutes: "15" };
+    expect((await post({ ...wish, firstId: first.id, firstToken: first.token, minutes: "x" })).status).toBe(422);
+    const guess = (i: number) => post({ token: `gsm_${i}`, act: "show" });
+    for (let i = 0; i < count; i++) expect((await guess(i)).status).toBe(404);
+    expect((await guess(count)).status).toBe(429);
+    expect((await post({ act: "show" })).status).toBe(429);
+    freshMinute();
+    const ofFirst = (i: number) => post({ ...wish, firstId: first.id, firstToken: `gsm_${i}` });
+    for (let i = 0; i < count; i++) expect((await ofFirst(i)).status).toBe(422);
+    expect((await ofFirst(count)).status).toBe(429);
+    freshMinute();
+    expect((await post({ act: "show" })).status).toBe(200);
+  });
+});
+
+it("the API counts nobody's right manage token as a guess either, and each wrong one", async () => {
+  freshMinute();
+  const path = `/subscriptions/${second.id}`;
+  const { count } = POLICIES.guesses;
+  for (let i = 0; i <= count; i++) expect((await second.me.get(path)).status).toBe(200);
+  const stranger = world.as("gsm_wrong");
+  for (let i = 0; i < count; i++) expect((await stranger.get(path)).status).toBe(401);
+  expect((await stranger.get(path)).status).toBe(429);
+  freshMinute();
+  const guess = (i: number) =>
+    second.me.patch(path, { fallbackFor: { subscriptionId: first.id, manageToken: `gsm_${i}` }, afterMinutes: 5 });
+  for (let i = 0; i < count; i++) expect((await guess(i)).status).not.toBe(429);
+  expect((await guess(count)).status).toBe(429);
+  freshMinute();
 });

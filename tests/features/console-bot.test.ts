@@ -103,9 +103,12 @@ it("drops the login at the press of a button, and shows a new QR code", async ()
 
 it("is for signed-in admins on our own pages only", async () => {
   const editor = await enter("王编辑", "editor");
-  for (const headers of [{}, { cookie: editor }] as Record<string, string>[]) {
-    expect((await read("/console/bot", headers)).status).toBe(403);
-    expect((await drop({ ...headers, origin: BASE })).status).toBe(403);
+  for (const [status, headers] of [
+    [401, {}],
+    [403, { cookie: editor }],
+  ] as [number, Record<string, string>][]) {
+    expect((await read("/console/bot", headers)).status).toBe(status);
+    expect((await drop({ ...headers, origin: BASE })).status).toBe(status);
   }
   for (const headers of [{ cookie }, { cookie, origin: "https://evil.example" }] as Record<string, string>[])
     expect((await drop(headers)).status).toBe(403);

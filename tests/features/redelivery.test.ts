@@ -24,13 +24,14 @@ async function column(): Promise<string> {
   return slug;
 }
 
-async function imported(slug: string, addresses: string[]): Promise<void> {
+async function imported(slug: string, addresses: string[], more = {}): Promise<void> {
   const lines = addresses.map((address) =>
     JSON.stringify({
       endpoint: { channel: address.startsWith("room:") ? "wechaty" : "webhook", address },
       topics: [`column:${slug}`],
       confirmed: true,
       basis: "登记表",
+      ...more,
     }),
   );
   await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
@@ -107,7 +108,7 @@ describe("an editor", () => {
     const nothing = await editor.post(`/announcements/${id}/retry`, {});
     expect([nothing.status, nothing.body]).toEqual([
       202,
-      { announcement: id, revision: 1, state: "failed", deliveries: 0 },
+      { announcement: id, revision: 1, state: "failed", deliveries: 0, quietHoursHold: true },
     ]);
     const asked = await editor.post(`/announcements/${id}/retry`, { state: "unknown" });
     expect(asked.body.deliveries).toBe(1);
@@ -137,6 +138,52 @@ describe("an editor", () => {
     expect(shown.attempts.at(-1)).toMatchObject({ trigger: "person", note: "群主截图为证" });
     expect((await editor.post(`/deliveries/${row.id}/settle`, finding)).body.code).toBe("STATE");
     await closed(id);
+  });
+
+  it("who tries a reader in its quiet hours again is told until when it is held, here and in the console", async () => {
+    const slug = await column();
+    const clock = (minutes: number) =>
+      new Date(Math.floor(Date.now() / 60_000) * 60_000 + 8 * 3_600_000 + minutes * 60_000).toISOString().slice(11, 16);
+    const end = new Date(Math.floor(Date.now() / 60_000) * 60_000 + 120 * 60_000).toISOString();
+    const [asleep, awake] = [sink.url(`/${slug}/asleep`), sink.url(`/${slug}/awake`)];
+    await imported(slug, [asleep], { quietHours: { from: clock(-60), to: clock(120) } });
+    await imported(slug, [awake, world.room("群").address]);
+    world.wechat.next("no-id");
+    sink.answer(`/${slug}/awake`, { status: 503 });
+    const id = await published(slug);
+    await world.until(async () => {
+      const { held, waiting, unknown } = await ledger(id);
+      return held === 1 && waiting === 1 && unknown === 1;
+    });
+    const of = async (state: string) =>
+      (await editor.get(`/deliveries?announcement=${id}&state=${state}`)).body.items[0];
+    await world.until(async () => (await of("waiting")).attempts.length === 1);
+    const [held, failing] = [await of("held"), await of("waiting")];
+    const again = await editor.post(`/deliveries/${held.id}/retry`);
+    expect([again.status, again.body.heldUntil]).toEqual([202, end]);
+    expect((await editor.post(`/deliveries/${failing.id}/retry`)).body).not.toHaveProperty("heldUntil");
+    await world.until(async () => (await of("held"))?.dueAt === end);
+
+    const entered = await world.fetch(await world.signInPath(["editor"], "center"), {
+      method: "POST",
+      headers: { origin: world.url },
+    });
+    const cookie = entered.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const press = async (fields: Record<string, string>, language = "zh-CN") =>
+      (
+        await world.fetch(`/console/announcements/${id}?lang=${language}`, {
+          method: "POST",
+          headers: { cookie, origin: world.url, "content-type": "application/x-www-form-urlencoded" },
+          body: new URLSearchParams({ revision: "1", ...fields }).toString(),
+        })
+      ).text();
+    const one = { act: "retry", delivery: held.id };
+    expect(await press(one)).toMatch(new RegExp(`免打扰时段.*<time datetime="${end}">`));
+    await world.until(async () => (await of("held"))?.dueAt === end);
+    expect(await press(one, "en")).toMatch(new RegExp(`quiet hours.*<time datetime="${end}">`));
+    expect(await press({ act: "retry-all", state: "unknown" })).toMatch(/正在重试1条推送.*免打扰时段/);
+    expect(await press({ act: "retry-all", state: "failed" })).not.toMatch(/正在重试0条推送.*免打扰时段/);
+    expect(sink.received.some(({ path }) => path === `/${slug}/asleep`)).toBe(false);
   });
 
   it("of another unit can do none of it", async () => {

@@ -100,6 +100,10 @@ describe("what is sent in", () => {
     expect(refusal({ description: "1 < 2 且 3 > 2,a<5,如此而已" })).toEqual([]);
   });
 
+  it("may be of a county made since the table of divisions ends", () => {
+    expect(refusal({ division: "653229" })).toEqual([]);
+  });
+
   it("has no field for a private person's account", () => {
     expect(refusal({ account: "weibo:12345" })).toEqual([["", "unrecognized_keys"]]);
   });

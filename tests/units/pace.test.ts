@@ -197,7 +197,7 @@ describe("the pace of a credential", () => {
     const world = house({ windows: [WINDOW] }, { skew: [0, 0] });
     const [one, two] = world.workers as [Pace, Pace];
     await two.take("robot", ASK);
-    await one.pause("robot", { seconds: 600, because: "rate" });
+    await one.pause("robot", { seconds: 600, because: "rate" }, 0);
     const { granted, turns } = await two.take("robot", { ...ASK, pushes: 40 });
     expect(granted).toBe(0);
     expect(Math.min(...turns)).toBe(START + 600_000);
@@ -212,24 +212,42 @@ describe("the pace of a credential", () => {
   it("tries a wrong configuration again ever more seldom, one push at a time, until the settings change", async () => {
     const world = house({ windows: [WINDOW] });
     const wrong = { seconds: 300, because: "configuration" as const };
-    const { since, first } = await world.pace.pause("app", wrong);
-    expect([since, first]).toEqual([START, true]);
+    expect(await world.pace.pause("app", wrong, 0)).toEqual({ since: START, first: true });
     expect((await world.pace.take("app", ASK)).because).toBe("configuration");
     world.pass(300_000);
     const probe = await world.pace.take("app", { ...ASK, pushes: 5, ticket: true });
     expect([probe.granted, probe.probe]).toEqual([1, true]);
-    expect(await world.pace.pause("app", wrong)).toEqual({ first: false, since: START });
+    expect(await world.pace.pause("app", wrong, 0)).toEqual({ first: false, since: START });
     world.pass(300_000);
     expect((await world.pace.take("app", ASK)).granted).toBe(0);
     world.pass(300_000);
     expect((await world.pace.take("app", { ...ASK, ticket: true })).granted).toBe(1);
-    await world.pace.well("app");
+    await world.pace.well("app", 0);
     expect((await world.pace.take("app", { ...ASK, ticket: true, pushes: 3 })).granted).toBe(3);
-    await world.pace.pause("app", wrong);
+    await world.pace.pause("app", wrong, 0);
     const setting = { ...keys.setting("channel:wecom-robot"), settings: {}, updatedAt: "2026-03-02", version: 1 };
     await world.table.write([{ put: setting }]);
     world.pass(20_000);
     expect((await world.pace.take("app", { ...ASK, ticket: true })).granted).toBe(1);
+  });
+
+  it("is not stopped, and not freed, by word of a push that went by older settings, nor freed by a worker that still reads them", async () => {
+    const world = house({ windows: [WINDOW] }, { skew: [0, 0] });
+    const [one, two] = world.workers as [Pace, Pace];
+    const wrong = { seconds: 300, because: "configuration" as const };
+    const { setup: old } = await one.take("app", ASK);
+    await two.take("app", ASK);
+    const setting = { ...keys.setting("channel:wecom-robot"), settings: {}, updatedAt: "2026-03-02", version: 1 };
+    await world.table.write([{ put: setting }]);
+    expect(await one.pause("app", wrong, old)).toBe("older");
+    const { granted, setup } = await one.take("app", ASK);
+    expect([granted, setup]).toEqual([1, 1]);
+    expect(await one.pause("app", wrong, setup)).toMatchObject({ first: true });
+    await two.well("app", old);
+    expect((await two.take("app", ASK)).granted).toBe(0);
+    expect((await one.take("app", ASK)).granted).toBe(0);
+    await two.well("app", setup);
+    expect((await one.take("app", { ...ASK, ticket: true })).granted).toBe(1);
   });
 
   it("follows the instance's own windows from the next push on", async () => {
@@ -292,7 +310,7 @@ describe("the pace of a credential", () => {
     expect(await until(60)).toBeGreaterThanOrEqual(20);
     await until(62);
     expect(await until(63)).toBeGreaterThanOrEqual(29);
-    await world.pace.pause("account", { seconds: 1800, because: "rate" });
+    await world.pace.pause("account", { seconds: 1800, because: "rate" }, 0);
     await until(63 + 30);
     expect(await until(63 + 31)).toBeLessThanOrEqual(5);
   });
@@ -321,7 +339,7 @@ describe("the pace of a credential", () => {
     const pace = makePace({ table, now, settings }, world.channel) as Pace;
     for (let i = 0; i < 100; i++) expect((await pace.take("mail", ASK)).granted).toBe(1);
     expect(calls).toBe(1);
-    await pace.pause("mail", { seconds: 60, because: "rate" });
+    await pace.pause("mail", { seconds: 60, because: "rate" }, 0);
     const { granted, turns } = await pace.take("mail", { ...ASK, pushes: 3 });
     expect([granted, new Set(turns).size]).toEqual([0, 3]);
   });

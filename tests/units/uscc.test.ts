@@ -8,6 +8,7 @@ import {
   organisationCheckCharacter,
   usccCheckCharacter,
 } from "#src/domain/units/uscc.ts";
+import { readFault } from "#src/errors.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 
@@ -105,6 +106,26 @@ it("only warns about a code issued by a division that is no longer in use", () =
   const verdict = checkUscc(first17 + usccCheckCharacter(first17));
   expect(verdict.fault).toBeUndefined();
   expect(verdict.warnings.map(({ code }) => code)).toEqual(["USCC_DIVISION_RETIRED"]);
+});
+
+it("only warns about a county made since the table ends, and lets units and cases be of it", () => {
+  // A code of 和田地区 that the table, which ends in June 2023, does not have.
+  const first17 = `12653229${"43690001"}${organisationCheckCharacter("43690001")}`;
+  const uscc = first17 + usccCheckCharacter(first17);
+  const { fault, warnings } = checkUscc(uscc);
+  expect([fault, warnings.map(({ code }) => code)]).toEqual([undefined, ["USCC_DIVISION_UNLISTED"]]);
+  expect(warnings[0]?.detail.zh).toContain("2023年6月");
+  expect(warnings[0]?.detail.en).toContain("June 2023");
+  expect(NewUnit.safeParse({ name: "某县融媒体中心", uscc, division: "653229" }).success).toBe(true);
+  // Without a prefecture between: a district of Beijing.
+  expect(NewUnit.safeParse({ name: "某区融媒体中心", division: "110120" }).success).toBe(true);
+  for (const division of ["999999", "619924", "65322", "6532290", "65322a", "100000"]) {
+    const { error } = NewUnit.safeParse({ name: "某单位", division });
+    expect(readFault(error?.issues[0]?.message ?? ""), division).toMatchObject({
+      code: "DIVISION_UNKNOWN",
+      detail: { zh: expect.stringContaining("2023年6月"), en: expect.stringContaining("June 2023") },
+    });
+  }
 });
 
 it("reads every line of the division table", async () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Channel, Outcome } from "#src/domain/deliveries/channel.ts";
-import { changeSetup } from "#src/domain/deliveries/channel-settings.ts";
+import { changeSetup, readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
+import { pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { faulty, MODES, type Mode } from "./faulty-ports.ts";
@@ -141,6 +142,27 @@ describe("what waits because a channel's settings are wrong", () => {
     await world.handlers().wakeWaiting({ channel: "wecom-app", setup: await correct() });
     await world.live(30);
     expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 200 });
+  });
+
+  it("is not stopped anew by the refusal of a push that began before the correction: that one goes out at once, too", async () => {
+    const world = pushWorld({ "wecom-app": one() });
+    const { seen, correct } = app(world);
+    for (const name of ["a", "b"]) await world.subscribe(`user:${name}`, { channel: "wecom-app" });
+    // The vendor looks long at what it was told with the old secret; the new one is good.
+    let corrected: Promise<number> | undefined;
+    world.channels["wecom-app"].answer(async () => {
+      if (seen.length > 2) return { kind: "delivered" };
+      corrected ??= correct();
+      await corrected;
+      return WRONG;
+    });
+    await world.publish({ announcementId: id(1) });
+    await world.drain();
+    const setup = await readSetup(world.platform.table, "wecom-app");
+    expect(await pausedCredentials(world.deps, world.channels["wecom-app"], setup)).toEqual([]);
+    await world.live(5);
+    expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 2, waiting: 0 });
+    expect((await row(world, 1, "user:b"))?.attempts.map(({ outcome }) => outcome)).toEqual(["retry", "delivered"]);
   });
 
   it("is found although a worker that still went by the old ones stored it after the others were woken", async () => {

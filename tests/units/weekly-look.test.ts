@@ -3,6 +3,8 @@ import { readRevision } from "#src/domain/announcements/store.ts";
 import { weeklyLook } from "#src/domain/deliveries/weekly-look.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { derivedId } from "#src/ids.ts";
+import { keys } from "#src/platform/keys.ts";
+import type { Table } from "#src/platform/table.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const deps = (world: World) => ({
@@ -53,4 +55,40 @@ it("tells the people on duty once a week, in one text, what ended and what can n
   world.pass(7 * 86_400);
   await look(world);
   expect((await told(world, "2026-03-16"))?.content.summary).toContain("0个接收端");
+});
+
+it("reads the list of those who left a page at a time, however many they are, and counts every one once", async () => {
+  const world = pushWorld();
+  const at = world.now().toISOString();
+  const ended = Array.from({ length: 2300 }, (_, i) => `E${String(i).padStart(15, "0")}`);
+  await world.platform.table.putAll(
+    ended.map((endpoint, i) => ({
+      ...keys.ended(endpoint),
+      state: "ended",
+      at,
+      because: i % 2 ? "gone" : "unsubscribed",
+    })),
+  );
+  world.pass(7 * 86_400);
+  const reads: number[] = [];
+  const table: Table = {
+    ...world.platform.table,
+    query: async (query) => {
+      const page = await world.platform.table.query(query);
+      if (query.pk === "ENDED") reads.push(page.items.length);
+      return page;
+    },
+  };
+  const calls: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    reads.length = 0;
+    await Promise.all([weeklyLook({ ...deps(world), table }), weeklyLook(deps(world))]);
+    calls.push(reads.reduce((sum, items) => sum + items, 0));
+  }
+  expect(Math.max(...calls)).toBeLessThanOrEqual(1000);
+  const { summary, body } = (await told(world, "2026-03-09"))?.content ?? {};
+  expect(summary).toContain("上周有2300个接收端结束或停用");
+  expect(body).toContain("地址已失效（gone）：1150个");
+  expect(body).toContain("自行退订（unsubscribed）：1150个");
+  expect(body?.match(/`E\d{15}`/g)).toHaveLength(60);
 });

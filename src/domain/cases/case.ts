@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findDivision } from "#src/domain/units/divisions.ts";
+import { DIVISION_UNKNOWN, isDivisionCode } from "#src/domain/units/divisions.ts";
 import { fault } from "#src/errors.ts";
 import { DeclaredAttachment, MAX_ATTACHMENTS } from "./attachment.ts";
 import { defanged, isWebAddress } from "./web-address.ts";
@@ -87,14 +87,7 @@ export const NewCase = z.strictObject({
     .max(10, fault("URL_LIMIT", "网址最多10个", "at most 10 addresses"))
     .exactOptional(),
   occurredAt: z.iso.datetime({ offset: true }).exactOptional(),
-  division: z
-    .string()
-    .refine(
-      (code) => findDivision(code) !== undefined,
-      fault("DIVISION_UNKNOWN", "没有这个行政区划代码", "there is no such division code"),
-    )
-    .meta({ pattern: "^[0-9]{6}$" })
-    .exactOptional(),
+  division: z.string().refine(isDivisionCode, DIVISION_UNKNOWN).meta({ pattern: "^[0-9]{6}$" }).exactOptional(),
   unitId: z.string().min(1).max(64).exactOptional(),
   attachments: z
     .array(DeclaredAttachment)

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { addDays, shanghaiDate } from "#src/domain/calendar/dates.ts";
 import { keys } from "#src/platform/keys.ts";
-import type { Item, Table } from "#src/platform/table.ts";
+import type { Item, Key, Table } from "#src/platform/table.ts";
 import { schema } from "#src/schema.ts";
 import type { Fanout } from "./store.ts";
 
@@ -23,9 +23,9 @@ export type FanoutOfDay = z.infer<ReturnType<typeof FanoutOfDay>>;
 
 export function dayItem(fanout: Fanout, canaries?: Record<string, number | null>): Item {
   const { announcementId, revision, totals, internal } = fanout;
-  const at = fanout.publishedAt ?? fanout.plannedAt;
+  const at = publishedAt(fanout);
   return {
-    ...keys.fanoutOfDay(shanghaiDate(new Date(at)), at, announcementId, revision),
+    ...keyInDay(fanout),
     announcementId,
     revision,
     at,
@@ -33,6 +33,19 @@ export function dayItem(fanout: Fanout, canaries?: Record<string, number | null>
     ...(totals ? { totals } : {}),
     ...(canaries ? { canaries } : {}),
   };
+}
+
+function publishedAt(fanout: Pick<Fanout, "publishedAt" | "plannedAt">): string {
+  return fanout.publishedAt ?? fanout.plannedAt;
+}
+
+function keyInDay(fanout: Fanout): Key {
+  return keys.fanoutOfDay(dayOf(fanout), publishedAt(fanout), fanout.announcementId, fanout.revision);
+}
+
+/** The day of Asia/Shanghai in whose list a fan-out stands. */
+export function dayOf(fanout: Pick<Fanout, "publishedAt" | "plannedAt">): string {
+  return shanghaiDate(new Date(publishedAt(fanout)));
 }
 
 /** The fan-outs of a day of Asia/Shanghai, in the order of publication; a page, and where to go on. */
@@ -52,4 +65,19 @@ export async function fanoutsOfDay(
 export function lastDays(now: Date, days: number): string[] {
   const today = shanghaiDate(now);
   return Array.from({ length: days }, (_, i) => addDays(today, i - days + 1));
+}
+
+export async function* everyFanoutOfDay(table: Table, day: string): AsyncGenerator<FanoutOfDay> {
+  for (let after: string | undefined; ; ) {
+    const page = await fanoutsOfDay(table, day, after === undefined ? {} : { after });
+    yield* page.items;
+    if (page.next === undefined) return;
+    after = page.next;
+  }
+}
+
+/** How these fan-outs stand in the lists of their days. */
+export async function itemsInDays(table: Table, fanouts: Fanout[]): Promise<FanoutOfDay[]> {
+  const items = await table.getMany(fanouts.map((fanout) => keyInDay(fanout)));
+  return items.flatMap((item) => (item ? [FanoutOfDay().parse(item)] : []));
 }

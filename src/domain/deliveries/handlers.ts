@@ -137,14 +137,17 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
 /** A question to an endpoint goes out through the same account as the pushes, so it takes its turn. */
 function askedInTurn({ pace }: Sender, log: Log): Pick<AskDeps, "turn" | "paused"> {
   if (!pace) return {};
+  let setup = 0;
   return {
     turn: async (address, ticket) => {
       const turn = await pace.turn({ address, urgent: false, ticket });
-      return turn.kind === "wait" ? turn.until : undefined;
+      if (turn.kind === "wait") return turn.until;
+      setup = turn.setup;
+      return undefined;
     },
     paused: async (address, pause) => {
-      const { first } = await pace.pause(address, pause);
-      log.warn("channel-paused", { ...pause, first, by: "question" });
+      const stopped = await pace.pause(address, pause, setup);
+      if (stopped !== "older") log.warn("channel-paused", { ...pause, first: stopped.first, by: "question" });
     },
   };
 }

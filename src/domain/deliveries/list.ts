@@ -40,6 +40,8 @@ export const DeliveryRow = z.object({
   attempts: z.array(Attempt()),
   dueAt: z.string().optional(),
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
+  /** Answered to a person's retry: the reader has quiet hours, and it goes out when they end. */
+  heldUntil: z.string().optional(),
   /** The delivery of the digest that this one waits for or went out in. */
   digest: z.string().optional(),
 });

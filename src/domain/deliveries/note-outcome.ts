@@ -12,6 +12,9 @@ import { type Job, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } fr
 /** One attempt and what it came to; `sent`: what of the member's matches was in it. */
 export type Attempted = { outcome: Outcome; startedAt: Date; ms: number; sent: string[] };
 
+// The settings that were read to tell are the ones that the next push goes by.
+const AT_ONCE_SECONDS = 1;
+
 /** A further attempt that is due soon. */
 export type Again = { row: Delivery; at: number };
 
@@ -75,22 +78,31 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
       work.after.push(() => clearFailure(deps, endpoint));
   }
 
-  /** What the outcome says of the whole credential counts for every worker before anything else is done about it. */
+  /**
+   * What the outcome says of the whole credential counts for every worker before anything else is done about it. Answers the
+   * outcome as it is to be noted: what was refused under settings that have changed since is tried again at once.
+   */
   async function heed(
     work: Work,
     pace: Pace,
     { address, endpoint }: { address: string; endpoint: string },
     outcome: Outcome,
     turn: Extract<Turn, { kind: "go" }>,
-  ): Promise<void> {
+  ): Promise<Outcome> {
     try {
       if (outcome.kind === "retry") await pace.giveBack(address, turn.at, endpoint);
-      if (turn.probe && (outcome.kind === "delivered" || outcome.kind === "accepted")) await pace.well(address);
-      if (outcome.kind !== "retry" || !outcome.pause) return;
+      if (turn.probe && (outcome.kind === "delivered" || outcome.kind === "accepted"))
+        await pace.well(address, turn.setup);
+      if (outcome.kind !== "retry" || !outcome.pause) return outcome;
       const { because, seconds } = outcome.pause;
-      const { first, since } = await pace.pause(address, outcome.pause);
+      const stopped = await pace.pause(address, outcome.pause, turn.setup);
+      if (stopped === "older") {
+        deps.log.warn("refused-by-older-settings", { channel: channel.name, detail: outcome.detail });
+        return { ...outcome, retryAfterSeconds: AT_ONCE_SECONDS };
+      }
+      const { first, since } = stopped;
       deps.log.warn("channel-paused", { channel: channel.name, because, seconds, first, detail: outcome.detail });
-      if (because !== "configuration") return;
+      if (because !== "configuration") return outcome;
       // Told again after a crash, the same words make the same one alarm.
       work.after.push(async () => {
         const { alarmPaused } = await import("./alarm-paused.ts");
@@ -99,6 +111,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
     } catch (error) {
       deps.log.error("pause-not-kept", { channel: channel.name, detail: String(error).slice(0, 200) });
     }
+    return outcome;
   }
 
   return { note, heed };

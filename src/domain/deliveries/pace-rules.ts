@@ -154,7 +154,8 @@ function open(state: PaceState, rules: PaceRules, now: number): Book {
   const { pause } = book;
   if (pause) {
     const until = Math.min(pause.until, now + pause.seconds * 1000);
-    const changed = pause.because === "configuration" && pause.setup !== rules.setup;
+    // A worker that still reads older settings ends no pause of the newer ones.
+    const changed = pause.because === "configuration" && pause.setup < rules.setup;
     // Whoever was promised a turn behind the pause is woken, and asks anew.
     if (changed) Object.assign(book, { line: [], urgent: [] });
     if (changed || (pause.because !== "configuration" && until <= now - GRACE_MS)) delete book.pause;

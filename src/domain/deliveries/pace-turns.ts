@@ -3,9 +3,11 @@ import type { Pace } from "./pace.ts";
 import type { Because } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 
-/** `at`: when the grant was given; it is for a push that starts at once. `until`: when the push's turn is. */
+/**
+ * `at`: when the grant was given; it is for a push that starts at once. `setup`: see `Taken`. `until`: when the push's turn is.
+ */
 export type Turn =
-  | { kind: "go"; at: number; probe: boolean }
+  | { kind: "go"; at: number; probe: boolean; setup: number }
   | { kind: "wait"; at: number; until: number; because: Because };
 
 export type TurnAsk = { address: string; endpoint?: string; urgent: boolean; ticket: boolean };
@@ -44,10 +46,10 @@ function askersOf(pace: Pace, hashOf: (address: string) => string): (ask: TurnAs
             .filter(({ urgent, ticket }) => urgent === first.urgent && ticket === first.ticket)
             .slice(0, MOST_AT_ONCE);
         const ask = { pushes: batch.length, urgent: first.urgent, ticket: first.ticket };
-        const { granted, at, turns, because, probe } = await pace.take(first.address, ask, first.endpoint);
+        const { granted, at, turns, because, probe, setup } = await pace.take(first.address, ask, first.endpoint);
         for (const [i, one] of batch.entries()) {
           const until = turns[i - granted];
-          one.resolve(until === undefined ? { kind: "go", at, probe } : { kind: "wait", at, until, because });
+          one.resolve(until === undefined ? { kind: "go", at, probe, setup } : { kind: "wait", at, until, because });
         }
       } catch (error) {
         for (const one of batch) one.reject(error);

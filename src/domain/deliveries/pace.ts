@@ -19,8 +19,14 @@ import { pausedWrite } from "./paused.ts";
 
 export type PaceDeps = { table: Table; now: () => Date; settings: SettingsReader; random?: () => number };
 
-/** `granted` pushes may start at once (`at`: when that was decided); each of the others has its turn. Milliseconds. */
-export type Taken = { granted: number; at: number; turns: number[]; because: Because; probe: boolean };
+/**
+ * `granted` pushes may start at once (`at`: when that was decided); each of the others has its turn. Milliseconds. `setup`:
+ * version of the channel's settings that was read for it; the push goes by these or by newer ones.
+ */
+export type Taken = { granted: number; at: number; turns: number[]; because: Because; probe: boolean; setup: number };
+
+/** `first`: not one more of a row; `since` names the row. */
+export type Stopped = { first: boolean; since: number };
 
 /**
  * The pace of each credential of one channel, kept in the store for all workers and processes: windows, spacing, quotas,
@@ -35,10 +41,13 @@ export type Pace = {
   countsEndpoints(address: string): Promise<boolean>;
   /** What all credentials of one account share, where the channel has that: whoever may go by this pace asks there as well. */
   account?: Pace;
-  /** The vendor's word against the credential. `first`: not one more of a row; `since` names the row. */
-  pause(address: string, pause: Pause): Promise<{ first: boolean; since: number }>;
-  /** A push went well again after a pause for its configuration. */
-  well(address: string): Promise<void>;
+  /**
+   * The vendor's word against the credential, said to a push that went by settings of version `setup`. "older": they have
+   * changed since, so that what it says of the configuration holds no longer, and stops nothing.
+   */
+  pause(address: string, pause: Pause, setup: number): Promise<Stopped | "older">;
+  /** A push by settings of version `setup` went well again after a pause for its configuration. */
+  well(address: string, setup: number): Promise<void>;
   /** A fresh login: where the channel starts slowly, it does so from now on. */
   restart(address: string): Promise<void>;
 };
@@ -170,9 +179,11 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
       const own =
         endpoint !== undefined && ofEndpoint.length > 0 ? await ownQuota(ofEndpoint, hash, endpoint, now) : undefined;
       if (own && "waitUntil" in own)
-        return { result: { granted: 0, at: now, turns: [own.waitUntil], because: "quota", probe: false } };
+        return {
+          result: { granted: 0, at: now, turns: [own.waitUntil], because: "quota", probe: false, setup: rules.setup },
+        };
       const { next, ...decision } = decide(state, rules, ask, now, random);
-      const result = { ...decision, at: now };
+      const result = { ...decision, at: now, setup: rules.setup };
       return { next, result, ...(own && decision.granted > 0 ? { more: [own.write] } : {}) };
     });
   }
@@ -182,12 +193,13 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
     const now = deps.now().getTime();
     const seen = known.get(hash);
     const state = seen && Math.abs(now - seen.readAt) < SEEN_MS ? seen.state : await read(hash);
-    const free: Taken = { granted: ask.pushes, at: now, turns: [], because: "rate", probe: false };
+    const { setup } = rules;
+    const free: Taken = { granted: ask.pushes, at: now, turns: [], because: "rate", probe: false, setup };
     if (state.pause === undefined || (!isPaused(state, rules, now) && state.pause.because !== "configuration"))
       return free;
     return change<Taken>(hash, async (current) => {
       const { next, ...decision } = decide(current, rules, ask, now, random);
-      return { next, result: { ...decision, at: now } };
+      return { next, result: { ...decision, at: now, setup } };
     });
   }
 
@@ -210,10 +222,15 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
       }
     },
     countsEndpoints: async (address) => (await endpointQuotas(address)).length > 0,
-    async pause(address, pause) {
-      const rules = await rulesOf(address);
+    async pause(address, pause, setup) {
+      const ofConfiguration = pause.because === "configuration";
+      // It happens seldom, and what this process remembers may be what was changed.
+      const latest = ofConfiguration ? ((await deps.settings(channel.name, 0))?.version ?? 0) : setup;
+      if (setup < latest) return "older";
+      const rules = { ...(await rulesOf(address)), ...(ofConfiguration ? { setup } : {}) };
       const hash = hashOf(address);
-      return change(hash, async (state) => {
+      return change<Stopped | "older">(hash, async (state) => {
+        if (ofConfiguration && (state.pause?.setup ?? 0) > setup) return { result: "older" };
         const now = deps.now().getTime();
         const { next, first } = paused(state, rules, pause, now);
         return {
@@ -223,10 +240,10 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
         };
       });
     },
-    async well(address) {
+    async well(address, setup) {
       const hash = hashOf(address);
       await change(hash, async ({ pause, ...state }) =>
-        pause?.because === "configuration"
+        pause?.because === "configuration" && pause.setup <= setup
           ? {
               next: { ...state, version: state.version + 1 },
               result: undefined,

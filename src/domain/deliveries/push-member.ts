@@ -119,9 +119,10 @@ export function makePusher(
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
           const startedAt = deps.now();
-          const outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
+          let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
           const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
-          if (pace) await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
+          if (pace)
+            outcome = await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
           if (next) again(work, { ...job, row: next.row }, next.at);
           answeredMs = isSilent(outcome) ? undefined : ms;
@@ -272,4 +273,4 @@ function whenOver(work: Work, leave: () => void): void {
 }
 
 /** For channels without a pace. */
-const FREE: Go = { kind: "go", at: 0, probe: false };
+const FREE: Go = { kind: "go", at: 0, probe: false, setup: 0 };

@@ -5,6 +5,7 @@ import { type Amendment, amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
+import { respectsQuietHours } from "./quiet-now.ts";
 import { resultsOf } from "./results.ts";
 import { servedInstead } from "./served-instead.ts";
 import {
@@ -26,7 +27,14 @@ export type RetryAllDeps = {
   now: () => Date;
 };
 
-export type RetryAllAsked = { announcement: string; revision: number; state: "failed" | "unknown"; deliveries: number };
+export type RetryAllAsked = {
+  announcement: string;
+  revision: number;
+  state: "failed" | "unknown";
+  deliveries: number;
+  /** Readers who have quiet hours get theirs when those end. */
+  quietHoursHold: boolean;
+};
 
 const LETTER = { failed: "f", unknown: "u" } as const;
 const WINDOWS_A_RUN = 20;
@@ -48,8 +56,11 @@ export async function retryAll(
   const fanout = await findFanout(deps.table, announcementId, revision);
   if (fanout?.supersededBy !== undefined)
     throw new AppError("conflict", "SUPERSEDED", { zh: "已有更新的版本", en: "a newer revision has taken over" });
-  const counts = await ledger(deps, announcementId, revision);
-  const asked = { announcement: announcementId, revision, state, deliveries: counts?.[state] ?? 0 };
+  const [counts, quietHoursHold] = await Promise.all([
+    ledger(deps, announcementId, revision),
+    respectsQuietHours(deps, { announcementId, revision }),
+  ]);
+  const asked = { announcement: announcementId, revision, state, deliveries: counts?.[state] ?? 0, quietHoursHold };
   const body: RetryAllMessage = { kind: "retry-all", announcementId, revision, state, range: "", after: "" };
   if (asked.deliveries > 0) await deps.queue("fanout").send([{ body }]);
   return asked;

@@ -9,6 +9,7 @@ import { findDelivery } from "./find-delivery.ts";
 import { UNCLAIMED } from "./join-digest.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
 import type { RetryMessage } from "./message.ts";
+import { quietNow } from "./quiet-now.ts";
 import { servedInstead } from "./served-instead.ts";
 import { findResult, type Result, SWEEP_GRACE_MS } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
@@ -24,8 +25,8 @@ export type RetryDeps = {
 const OPEN = `furh${Object.values(DIGEST_LETTER).join("")}`;
 
 /**
- * A person has a delivery tried again now, or sent now instead of in the digest that it waits for (quiet hours stand). Refused
- * ("conflict") for what was delivered, suppressed or superseded, while its chunk is being sent, for what goes out in its digest
+ * A person has a delivery tried again now, or sent now instead of in the digest that it waits for. The reader's quiet
+ * hours stand: `heldUntil` says when they end. Refused ("conflict") for what was delivered, suppressed or superseded, while its chunk is being sent, for what goes out in its digest
  * at this moment, and, unless `anyway`, for what a fallback got in its place. A delivery of unknown outcome may arrive twice
  * then: that is the person's decision.
  */
@@ -52,7 +53,9 @@ export async function retryDelivery(
   const dueAt = now.toISOString();
   const row = { ...known, state: "waiting" as const, dueAt, byHand: true, version: known.version + 1 };
   const lookAt = new Date(now.getTime() + SWEEP_GRACE_MS);
-  const shown: DeliveryRow = { ...(await memberRow(deps, found)), state: "waiting", dueAt };
+  const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
+  const waiting = { state: "waiting" as const, dueAt, ...(until === undefined ? {} : { heldUntil: until }) };
+  const shown: DeliveryRow = { ...(await memberRow(deps, found)), ...waiting };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter: "r", row, lookAt }]);
   if (!(await commit([...writes, ...left], shown)).ok) throw inFlight();

@@ -2,11 +2,12 @@ import type { Table } from "#src/platform/table.ts";
 import { canaryTimes } from "./canary.ts";
 import { CHANNELS, type Channel, type ChannelName } from "./channel.ts";
 import { isSetUp, type SettingsReader } from "./channel-settings.ts";
-import { type FanoutOfDay, fanoutsOfDay, lastDays } from "./day.ts";
+import { dayOf, itemsInDays, lastDays } from "./day.ts";
+import { addCanary, countsIn, sumOfDays, withoutOpen } from "./day-sums.ts";
 import { digestNamed } from "./digest.ts";
 import { tallyAll } from "./ledger.ts";
 import { type PausedCredentials, pausedCredentials } from "./paused.ts";
-import { addCounts, type Counts, noCounts } from "./states.ts";
+import { addCounts, type Counts } from "./states.ts";
 import { Fanout } from "./store.ts";
 
 /** How a channel did in the last days. Shares are of those delivered at once; `null` before anything was. */
@@ -28,7 +29,10 @@ export type ServiceStatus = { at: string; days: number; fanouts: number; open: n
 const DAYS = 30;
 const MOST_OPEN = 200;
 
-/** Summed from the ledgers of public announcements themselves, digests' own not beside their revisions': what is closed from its totals, what is open by counting it now. */
+/**
+ * Summed from the ledgers of public announcements themselves, digests' own not beside their revisions': what is closed from the sums
+ * of its days, what is open by counting it now.
+ */
 export async function serviceStatus(deps: {
   table: Table;
   now: () => Date;
@@ -36,33 +40,19 @@ export async function serviceStatus(deps: {
   settings: SettingsReader;
 }): Promise<ServiceStatus> {
   const { table } = deps;
+  const days = lastDays(deps.now(), DAYS);
+  const sum = await sumOfDays(deps, days);
   const open = await openFanouts(table);
-  const counted = new Set(open.map(({ announcementId, revision }) => `${announcementId}#${revision}`));
-  const sums = new Map<string, Counts>();
+  // What was opened again stands in the sum as it was closed.
+  const summed = open.filter((one) => days.includes(dayOf(one)));
+  withoutOpen(sum, await itemsInDays(table, summed));
   const oldest = new Map<string, string>();
-  const canaries = new Map<string, (number | null)[]>();
-  const sumOf = (channel: string): Counts => {
-    const sum = sums.get(channel) ?? noCounts();
-    sums.set(channel, sum);
-    return sum;
-  };
-  let fanouts = 0;
-  for (const day of lastDays(deps.now(), DAYS))
-    for await (const one of everyFanout(table, day)) {
-      if (one.internal) continue;
-      fanouts++;
-      if (counted.has(`${one.announcementId}#${one.revision}`)) continue;
-      for (const [channel, totals] of Object.entries(one.totals ?? {}))
-        addCounts(sumOf(channel), { ...noCounts(), ...totals });
-      for (const [channel, ms] of Object.entries(one.canaries ?? {}))
-        canaries.set(channel, [...(canaries.get(channel) ?? []), ms]);
-    }
   for (const fanout of open) {
     // Not there yet is no verdict while the pushes run.
     for (const [channel, ms] of Object.entries(await canaryTimes(deps, fanout)))
-      if (ms !== null) canaries.set(channel, [...(canaries.get(channel) ?? []), ms]);
+      if (ms !== null) addCanary(sum, channel, ms);
     for (const [channel, counts] of Object.entries((await tallyAll(table, fanout)).channels)) {
-      addCounts(sumOf(channel), counts);
+      addCounts(countsIn(sum, channel), counts);
       const known = oldest.get(channel);
       if (counts.waiting > 0 && (known === undefined || fanout.plannedAt < known))
         oldest.set(channel, fanout.plannedAt);
@@ -71,8 +61,8 @@ export async function serviceStatus(deps: {
   const off = await switchedOff(table);
   const channels = await Promise.all(
     CHANNELS.map(async (name): Promise<ChannelStatus> => {
-      const counts = sums.get(name) ?? noCounts();
-      const times = canaries.get(name);
+      const counts = countsIn(sum, name);
+      const canary = sum.canaries[name];
       const oldestWaitingAt = oldest.get(name);
       const setup = await deps.settings(name);
       const atOnce = counts.delivered - counts.inDigest;
@@ -85,40 +75,28 @@ export async function serviceStatus(deps: {
         ...(oldestWaitingAt === undefined ? {} : { oldestWaitingAt }),
         switchedOff: off.get(name) ?? 0,
         paused: await pausedCredentials(deps, deps.channels[name], setup),
-        ...(times ? { canary: canaryOf(times) } : {}),
+        ...(canary && canary.announcements > 0 ? { canary } : {}),
       };
     }),
   );
-  return { at: deps.now().toISOString(), days: DAYS, fanouts, open: open.length, channels };
+  return {
+    at: deps.now().toISOString(),
+    days: DAYS,
+    fanouts: sum.fanouts + summed.length,
+    open: open.length,
+    channels,
+  };
 }
 
 function share(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-function canaryOf(times: (number | null)[]): NonNullable<ChannelStatus["canary"]> {
-  const within = (most: number) => times.filter((ms) => ms !== null && ms <= most).length;
-  return {
-    announcements: times.length,
-    within10s: within(10_000),
-    within60s: within(60_000),
-    lastMs: times.at(-1) ?? null,
-  };
-}
-
-async function* everyFanout(table: Table, day: string): AsyncGenerator<FanoutOfDay> {
-  for (let after: string | undefined; ; ) {
-    const page = await fanoutsOfDay(table, day, after === undefined ? {} : { after });
-    yield* page.items;
-    if (page.next === undefined) return;
-    after = page.next;
-  }
-}
-
 async function openFanouts(table: Table): Promise<Fanout[]> {
   const { items } = await table.queryIndex({ pk: "OPEN-FANOUTS", limit: MOST_OPEN });
-  return items
-    .map((item) => Fanout().parse(item))
+  const now = await table.getMany(items.map(({ pk, sk }) => ({ pk, sk })));
+  return now
+    .flatMap((item) => (item ? [Fanout().parse(item)] : []))
     .filter((one) => !one.closedAt && !one.internal && !digestNamed(one.announcementId));
 }
 

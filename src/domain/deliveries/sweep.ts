@@ -6,7 +6,8 @@ import { canaryTimes } from "./canary.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import { leaseLeft } from "./claim.ts";
-import { dayItem } from "./day.ts";
+import { dayItem, dayOf } from "./day.ts";
+import { noteDayChange } from "./day-sums.ts";
 import { type DigestName, digestNamed } from "./digest.ts";
 import { itemsOf } from "./digest-store.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
@@ -94,7 +95,10 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
 /** The list of its day learns first what came of it: a crash in between is made good by the next look. */
 async function closeFanout(deps: SweepDeps, closed: Fanout): Promise<void> {
   // What a digest came to stands in the ledgers of its revisions, and a replay goes by those.
-  if (!digestNamed(closed.announcementId)) await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
+  if (!digestNamed(closed.announcementId)) {
+    await deps.table.putAll([dayItem(closed, await canaryTimes(deps, closed))]);
+    if (!closed.internal) await noteDayChange(deps, dayOf(closed));
+  }
   await deps.table.write([{ put: fanoutItem(closed, undefined), if: { version: closed.version - 1 } }]);
 }
 

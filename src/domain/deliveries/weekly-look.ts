@@ -17,18 +17,29 @@ export type WeekDeps = {
   hasUnit: (id: string) => Promise<boolean>;
 };
 
-/** `after`: where the list of subscriptions goes on; `topics`: how many subscriptions name each dead one. */
+/** Endpoints that ended for one reason: how many, and the first of them. */
+const Ended = z.object({ count: z.number(), first: z.array(z.string()) });
+
+/**
+ * `ended`: by reason, as far as their list was read; `endedAfter`: where it goes on, `*` when it is over. `after`: where the list of
+ * subscriptions goes on; `topics`: how many subscriptions name each dead one.
+ */
 const Look = z.object({
   week: z.string(),
+  ended: z.record(z.string(), Ended).exactOptional(),
+  endedAfter: z.string().exactOptional(),
   after: z.string().exactOptional(),
   topics: z.record(z.string(), z.number()),
   doneAt: z.string().exactOptional(),
   version: z.number(),
 });
 type Look = z.infer<typeof Look>;
+type EndedBy = NonNullable<Look["ended"]>;
 
 const CLOCK = "09:00";
 const STEP = 500;
+const ENDED_STEP = 1000;
+const OVER = "*";
 const MOST_TOPICS = 200;
 const SHOWN = 30;
 const DAY_MS = 86_400_000;
@@ -55,18 +66,36 @@ export async function weeklyLook(deps: WeekDeps): Promise<void> {
   const known = item && Look.parse(item);
   if (known && (known.week > week || (known.week === week && known.doneAt !== undefined))) return;
   const begun: Look = known?.week === week ? known : { week, topics: {}, version: known?.version ?? 0 };
-  const { after, ...rest } = begun;
-  const page = await listSubscriptions({ table }, { limit: STEP, ...(after === undefined ? {} : { after }) });
-  const topics = await counted(deps, begun.topics, page.items);
-  if (page.next === undefined) await report(deps, week, topics);
-  const next: Look = {
-    ...rest,
-    topics,
-    ...(page.next === undefined ? { doneAt: now.toISOString() } : { after: page.next }),
-    version: begun.version + 1,
-  };
-  const put = { ...keys.weeklyLook(), ...next };
+  const next = begun.endedAfter === OVER ? await subscriptionsStep(deps, begun) : await endedStep(table, begun);
+  const put = { ...keys.weeklyLook(), ...next, version: begun.version + 1 };
   await table.write([{ put, if: known ? { version: known.version } : { absent: true } }]);
+}
+
+/** Who ended in the week before; first, for a mark is kept a week. */
+async function endedStep(table: Table, look: Look): Promise<Look> {
+  const end = shanghaiInstant(look.week, CLOCK);
+  const [since, until] = [new Date(end.getTime() - 7 * DAY_MS).toISOString(), end.toISOString()];
+  const after = look.endedAfter === undefined ? {} : { after: look.endedAfter };
+  const { items, next } = await table.query({ pk: keys.ended("").pk, limit: ENDED_STEP, ...after });
+  const ended: EndedBy = { ...look.ended };
+  for (const item of items) {
+    const mark = EndpointMark().parse(item);
+    if (mark.state !== "ended" || mark.at < since || mark.at >= until) continue;
+    const because = mark.because ?? "gone";
+    const { count, first } = ended[because] ?? { count: 0, first: [] };
+    ended[because] = { count: count + 1, first: first.length < SHOWN ? [...first, item.sk] : first };
+  }
+  return { ...look, ended, endedAfter: next ?? OVER };
+}
+
+async function subscriptionsStep(deps: WeekDeps, look: Look): Promise<Look> {
+  const { after, ...rest } = look;
+  const options = { limit: STEP, ...(after === undefined ? {} : { after }) };
+  const page = await listSubscriptions({ table: deps.table }, options);
+  const topics = await counted(deps, look.topics, page.items);
+  if (page.next !== undefined) return { ...rest, topics, after: page.next };
+  await report(deps, look.week, look.ended ?? {}, topics);
+  return { ...rest, topics, doneAt: deps.now().toISOString() };
 }
 
 /** The Monday whose nine o'clock was the last one. */
@@ -100,35 +129,18 @@ async function canMatch(deps: WeekDeps, topic: string): Promise<boolean> {
   return true;
 }
 
-/** Endpoints that ended in the week before, by reason. */
-async function endedSince(table: Table, since: string): Promise<{ endpoint: string; because: EndReason }[]> {
-  const found: { endpoint: string; because: EndReason }[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await table.query({ pk: "ENDED", ...(after === undefined ? {} : { after }) });
-    for (const item of page.items) {
-      const mark = EndpointMark().parse(item);
-      if (mark.state !== "ended" || mark.at < since) continue;
-      found.push({ endpoint: item.sk, because: mark.because ?? "gone" });
-    }
-    if (page.next === undefined) return found;
-    after = page.next;
-  }
-}
-
 /** Keys and topics only: an address may be a secret, or somebody's own. */
-async function report(deps: WeekDeps, week: string, topics: Look["topics"]): Promise<void> {
-  const since = new Date(shanghaiInstant(week, CLOCK).getTime() - 7 * DAY_MS).toISOString();
-  const ended = await endedSince(deps.table, since);
+async function report(deps: WeekDeps, week: string, ended: EndedBy, topics: Look["topics"]): Promise<void> {
   const dead = Object.entries(topics).sort((a, b) => b[1] - a[1]);
-  if (ended.length === 0 && dead.length === 0) return;
-  const counts = END_REASONS.flatMap((because) => {
-    const some = ended.filter((one) => one.because === because);
-    return some.length > 0 ? [{ because, some }] : [];
-  });
-  const summary = `上周有${ended.length}个接收端结束或停用，${dead.length}个订阅主题不可能再匹配任何公告。`;
+  const all = Object.values(ended).reduce((sum, { count }) => sum + count, 0);
+  if (all === 0 && dead.length === 0) return;
+  const summary = `上周有${all}个接收端结束或停用，${dead.length}个订阅主题不可能再匹配任何公告。`;
   const body = [
     summary,
-    ...counts.map(({ because, some }) => `- ${REASONS[because].zh}（${because}）：${some.length}个。${shown(some)}`),
+    ...END_REASONS.flatMap((because) => {
+      const some = ended[because];
+      return some ? [`- ${REASONS[because].zh}（${because}）：${some.count}个。${shown(some)}`] : [];
+    }),
     ...dead
       .slice(0, SHOWN)
       .map(([topic, count]) => `- 主题 \`${topic.replaceAll("`", "")}\`：栏目或单位不存在，${count}个订阅`),
@@ -147,7 +159,6 @@ async function report(deps: WeekDeps, week: string, topics: Look["topics"]): Pro
   });
 }
 
-function shown(some: { endpoint: string }[]): string {
-  const names = some.slice(0, SHOWN).map(({ endpoint }) => `\`${endpoint}\``);
-  return names.join("、") + (some.length > SHOWN ? ` 等` : "");
+function shown({ count, first }: z.infer<typeof Ended>): string {
+  return first.map((endpoint) => `\`${endpoint}\``).join("、") + (count > first.length ? " 等" : "");
 }

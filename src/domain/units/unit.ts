@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fault } from "#src/errors.ts";
-import { findDivision } from "./divisions.ts";
+import { DIVISION_UNKNOWN, isDivisionCode } from "./divisions.ts";
 import { checkUscc, normalUscc } from "./uscc.ts";
 
 export const UnitId = z
@@ -31,13 +31,7 @@ export const NewUnit = z
     name,
     uscc: z.string().max(40).transform(normalUscc).exactOptional(),
     legacyAccepted: z.string().trim().min(4).max(500).exactOptional(),
-    division: z
-      .string()
-      .refine(
-        (code) => findDivision(code) !== undefined,
-        fault("DIVISION_UNKNOWN", "没有这个行政区划代码", "there is no such division code"),
-      )
-      .exactOptional(),
+    division: z.string().refine(isDivisionCode, DIVISION_UNKNOWN).exactOptional(),
     parentId: UnitId.exactOptional(),
     registry: Registry.exactOptional(),
   })

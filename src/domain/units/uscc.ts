@@ -1,5 +1,5 @@
 import type { Text } from "#src/text.ts";
-import { findDivision } from "./divisions.ts";
+import { DIVISIONS_UNTIL, findDivision, isDivisionCode } from "./divisions.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 const WEIGHTS = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
@@ -33,7 +33,8 @@ export function organisationCheckCharacter(first8: string): string {
 /**
  * Checks a 统一社会信用代码 (GB 32100-2015). The first thing wrong is the fault: `USCC_LENGTH`, `USCC_CHARSET`,
  * `USCC_DIVISION`, `USCC_CHECK`. `legacyAccepted` (a registrar vouches for a pilot code in official use) turns a wrong sum
- * into a warning. Warnings: `USCC_ORG_CHECK` (the organisation code inside), `USCC_DIVISION_RETIRED`.
+ * into a warning. Warnings: `USCC_ORG_CHECK` (the organisation code inside), `USCC_DIVISION_RETIRED`,
+ * `USCC_DIVISION_UNLISTED` (of a county that may be newer than our table).
  */
 export function checkUscc(text: string, options: { legacyAccepted?: boolean } = {}): UsccVerdict {
   const uscc = normalUscc(text);
@@ -52,13 +53,21 @@ export function checkUscc(text: string, options: { legacyAccepted?: boolean } = 
     return refused(uscc, "USCC_CHARSET", `统一社会信用代码不得含“${strange}”`, `cannot contain "${strange}"`);
   const code = uscc.slice(2, 8);
   const division = findDivision(code);
-  if (code !== NATIONAL && division === undefined)
+  if (code !== NATIONAL && !isDivisionCode(code))
     return refused(
       uscc,
       "USCC_DIVISION",
       `第3至8位“${code}”不是行政区划代码`,
       `characters 3-8, "${code}", are no division`,
     );
+  if (code !== NATIONAL && division === undefined) {
+    const { zh, en } = DIVISIONS_UNTIL;
+    const detail = {
+      zh: `行政区划代码${code}不在代码表中（截至${zh}），请核对`,
+      en: `division ${code} is not in the list, which is of ${en}; please check it`,
+    };
+    warnings.push({ code: "USCC_DIVISION_UNLISTED", detail });
+  }
   if (division?.validTo !== undefined) {
     const zh = `行政区划代码${code}（${division.name}）已停用`;
     warnings.push({ code: "USCC_DIVISION_RETIRED", detail: { zh, en: `division ${code} is no longer in use` } });

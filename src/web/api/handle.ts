@@ -44,6 +44,11 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     const caller = known instanceof Promise ? await known : known;
     const counting = count(c, bearer, caller, headers);
     if (counting !== undefined) await counting;
+    const byHolder = spec.who === "holder" && caller === undefined;
+    if (byHolder && bearer !== undefined) {
+      const { over, resetSeconds } = await limiter.take("tokens", bearer);
+      if (over) throw tooMany(resetSeconds);
+    }
     if (spec.who === "holder") {
       if (bearer === undefined) throw unauthenticated();
     } else if (bearer !== undefined && caller === undefined) throw unauthenticated();
@@ -79,6 +84,8 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     else if (spec.text?.includes("text/plain") && !isStorable(call.text)) throw unstorable(); // JSON: where it is parsed
     try {
       const answer = await handle(call);
+      // The verb found that the token is its holder's, so this was no guess.
+      if (byHolder) limiter.giveBack("guesses", strangerAt(c));
       record(call, String(answer.status));
       return answer;
     } catch (error) {
@@ -94,6 +101,10 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     deps.log.info("acted", { route: routeName, actor: caller?.id, outcome, ...(params as Record<string, string>) });
   }
 
+  function strangerAt(c: Context): string {
+    return addressGroup(deps.remoteAddress?.(c) ?? "unknown");
+  }
+
   function count(
     c: Context,
     bearer: string | undefined,
@@ -103,7 +114,7 @@ export function handlerOf(door: Door, { spec, handle }: Route): (c: Context) => 
     if (caller?.roles.includes("admin")) return undefined;
     const policy = caller ? "tokens" : bearer === undefined ? strangers : "guesses";
     if (policy === strangers && spec.who !== "public") return undefined; // is answered 401 without any work
-    const who = caller ? caller.id : addressGroup(deps.remoteAddress?.(c) ?? "unknown");
+    const who = caller ? caller.id : strangerAt(c);
     const tell = (taken: Taken): void => {
       Object.assign(headers, limitHeaders(taken));
       if (taken.over) throw tooMany(taken.resetSeconds);

@@ -48,8 +48,8 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         who: ["editor"],
         tag,
         summary: {
-          zh: "人工重试一条推送，或不等汇总现在就发；备用接收端已代收的须写 anyway=true",
-          en: "Try a delivery again now, or send it before its digest; anyway=true where a fallback got it in its place",
+          zh: "人工重试一条推送，或不等汇总现在就发；接收人正在免打扰的，heldUntil 写明何时推送；备用接收端已代收的须写 anyway=true",
+          en: "Try a delivery again now, or send it before its digest; heldUntil when its reader has quiet hours; anyway=true where a fallback got it in its place",
         },
         query: z.strictObject({ anyway: z.enum(["true", "false"]).optional() }),
         creates: true,
@@ -107,6 +107,7 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
             revision: z.number(),
             state: z.string(),
             deliveries: z.number(),
+            quietHoursHold: z.boolean(),
           }),
         },
       },

@@ -1,16 +1,17 @@
 import { z } from "zod";
-import { type Caller, hasRole, ROLES, type Role } from "#src/domain/members/member.ts";
+import { type Caller, ROLES, type Role } from "#src/domain/members/member.ts";
 import { createSignInLink } from "#src/domain/members/sign-in.ts";
 import { NewToken, type Token } from "#src/domain/members/token.ts";
 import { createToken, listTokens, revokeToken } from "#src/domain/members/tokens.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
+import { checkOrigin } from "#src/web/auth.ts";
 import { checked } from "#src/web/input.ts";
 import { time } from "./dates.ts";
 import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
+import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "now" | "newId" | "config" | "log">;
@@ -72,10 +73,8 @@ export async function endAccess(deps: Deps, view: View, form: URLSearchParams, r
   return page(deps, view, { values: new URLSearchParams(), faults: {} }, done);
 }
 
-export async function adminOf(deps: Pick<Deps, "table" | "now" | "config">, request: Request): Promise<Caller> {
-  const caller = await signedIn(deps, request);
-  if (!caller || !hasRole(caller, "admin")) throw forbidden();
-  return caller;
+export function adminOf(deps: Pick<Deps, "table" | "now" | "config">, request: Request): Promise<Caller> {
+  return staff(deps, request, "admin");
 }
 
 function made(view: View, kind: "token" | "link", name: string, secret: string): Html {

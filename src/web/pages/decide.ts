@@ -3,10 +3,11 @@ import { review } from "#src/domain/announcements/review.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { forbidden, signedIn } from "#src/web/auth.ts";
+import { forbidden } from "#src/web/auth.ts";
 import { html } from "./html.ts";
 import type { Page } from "./page.ts";
 import { rehearsalPage } from "./rehearsal-page.ts";
+import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
 const COMMENT = 1000;
@@ -17,8 +18,7 @@ export async function decide(
   view: View,
   at: { id: string; form: URLSearchParams; request: Request },
 ): Promise<Page | Response> {
-  const caller = await signedIn(deps, at.request);
-  if (!caller) throw forbidden();
+  const caller = await staff(deps, at.request);
   const act = at.form.get("act") ?? "";
   deps.log.info("acted", { route: "console decide", act, actor: caller.id, id: at.id });
   try {

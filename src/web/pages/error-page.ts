@@ -14,8 +14,16 @@ const TITLES: Partial<Record<ErrorKind, [zh: string, en: string]>> = {
   unavailable: ["服务暂时不可用", "The service is not available for the moment"],
 };
 
-/** What a person sees instead of a problem document; `error` is undefined for a fault of our own. */
-export function errorPage(view: View, status: number, error: AppError | undefined, requestId?: string): Page {
+/**
+ * What a person sees instead of a problem document; `error` is undefined for a fault of our own. `returns`: a sign-in link
+ * that is opened next leads back here.
+ */
+export function errorPage(
+  view: View,
+  status: number,
+  error: AppError | undefined,
+  { requestId, returns = false }: { requestId?: string | undefined; returns?: boolean } = {},
+): Page {
   const { t } = view;
   const [zh, en] = (error && TITLES[error.kind]) ?? ["出错了", "Something went wrong"];
   const title = error ? t(zh, en) : t("服务出现故障", "Something broke on our side");
@@ -30,6 +38,7 @@ export function errorPage(view: View, status: number, error: AppError | undefine
         ? view.say(error.detail)
         : t("问题已记录，请稍后再试。", "The fault has been recorded. Please try again later.")
     }</p>
+${returns ? html`<p>${t("请在同一浏览器中打开登录链接，登录后会回到刚才要打开的页面。", "Open that link in this browser: once you are signed in it leads you back to this page.")}</p>` : NOTHING}
 ${error && error.errors.length > 0 ? html`<ul>${error.errors.map((one) => html`<li>${view.say(one.detail)}</li>`)}</ul>` : NOTHING}
 ${error?.retryAfterSeconds ? html`<p>${t(`请在${error.retryAfterSeconds}秒后再试。`, `Please try again in ${error.retryAfterSeconds} seconds.`)}</p>` : NOTHING}
 ${requestId ? html`<p class="small muted">${t("请求编号：", "Request: ")}<span class="code">${requestId}</span></p>` : NOTHING}

@@ -10,16 +10,17 @@ import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { type Counts, DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
-import { type Caller, hasRole } from "#src/domain/members/member.ts";
+import type { Caller } from "#src/domain/members/member.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
+import { checkOrigin, forbidden } from "#src/web/auth.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
+import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;
@@ -35,7 +36,7 @@ export async function ledgerPage(
   news: Html = NOTHING,
 ): Promise<Page> {
   const { t } = view;
-  const caller = await editorOf(deps, at.request);
+  const caller = await staff(deps, at.request, "editor");
   const { revision, title: what, head } = await subjectOf(deps, view, caller, at);
   const counts = await ledger(deps, at.id, revision);
   const state = DELIVERY_STATES.find((one) => one === at.query.get("state"));
@@ -76,20 +77,27 @@ export async function actOnLedger(
   at: { id: string; form: URLSearchParams; request: Request },
 ): Promise<Page> {
   checkOrigin(at.request, deps.config);
-  const caller = await editorOf(deps, at.request);
+  const caller = await staff(deps, at.request, "editor");
   await mayFollow(deps, caller, at.id);
-  const { t } = view;
   const act = at.form.get("act");
   const delivery = at.form.get("delivery") ?? "";
-  const told = (zh: string, en: string) => html`<div class="notice green" role="status"><p>${t(zh, en)}</p></div>`;
+  const told = (zh: string | Html, en: string | Html) =>
+    html`<div class="notice green" role="status"><p>${view.language === "en" ? en : zh}</p></div>`;
   const query = new URLSearchParams({ revision: at.form.get("revision") ?? "1" });
   const shown = (news: Html) => ledgerPage(deps, view, { ...at, query }, news);
   deps.log.info("acted", { route: "console ledger", act: String(act), actor: caller.id, id: at.id });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {
-      await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
-      return await shown(told("已重新推送。", "It is being sent again."));
+      const { heldUntil } = await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
+      if (heldUntil === undefined) return await shown(told("已重新推送。", "It is being sent again."));
+      const then = time(heldUntil, view.language);
+      return await shown(
+        told(
+          html`接收人正处于免打扰时段，将在时段结束时推送：${then}。`,
+          html`Its reader has quiet hours now. It goes out when they end: ${then}.`,
+        ),
+      );
     }
     if (act === "settle") {
       const state = at.form.get("state") === "delivered" ? "delivered" : "failed";
@@ -100,8 +108,12 @@ export async function actOnLedger(
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";
     const asked = await retryAll(deps, at.id, Number(query.get("revision")), state);
+    const hold = asked.quietHoursHold && asked.deliveries > 0;
     return await shown(
-      told(`正在重试${asked.deliveries}条推送。`, `${asked.deliveries} pushes are being tried again.`),
+      told(
+        `正在重试${asked.deliveries}条推送。${hold ? "接收人正处于免打扰时段的，到时段结束时推送。" : ""}`,
+        `${asked.deliveries} pushes are being tried again.${hold ? " Readers who have quiet hours now get theirs when those end." : ""}`,
+      ),
     );
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;
@@ -194,12 +206,6 @@ function pager(view: View, here: string, isBehind: boolean, next: string | undef
       ? NOTHING
       : html`<a rel="next" href="${view.to(`${here}&after=${next}`)}">${t("下一页", "Next page")}</a>`;
   return html`<nav class="pager" aria-label="${t("翻页", "Pages")}">${first}${more}</nav>`;
-}
-
-async function editorOf(deps: Deps, request: Request): Promise<Caller> {
-  const caller = await signedIn(deps, request);
-  if (!caller || !hasRole(caller, "editor")) throw forbidden();
-  return caller;
 }
 
 async function rowsFor(

@@ -53,17 +53,21 @@ export async function managePage(deps: Deps, view: View, query: URLSearchParams)
   return access ? overview(deps, view, access, undefined) : linkOver(view);
 }
 
-/** A form of these pages was posted: show, change, leave one, leave all. */
-export async function manageByForm(deps: Deps, view: View, form: URLSearchParams): Promise<Page> {
+/** A form of these pages was posted: show, change, leave one, leave all. `wrong`: called when a token in it is not right. */
+export async function manageByForm(deps: Deps, view: View, form: URLSearchParams, wrong: () => void): Promise<Page> {
   const { t } = view;
   let access: Access | undefined;
   try {
     access = await accessBy(deps, form);
   } catch (error) {
     if (!(error instanceof AppError) || !["unauthenticated", "not-found"].includes(error.kind)) throw error;
+    wrong();
     return tokenForm(view, form, { token: WRONG });
   }
-  if (!access) return linkOver(view);
+  if (!access) {
+    wrong();
+    return linkOver(view);
+  }
   const chosen = access.subscriptions.find(({ id }) => id === form.get("subscription"));
   const act = form.get("act");
   if (act === "leave-all" && access.endpoint) {
@@ -85,6 +89,7 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
     return overview(deps, view, { ...access, subscriptions }, changed, { done });
   } catch (error) {
     if (!(error instanceof AppError) || !["invalid", "stale"].includes(error.kind)) throw error;
+    if (error.errors.some(({ code }) => code === FIRST_UNKNOWN)) wrong();
     const faults =
       error.kind === "stale"
         ? {
@@ -99,6 +104,8 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
   }
 }
 
+/** The token of a first choice is a secret as well. */
+const FIRST_UNKNOWN = "FALLBACK_UNKNOWN";
 const WRONG = { zh: "订阅编号或管理令牌不正确", en: "the subscription or its manage token is not right" };
 
 function fieldOf(path: string): string {

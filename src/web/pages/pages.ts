@@ -39,8 +39,9 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
   const limits = limiter(deps);
   const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });
 
-  const count = async (c: Context, policy: PolicyName) => {
-    const taken = await limits.take(policy, addressGroup(deps.remoteAddress?.(c) ?? "unknown"));
+  const strangerAt = (c: Context) => addressGroup(deps.remoteAddress?.(c) ?? "unknown");
+  const count = async (c: Context, policy: PolicyName, who = strangerAt(c)) => {
+    const taken = await limits.take(policy, who);
     if (taken.over) throw tooMany(taken.resetSeconds);
   };
   const page =
@@ -57,6 +58,19 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     page(async (view, c) => {
       await count(c, policy);
       return act(view, await readForm(c.req.raw));
+    });
+  /** A form that carries a token: counted as that token's, and as a guess until it is known that none in it is wrong. */
+  const byToken = (act: (view: View, form: URLSearchParams, wrong: () => void) => Promise<Page>) =>
+    page(async (view, c) => {
+      await count(c, "guesses");
+      const form = await readForm(c.req.raw);
+      await count(c, "tokens", form.get("m") ?? `${form.get("id")} ${form.get("token")}`);
+      let isWrong = false;
+      const built = await act(view, form, () => {
+        isWrong = true;
+      });
+      if (!isWrong) limits.giveBack("guesses", strangerAt(c));
+      return built;
     });
   const file =
     (contentType: string, cacheControl: string, body: () => string | Promise<string>, policy?: string) =>
@@ -137,7 +151,7 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .post(
       "/manage",
-      posted("guesses", (view, form) => manageByForm(deps, view, form)),
+      byToken((view, form, wrong) => manageByForm(deps, view, form, wrong)),
     )
     .get(
       "/report",

@@ -5,6 +5,8 @@ import { problemHeaders, STATUS_OF } from "#src/web/problem.ts";
 import { errorPage } from "./error-page.ts";
 import { layout } from "./layout.ts";
 import type { Page } from "./page.ts";
+import { returnCookie, returnPath } from "./return-path.ts";
+import { SIGN_IN } from "./sign-in.ts";
 import { SITE, type Site } from "./site.ts";
 import { type View, viewOf } from "./view.ts";
 
@@ -39,6 +41,17 @@ export function refusalPage(
   const { error, requestId } = refusal;
   const { "content-security-policy": _, ...headers } = refusal.headers ?? {}; // the API's; pages have their own
   const view = viewOf(request, { site, baseUrl: deps.config.baseUrl });
-  const page = errorPage(view, error ? STATUS_OF[error.kind] : 500, error, requestId);
-  return answer(request, view, { ...page, headers: { ...headers, ...(error ? problemHeaders(error) : {}) } });
+  const wanted = error?.code === SIGN_IN && request.method === "GET" ? returnPath(view.here) : undefined;
+  const page = errorPage(view, error ? STATUS_OF[error.kind] : 500, error, {
+    requestId,
+    returns: wanted !== undefined,
+  });
+  return answer(request, view, {
+    ...page,
+    headers: {
+      ...headers,
+      ...(error ? problemHeaders(error) : {}),
+      ...(wanted === undefined ? {} : { "set-cookie": returnCookie(deps.config, wanted) }),
+    },
+  });
 }

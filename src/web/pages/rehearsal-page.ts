@@ -7,13 +7,13 @@ import { type RehearsedChannel, rehearse } from "#src/domain/deliveries/rehearse
 import { asRevision, type ShownText, shownTexts } from "#src/domain/deliveries/shown-text.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { forbidden, signedIn } from "#src/web/auth.ts";
 import { linksOf } from "#src/web/links.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { textField } from "./form.ts";
 import { type Html, html, NOTHING, trusted } from "./html.ts";
 import type { Page } from "./page.ts";
+import { staff } from "./sign-in.ts";
 import { badges } from "./teasers.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
@@ -28,8 +28,7 @@ export async function rehearsalPage(
   news: Html = NOTHING,
 ): Promise<Page> {
   const { t } = view;
-  const caller = await signedIn(deps, at.request);
-  if (!caller || !hasRole(caller, "editor", "reviewer")) throw forbidden();
+  const caller = await staff(deps, at.request, "editor", "reviewer");
   const manuscript = await readManuscript(deps, caller, at.id);
   const { content } = manuscript;
   const { estimated, channels } = await rehearsed(deps, manuscript);

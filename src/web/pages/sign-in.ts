@@ -1,12 +1,17 @@
+import { type Caller, hasRole, type Role } from "#src/domain/members/member.ts";
 import { readSignInLink, signIn } from "#src/domain/members/sign-in.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { checkOrigin, sessionCookie } from "#src/web/auth.ts";
+import { checkOrigin, forbidden, sessionCookie, signedIn } from "#src/web/auth.ts";
 import { html } from "./html.ts";
 import type { Page } from "./page.ts";
+import { returnCookie, returnIn } from "./return-path.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "now" | "config">;
+
+/** The code of the refusal that a session would have spared. */
+export const SIGN_IN = "SIGN_IN";
 
 /** Behind a sign-in link: a button, so that a scanner that opens links uses nothing up. */
 export async function signInPage(deps: Deps, view: View, secret: string): Promise<Page> {
@@ -28,19 +33,19 @@ export async function signInPage(deps: Deps, view: View, secret: string): Promis
   };
 }
 
-/** Uses the link up and leads to the console. */
+/** Uses the link up and leads to the page that was asked for without a session, or to the console. */
 export async function useSignInLink(deps: Deps, view: View, secret: string, request: Request): Promise<Response> {
   if (!fromLinkPage(request)) checkOrigin(request, deps.config);
   const { session } = await signIn(deps, secret);
-  return new Response(null, {
-    status: 303,
-    headers: {
-      location: view.to("/console"),
-      "set-cookie": sessionCookie(deps.config, session),
-      "cache-control": "no-store",
-      "referrer-policy": "no-referrer",
-    },
+  const wanted = returnIn(request, deps.config);
+  const headers = new Headers({
+    location: view.to(wanted?.path ?? "/console"),
+    "set-cookie": sessionCookie(deps.config, session),
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
   });
+  if (wanted) headers.append("set-cookie", returnCookie(deps.config));
+  return new Response(null, { status: 303, headers });
 }
 
 /** Under `no-referrer` a browser names its own page's origin `null`; whoever posts knows the secret of the address anyway. */
@@ -49,9 +54,17 @@ function fromLinkPage(request: Request): boolean {
   return request.headers.get("origin") === "null" && (site === null || site === "same-origin");
 }
 
+/** Who is signed in with one of these roles (any, when none is named). Throws 401 without a session, 403 without the role. */
+export async function staff(deps: Deps, request: Request, ...roles: Role[]): Promise<Caller> {
+  const caller = await signedIn(deps, request);
+  if (!caller) throw notSignedIn();
+  if (roles.length > 0 && !hasRole(caller, ...roles)) throw forbidden();
+  return caller;
+}
+
 /** What somebody is told who comes to the console without a session. */
 export function notSignedIn(): AppError {
-  return new AppError("unauthenticated", "SIGN_IN", {
+  return new AppError("unauthenticated", SIGN_IN, {
     zh: "请使用管理员发给您的登录链接进入工作台；链接只能使用一次，登录后8小时内有效。",
     en: "Please open the sign-in link that an administrator gave you. It works once; you then stay signed in for 8 hours.",
   });

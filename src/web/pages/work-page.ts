@@ -1,9 +1,9 @@
 import { readForLedger } from "#src/domain/announcements/store.ts";
-import { hasRole } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { checkOrigin, forbidden, signedIn } from "#src/web/auth.ts";
+import { checkOrigin } from "#src/web/auth.ts";
 import { actOnLedger, ledgerPage } from "./ledger-page.ts";
 import type { Page } from "./page.ts";
+import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
 type At = { id: string; request: Request };
@@ -28,8 +28,7 @@ export async function actOnWork(
 }
 
 async function isDraft(deps: WebDeps, { id, request }: At): Promise<boolean> {
-  const caller = await signedIn(deps, request);
-  if (!caller || !hasRole(caller, "editor", "reviewer")) throw forbidden();
+  const caller = await staff(deps, request, "editor", "reviewer");
   if (/^digest_/.test(id)) return false;
   return (await readForLedger(deps, caller, id)).state === "draft";
 }

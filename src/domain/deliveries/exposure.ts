@@ -9,8 +9,12 @@ export type Exposure = {
   wait(go: () => void): void;
   /** So many are stored, or were not pushed after all. */
   leave(pushes: number): void;
-  isFull(): boolean;
+  /** Asks to store what was answered when there is little room left: soon enough that nobody has to wait for it. */
+  relieve(): void;
+  isHigh(): boolean;
 };
+
+const HIGH = 3 / 4;
 
 /** `store` stores what was answered; it is not asked again before it has ended, however it ends. */
 export function makeExposure(most: number, store: () => Promise<unknown>): Exposure {
@@ -48,6 +52,9 @@ export function makeExposure(most: number, store: () => Promise<unknown>): Expos
       }
       if (waiting.length > 0) ask();
     },
-    isFull: () => exposed >= most,
+    relieve() {
+      if (exposed >= most * HIGH) ask();
+    },
+    isHigh: () => exposed >= most * HIGH,
   };
 }

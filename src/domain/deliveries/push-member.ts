@@ -24,8 +24,6 @@ export type PushDeps = RunDeps & {
   exposure: Exposure;
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
-  /** Asks that what was answered be stored. */
-  storeSoon: (work: Work) => Promise<void>;
 };
 
 /**
@@ -39,7 +37,7 @@ export function makePusher(
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined,
 ) {
   const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
-  const { exposure, storeSoon } = deps;
+  const { exposure } = deps;
   const routineGate = makeGate(channel.limits);
   // Room of their own, so that no number of hanging routine pushes holds the urgent ones; an account that takes one at a time takes one.
   const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
@@ -133,7 +131,7 @@ export function makePusher(
     }
     if (begun) {
       work.unstored++;
-      if (exposure.isFull()) void storeSoon(work);
+      exposure.relieve();
     }
     gate.leave(slot, answeredMs);
     if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));

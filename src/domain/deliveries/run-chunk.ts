@@ -75,7 +75,7 @@ export function makeRunner(
   });
   const digests = digestRenderings(channel, linksOf, revisionOf);
   const join = digestJoiner(deps);
-  const pusher = makePusher({ ...deps, exposure, storeSoon, render }, channel, pace);
+  const pusher = makePusher({ ...deps, exposure, render }, channel, pace);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
@@ -128,7 +128,7 @@ export function makeRunner(
     clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
     await saving.stop();
-    await stored(work, () => ledger.close(open.size >= MANY_OPEN)).finally(() => {
+    await stored(work, () => ledger.close(open.size >= MANY_OPEN && !exposure.isHigh())).finally(() => {
       open.delete(work);
       exposure.leave(work.unstored);
     });

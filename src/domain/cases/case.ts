@@ -97,7 +97,7 @@ export const NewCase = z.strictObject({
     .exactOptional(),
   unitId: z.string().min(1).max(64).exactOptional(),
   attachments: z
-    .array(DeclaredAttachment)
+    .array(DeclaredAttachment())
     .max(
       MAX_ATTACHMENTS,
       fault("ATTACHMENT_LIMIT", `附件最多${MAX_ATTACHMENTS}个`, `at most ${MAX_ATTACHMENTS} attachments`),

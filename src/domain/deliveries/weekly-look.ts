@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { DUTY_COLUMN } from "#src/domain/announcements/column.ts";
 import { getColumn } from "#src/domain/announcements/columns.ts";
-import { publishInternal } from "#src/domain/announcements/publish-direct.ts";
 import { addDays, chineseDate, shanghaiDate, shanghaiInstant, weekday } from "#src/domain/calendar/dates.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { EndpointMark } from "#src/domain/subscriptions/store.ts";
 import { END_REASONS, type EndReason } from "#src/domain/subscriptions/subscription.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { PRODUCT, type Text } from "#src/text.ts";
 
 export type WeekDeps = {
@@ -18,14 +18,16 @@ export type WeekDeps = {
 };
 
 /** `after`: where the list of subscriptions goes on; `topics`: how many subscriptions name each dead one. */
-const Look = z.object({
-  week: z.string(),
-  after: z.string().exactOptional(),
-  topics: z.record(z.string(), z.number()),
-  doneAt: z.string().exactOptional(),
-  version: z.number(),
-});
-type Look = z.infer<typeof Look>;
+const Look = schema(() =>
+  z.object({
+    week: z.string(),
+    after: z.string().exactOptional(),
+    topics: z.record(z.string(), z.number()),
+    doneAt: z.string().exactOptional(),
+    version: z.number(),
+  }),
+);
+type Look = z.infer<ReturnType<typeof Look>>;
 
 const CLOCK = "09:00";
 const STEP = 500;
@@ -52,7 +54,7 @@ export async function weeklyLook(deps: WeekDeps): Promise<void> {
   const now = deps.now();
   const week = weekOf(now);
   const item = await table.get(keys.weeklyLook());
-  const known = item && Look.parse(item);
+  const known = item && Look().parse(item);
   if (known && (known.week > week || (known.week === week && known.doneAt !== undefined))) return;
   const begun: Look = known?.week === week ? known : { week, topics: {}, version: known?.version ?? 0 };
   const { after, ...rest } = begun;
@@ -135,6 +137,7 @@ async function report(deps: WeekDeps, week: string, topics: Look["topics"]): Pro
     ...(dead.length > SHOWN ? [`- 另有${dead.length - SHOWN}个主题`] : []),
     `<${deps.baseUrl}/console>`,
   ].join("\n\n");
+  const { publishInternal } = await import("#src/domain/announcements/publish-direct.ts");
   await publishInternal(deps, {
     content: {
       title: `推送周检 ${chineseDate(week)}`,

@@ -25,9 +25,9 @@ type Modules = { ours: string[]; clients: string[]; floor: string[] };
 export async function startsOfFunctions(rounds: number, names: string[] = FUNCTIONS): Promise<Cost[]> {
   const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundles-"));
   const aws = await stubAws();
+  const { firsts, stop } = await firstMessages(`${aws.url}/hook`);
   try {
     writeFileSync(join(folder, "authority.pem"), aws.cert);
-    const firsts = await firstMessages(`${aws.url}/hook`);
     // The loader, too: taking the types out of a file costs more than loading it, and goes on in other threads.
     for (const name of ["load-bundle", "bare-api", "bare-worker"])
       await bundled(`bench/${name}.ts`, join(folder, name), [], []);
@@ -46,6 +46,7 @@ export async function startsOfFunctions(rounds: number, names: string[] = FUNCTI
     return costs;
   } finally {
     aws.close();
+    await stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }

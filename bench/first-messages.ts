@@ -9,9 +9,13 @@ import { pushWorld, revisionOf, type World } from "#tests/units/push-world.ts";
 /** `needs`: what nobody could do this message without. */
 export type First = { event: unknown; table: Table; needs: ("push" | "queue" | "bucket")[] };
 
-export async function firstMessages(hook: string): Promise<Record<string, First>> {
+export async function firstMessages(
+  hook: string,
+): Promise<{ firsts: Record<string, First>; stop(): Promise<unknown> }> {
+  const worlds: World[] = [];
   const ready = async (urgency: "routine" | "urgent") => {
     const world = pushWorld();
+    worlds.push(world);
     world.pass((Date.now() - world.now().getTime()) / 1000);
     await world.platform.table.write([{ put: { ...keys.setting("secret"), value: "A".repeat(43) } }]);
     await world.subscribe(hook);
@@ -38,7 +42,7 @@ export async function firstMessages(hook: string): Promise<Record<string, First>
   const idle = await ready("routine");
   const NewImage = itemAttributes(revisionItem(dispatch.revision), "0");
   await dispatch.table.write([{ put: revisionItem(dispatch.revision) }]);
-  return {
+  const firsts: Record<string, First> = {
     dispatch: {
       event: { Records: [{ eventName: "INSERT", dynamodb: { SequenceNumber: "1", NewImage } }] },
       table: dispatch.table,
@@ -54,6 +58,7 @@ export async function firstMessages(hook: string): Promise<Record<string, First>
     api: { event: report, table: idle.table, needs: [] },
     tick: { event: {}, table: idle.table, needs: ["bucket"] },
   };
+  return { firsts, stop: () => Promise.all(worlds.map(({ platform }) => platform.stop(0))) };
 }
 
 const report = {

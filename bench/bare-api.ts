@@ -4,7 +4,7 @@ import { handle } from "hono/aws-lambda";
 import * as dynamo from "#src/platform/aws/dynamo.ts";
 
 const app = new Hono();
-app.post("/reports", async (c) => {
+app.post("/api/v1/cases", async (c) => {
   const report = await c.req.json<{ title: string }>();
   return c.json({ title: report.title }, 201);
 });

@@ -1,42 +1,12 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { LEAN, withoutJsonSchema } from "./lean.ts";
 
 export const FUNCTIONS = readdirSync("functions").map((file) => basename(file, ".ts"));
 
-/** CommonJS packages inside an ES module still ask for `require`. */
-const REQUIRE = `import{createRequire as __require}from"node:module";const require=__require(import.meta.url);`;
-
-/**
- * zod carries its messages in fifty languages, ours are our own (src/errors.ts); and only a namespace import lets the
- * bundler leave out the kinds of schema that nobody uses. Together 370 kB, half of what a worker loads.
- */
-const leanZod: Plugin = {
-  name: "lean-zod",
-  setup({ onLoad }) {
-    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
-      contents: 'export { default as en } from "./en.js";',
-    }));
-    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
-      loader: "ts",
-    }));
-  },
-};
-
-/** Only the API's document describes schemas in JSON Schema; a worker reads with them. */
-const withoutJsonSchema: Plugin = {
-  name: "without-json-schema",
-  setup({ onLoad }) {
-    onLoad({ filter: /zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$/ }, ({ path }) => {
-      const names = [...readFileSync(path, "utf8").matchAll(/^export (?:function|const) (\w+)/gm)].map(
-        ([, name]) => name,
-      );
-      const none = 'const none = () => { throw new Error("no JSON Schema in a worker"); };';
-      return { contents: `${none} export { ${names.map((name) => `none as ${name}`).join(", ")}, none as process };` };
-    });
-  },
-};
+/** CommonJS packages inside an ES module still ask for `require`, of what Node has built in. */
+const REQUIRE = "const require=process.getBuiltinModule;";
 
 /**
  * What a program loads at once anyway (`atOnce`) stands in it, so that it is not cut into many small files along the
@@ -64,33 +34,44 @@ function wired({ atOnce, never = [] }: { atOnce: string[]; never?: string[] }): 
   };
 }
 
+/** What pushes and what it stands on, loaded together. */
+const PUSHES = ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domain/deliveries/channel-memory.ts"];
+
 /** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
 const headless = wired({
   atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
   never: ["#src/web/app.ts"],
 });
-const withDoors = wired({
-  atOnce: ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domain/deliveries/channel-memory.ts"],
-});
+const withDoors = wired({ atOnce: PUSHES });
 
 /**
  * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
- * every file. So each late part imports all of that, which stands in memory by then: what every part has is one file.
+ * every file. So each late part imports what stands in memory by then: what every part has is one file. That is what the
+ * function loads at once (`entry`); before the other parts of channels, all channels; and before other clients of the SDK
+ * and its sources of credentials, the table's client.
  */
-function inOneFile(entry: string): Plugin {
-  const atOnce = [...readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm)].map(
-    ([, file]) => file,
-  );
+function inFewFiles(entry?: string): Plugin {
+  const imports = entry ? readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm) : [];
+  const atOnce = [...imports].map(([, file = ""]) => file);
+  const before = (path: string): string[] => {
+    if (/\/node_modules\/@(aws-sdk|smithy)\/|\/platform\/aws\/(dynamo|sqs|s3|ses)\.ts$/.test(path))
+      return ["#src/platform/aws/dynamo.ts"];
+    if (entry && /\/src\/channels\/|\/(channel-memory|keep-push-key)\.ts$/.test(path)) return [...atOnce, ...PUSHES];
+    return atOnce;
+  };
   return {
-    name: "in-one-file",
+    name: "in-few-files",
     setup({ onResolve, onLoad, resolve }) {
-      onResolve({ filter: /^(#src|\.)\/.*\.ts$/ }, async ({ path, kind, namespace, ...rest }) => {
+      onResolve({ filter: /^(@aws-sdk|@smithy|#src|\.)/ }, async ({ path, kind, namespace, ...rest }) => {
         if (kind !== "dynamic-import") return undefined;
         const { path: late, errors } = await resolve(path, { ...rest, kind: "import-statement" });
-        return errors.length > 0 ? { errors } : { path: late, namespace: "late" };
+        if (errors.length > 0) return { errors };
+        return before(late).length > 0 ? { path: late, namespace: "late" } : { path: late };
       });
       onLoad({ filter: /.*/, namespace: "late" }, ({ path }) => ({
-        contents: [...atOnce.map((file) => `import "${file}";`), `export * from ${JSON.stringify(path)};`].join("\n"),
+        contents: [...before(path).map((file) => `import "${file}";`), `export * from ${JSON.stringify(path)};`].join(
+          "\n",
+        ),
         resolveDir: process.cwd(),
       }));
     },
@@ -107,22 +88,17 @@ export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
     entry,
     join(outRoot, name),
     [],
-    name === "api" ? [withDoors] : [headless, withoutJsonSchema, inOneFile(entry)],
+    [...(name === "api" ? [withDoors, inFewFiles()] : [headless, withoutJsonSchema, inFewFiles(entry)]), ...LEAN],
   );
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
 export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
-  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [withDoors]);
+  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [withDoors, ...LEAN]);
 }
 
 /** Any entry, as the functions are bundled. */
-export async function bundled(
-  entry: string,
-  outdir: string,
-  external: string[],
-  plugins: Plugin[] = [],
-): Promise<Metafile> {
+export async function bundled(entry: string, outdir: string, external: string[], plugins: Plugin[]): Promise<Metafile> {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
     entryPoints: { index: entry },
@@ -140,7 +116,7 @@ export async function bundled(
     legalComments: "none",
     sourcemap: "external",
     banner: { js: REQUIRE },
-    plugins: [...plugins, leanZod],
+    plugins,
     metafile: true,
     logLevel: "warning",
   });

@@ -113,11 +113,11 @@ export async function makeWorld(
   const loadWorkers = () => import("#src/workers.ts");
   let loading: Promise<Workers> | undefined;
   const workers = () => {
-    loading ??= Promise.all([loadWorkers(), channels()]).then(([{ makeWorkers }, known]) =>
+    loading ??= loadWorkers().then(({ makeWorkers }) =>
       makeWorkers({
         ...ports,
         config,
-        channels: known,
+        channels,
         settings,
         now,
         newId,

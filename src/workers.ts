@@ -5,7 +5,7 @@ import type { dutyAlarms } from "#src/domain/cases/alarm-duty.ts";
 import { CASE_FEED } from "#src/domain/cases/feed.ts";
 import type { Said } from "#src/domain/conversations/said.ts";
 import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
-import { type DeliveryDeps, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { type DeliveryDeps, type DeliveryHandlers, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
@@ -32,10 +32,25 @@ export type Workers = {
   };
 };
 
+export type WorkerDeps = Omit<DeliveryDeps, "channels"> & {
+  /** Loads them at the first call: an announcement is planned without. */
+  channels: () => Promise<DeliveryDeps["channels"]>;
+  bucket: Bucket;
+  config: Config;
+};
+
 /** Everything that runs without a request: the feed, the queues, the schedule and the chat. A push needs no more than is loaded here. */
-export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Config }): Workers {
+export function makeWorkers(deps: WorkerDeps): Workers {
   const { table, bucket, now, log, config } = deps;
-  const deliveries = deliveryHandlers(deps);
+  let made: Promise<DeliveryHandlers> | undefined;
+  const deliveries = (): Promise<DeliveryHandlers> => {
+    made ??= deps.channels().then((channels) => deliveryHandlers({ ...deps, channels }));
+    return made;
+  };
+  const working =
+    (handlerOf: (handlers: DeliveryHandlers) => MessageHandler): MessageHandler =>
+    async (messages) =>
+      handlerOf(await deliveries())(messages);
   let alarm: ReturnType<typeof dutyAlarms> | undefined;
   let desk: typeof import("#src/domain/cases/listing.ts") | undefined;
 
@@ -43,8 +58,8 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   function follow({ item }: Change): Promise<unknown> | undefined {
     if (item.feed === CASE_FEED) return alarm ? alarm(item) : alarmFirst(item);
     if (item.feed === REVISION_FEED) return followRevision(parseRevision(item));
-    if (item.feed === SUBSCRIPTION_FEED) return deliveries.askSubscription(item);
-    if (item.feed === SETUP_FEED) return deliveries.wakeWaiting(parseSetupWord(item));
+    if (item.feed === SUBSCRIPTION_FEED) return deliveries().then((made) => made.askSubscription(item));
+    if (item.feed === SETUP_FEED) return deliveries().then((made) => made.wakeWaiting(parseSetupWord(item)));
     log.error("feed-unknown", { feed: item.feed });
     return undefined;
   }
@@ -70,7 +85,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
   }
 
   async function followRevision(revision: Revision): Promise<void> {
-    await deliveries.planFanout(revision);
+    await (await import("#src/domain/deliveries/plan-fanout.ts")).planFanout(deps, revision);
     if (revision.kind !== "corrected") return;
     const { indexCorrection } = await import("#src/domain/announcements/index-words.ts");
     await indexCorrection({ table }, revision);
@@ -78,10 +93,12 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
 
   async function lookAtTheWeek(): Promise<void> {
     const { weeklyLook } = await import("#src/domain/deliveries/weekly-look.ts");
-    const { getUnit } = await import("#src/domain/units/read.ts");
     await weeklyLook({
       ...{ table, now, baseUrl: config.baseUrl },
-      hasUnit: async (id) => (await getUnit({ table }, id)) !== undefined,
+      hasUnit: async (id) => {
+        const { getUnit } = await import("#src/domain/units/read.ts");
+        return (await getUnit({ table }, id)) !== undefined;
+      },
     });
   }
 
@@ -100,10 +117,10 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         }
         return { failed };
       },
-      fanout: deliveries.fanout,
-      urgent: deliveries.urgent,
-      late: deliveries.late,
-      deliver: Object.fromEntries(CHANNELS.map((name) => [name, deliveries.deliver(name)])) as Record<
+      fanout: working(({ fanout }) => fanout),
+      urgent: working(({ urgent }) => urgent),
+      late: working(({ late }) => late),
+      deliver: Object.fromEntries(CHANNELS.map((name) => [name, working(({ deliver }) => deliver(name))])) as Record<
         ChannelName,
         MessageHandler
       >,
@@ -113,7 +130,7 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         const { indexNewWords } = await import("#src/domain/announcements/index-words.ts");
         const steps: (() => Promise<unknown>)[] = [
           () => publishDue({ table, now, log }),
-          () => deliveries.sweep(),
+          async () => (await deliveries()).sweep(),
           () => admitUploads({ table, bucket, log }),
           () => indexNewWords({ table, now }),
           () => lookAtTheWeek(),
@@ -126,8 +143,8 @@ export function makeWorkers(deps: DeliveryDeps & { bucket: Bucket; config: Confi
         const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
         return answerChat({ table, bucket, now, baseUrl: config.baseUrl }, said);
       },
-      inTurn: (task) => deliveries.inTurn("wechaty", "", task),
-      freshLogin: () => deliveries.freshLogin("wechaty", ""),
+      inTurn: async (task) => (await deliveries()).inTurn("wechaty", "", task),
+      freshLogin: async () => (await deliveries()).freshLogin("wechaty", ""),
     },
   };
 }

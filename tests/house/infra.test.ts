@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -169,6 +170,42 @@ describe("a worker's bundle", () => {
       // What waits for the first message, or belongs to other functions.
       const late = /^src\/(channels|web)\/|(fan-out|plan-fanout|ask-endpoint)\.ts$|ipaddr/;
       expect(inputs.filter((path) => late.test(path))).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+});
+
+describe("bundles", () => {
+  it("ask Node for its parts by name, and have the table's client and what pushes in one file each", async () => {
+    const { bundle } = await import("#infra/bundle.ts");
+    const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
+    try {
+      const { outputs } = await bundle("deliver", folder);
+      const external = Object.values(outputs).flatMap(({ imports }) => imports.filter((one) => one.external));
+      expect(external.filter(({ kind }) => kind === "import-statement")).toEqual([]);
+      // `require` knows nothing else there.
+      const required = external.filter(({ kind }) => kind === "require-call").map(({ path }) => path);
+      expect(required).toContain("node:net");
+      expect(required.filter((path) => !isBuiltin(path))).toEqual([]);
+      const filesBehind = (path: string, seen = new Set<string>()): Set<string> => {
+        seen.add(path);
+        for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+          if (kind !== "dynamic-import" && !external && !seen.has(next)) filesBehind(next, seen);
+        return seen;
+      };
+      const named = (ending: string) =>
+        Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(ending)) ?? "";
+      const loaded = filesBehind(named("functions/deliver.ts"));
+      for (const late of ["src/platform/aws/dynamo.ts", "src/channels/index.ts", "src/channels/undici.ts"]) {
+        const files = [...filesBehind(named(late))].filter((path) => !loaded.has(path));
+        expect(
+          files.filter((path) => (outputs[path]?.bytes ?? 0) > 2_000),
+          late,
+        ).toHaveLength(1);
+        for (const path of files) loaded.add(path);
+      }
+      expect(outputs[named("src/channels/undici.ts")]?.bytes).toBeLessThan(300_000);
     } finally {
       rmSync(folder, { recursive: true });
     }

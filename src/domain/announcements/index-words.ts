@@ -1,7 +1,6 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Revision } from "./announcement.ts";
-import { Teaser, teaserOf } from "./teaser.ts";
 import { wordItems } from "./words.ts";
 
 const ROWS_A_RUN = 50;
@@ -33,6 +32,8 @@ export async function indexNewWords(deps: { table: Table; now: () => Date }): Pr
     limit: ROWS_A_RUN,
     ...(at === undefined ? {} : { after: at }),
   });
+  if (page.items.length === 0) return false;
+  const { Teaser } = await import("./teaser.ts");
   const words: Item[] = [];
   let last: Item | undefined;
   for (const item of page.items) {
@@ -50,6 +51,7 @@ export async function indexNewWords(deps: { table: Table; now: () => Date }): Pr
 
 /** A correction has words that its first text had not. */
 export async function indexCorrection(deps: { table: Table }, revision: Revision): Promise<void> {
-  if (revision.kind === "corrected" && revision.audience.kind === "public")
-    await deps.table.putAll(wordItems(teaserOf(revision)));
+  if (revision.kind !== "corrected" || revision.audience.kind !== "public") return;
+  const { teaserOf } = await import("./teaser.ts");
+  await deps.table.putAll(wordItems(teaserOf(revision)));
 }

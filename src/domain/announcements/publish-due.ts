@@ -2,11 +2,11 @@ import { z } from "zod";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
 import { join, keys } from "#src/platform/keys.ts";
-import { planRelease } from "./publish.ts";
+import { schema } from "#src/schema.ts";
 import { announcementItem, deskWrites, type Reads, readAnnouncement } from "./store.ts";
 
-const ScheduledRow = z.object({ id: z.string(), publishAt: z.string() });
-type ScheduledRow = z.infer<typeof ScheduledRow>;
+const ScheduledRow = schema(() => z.object({ id: z.string(), publishAt: z.string() }));
+type ScheduledRow = z.infer<ReturnType<typeof ScheduledRow>>;
 
 type Deps = Reads & { now: () => Date; log: Log };
 
@@ -21,7 +21,7 @@ export async function publishDue(deps: Deps): Promise<number> {
       limit: 100,
       ...(after === undefined ? {} : { after }),
     });
-    for (const item of page.items) if (await release(deps, ScheduledRow.parse(item))) published++;
+    for (const item of page.items) if (await release(deps, ScheduledRow().parse(item))) published++;
     after = page.next;
   } while (after !== undefined);
   return published;
@@ -35,6 +35,7 @@ async function release(deps: Deps, row: ScheduledRow): Promise<boolean> {
     return false;
   }
   try {
+    const { planRelease } = await import("./publish.ts");
     const { writes } = await planRelease(deps, announcement, work, deps.now());
     const { ok } = await deps.table.write(writes);
     if (ok) deps.log.info("announcement.published", { id: row.id, scheduled: true });

@@ -3,7 +3,7 @@ import type { Log } from "#src/log.ts";
 import type { Bucket, StoredObject } from "#src/platform/bucket.ts";
 import { type DeclaredAttachment, sniffedType } from "./attachment.ts";
 import type { Case } from "./case.ts";
-import { type Reads, readCase } from "./store.ts";
+import type { Reads } from "./store.ts";
 
 const UPLOADS = "case-uploads/";
 
@@ -64,6 +64,7 @@ export async function admitUploads(deps: Deps): Promise<number> {
 }
 
 async function settle(deps: Deps, key: string, number: string, n: number): Promise<void> {
+  const { readCase } = await import("./store.ts");
   const [stored, object, admitted] = await Promise.all([
     readCase(deps, number),
     deps.bucket.get(key),

@@ -90,7 +90,7 @@ export const NewCase = z.strictObject({
   division: z.string().refine(isDivisionCode, DIVISION_UNKNOWN).meta({ pattern: "^[0-9]{6}$" }).exactOptional(),
   unitId: z.string().min(1).max(64).exactOptional(),
   attachments: z
-    .array(DeclaredAttachment)
+    .array(DeclaredAttachment())
     .max(
       MAX_ATTACHMENTS,
       fault("ATTACHMENT_LIMIT", `附件最多${MAX_ATTACHMENTS}个`, `at most ${MAX_ATTACHMENTS} attachments`),

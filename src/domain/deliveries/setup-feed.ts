@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Write } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 
 /** The value of `feed` on the word that a channel's settings have changed. */
 export const SETUP_FEED = "channel-setup";
 
-const SetupWord = z.object({ channel: z.string(), setup: z.number() });
+const SetupWord = schema(() => z.object({ channel: z.string(), setup: z.number() }));
 /** `setup`: the version of the settings that it tells of. */
-export type SetupWord = z.infer<typeof SetupWord>;
+export type SetupWord = z.infer<ReturnType<typeof SetupWord>>;
 
 /** Written together with the settings. An item of its own: settings are secrets, and what the feed tells may end among dead letters. */
 export function setupWordWrite(channel: string, setup: number): Write {
@@ -15,5 +16,5 @@ export function setupWordWrite(channel: string, setup: number): Write {
 }
 
 export function parseSetupWord(item: Item): SetupWord {
-  return SetupWord.parse(item);
+  return SetupWord().parse(item);
 }

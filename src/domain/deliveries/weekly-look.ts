@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { DUTY_COLUMN } from "#src/domain/announcements/column.ts";
 import { getColumn } from "#src/domain/announcements/columns.ts";
-import { publishInternal } from "#src/domain/announcements/publish-direct.ts";
 import { addDays, chineseDate, shanghaiDate, shanghaiInstant, weekday } from "#src/domain/calendar/dates.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { EndpointMark } from "#src/domain/subscriptions/store.ts";
 import { END_REASONS, type EndReason } from "#src/domain/subscriptions/subscription.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
+import { schema } from "#src/schema.ts";
 import { PRODUCT, type Text } from "#src/text.ts";
 
 export type WeekDeps = {
@@ -18,23 +18,25 @@ export type WeekDeps = {
 };
 
 /** Endpoints that ended for one reason: how many, and the first of them. */
-const Ended = z.object({ count: z.number(), first: z.array(z.string()) });
+type Ended = { count: number; first: string[] };
 
 /**
  * `ended`: by reason, as far as their list was read; `endedAfter`: where it goes on, `*` when it is over. `after`: where the list of
  * subscriptions goes on; `topics`: how many subscriptions name each dead one.
  */
-const Look = z.object({
-  week: z.string(),
-  ended: z.record(z.string(), Ended).exactOptional(),
-  endedAfter: z.string().exactOptional(),
-  after: z.string().exactOptional(),
-  topics: z.record(z.string(), z.number()),
-  doneAt: z.string().exactOptional(),
-  version: z.number(),
-});
-type Look = z.infer<typeof Look>;
-type EndedBy = NonNullable<Look["ended"]>;
+const Look = schema(() =>
+  z.object({
+    week: z.string(),
+    ended: z.record(z.string(), z.object({ count: z.number(), first: z.array(z.string()) })).exactOptional(),
+    endedAfter: z.string().exactOptional(),
+    after: z.string().exactOptional(),
+    topics: z.record(z.string(), z.number()),
+    doneAt: z.string().exactOptional(),
+    version: z.number(),
+  }),
+);
+type Look = z.infer<ReturnType<typeof Look>>;
+type EndedBy = Record<string, Ended>;
 
 const CLOCK = "09:00";
 const STEP = 500;
@@ -63,7 +65,7 @@ export async function weeklyLook(deps: WeekDeps): Promise<void> {
   const now = deps.now();
   const week = weekOf(now);
   const item = await table.get(keys.weeklyLook());
-  const known = item && Look.parse(item);
+  const known = item && Look().parse(item);
   if (known && (known.week > week || (known.week === week && known.doneAt !== undefined))) return;
   const begun: Look = known?.week === week ? known : { week, topics: {}, version: known?.version ?? 0 };
   const next = begun.endedAfter === OVER ? await subscriptionsStep(deps, begun) : await endedStep(table, begun);
@@ -147,6 +149,7 @@ async function report(deps: WeekDeps, week: string, ended: EndedBy, topics: Look
     ...(dead.length > SHOWN ? [`- 另有${dead.length - SHOWN}个主题`] : []),
     `<${deps.baseUrl}/console>`,
   ].join("\n\n");
+  const { publishInternal } = await import("#src/domain/announcements/publish-direct.ts");
   await publishInternal(deps, {
     content: {
       title: `推送周检 ${chineseDate(week)}`,

@@ -162,6 +162,6 @@ async function report(deps: WeekDeps, week: string, ended: EndedBy, topics: Look
   });
 }
 
-function shown({ count, first }: z.infer<typeof Ended>): string {
+function shown({ count, first }: Ended): string {
   return first.map((endpoint) => `\`${endpoint}\``).join("、") + (count > first.length ? " 等" : "");
 }

@@ -40,7 +40,7 @@ const PUSHES = ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domai
 /** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
 const headless = wired({
   atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
-  never: ["#src/web/app.ts"],
+  never: ["#src/web/app.ts", "#src/web/client-address.ts", "#src/platform/embedded/platform.ts"],
 });
 const withDoors = wired({ atOnce: PUSHES });
 

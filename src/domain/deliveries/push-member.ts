@@ -113,10 +113,12 @@ export function makePusher(
         if (turn?.kind === "wait") wait = turn;
         else if (turn && (exposure.enter(work.urgent) || (await exposed(work, job)))) {
           begun = true;
+          work.flying++;
           const items = work.digest ? contentsOf(work, job.member) : matchedOf(work.batch.chunk, job.member);
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
           const startedAt = deps.now();
+          work.begunAt = startedAt.getTime();
           let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
           const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
           if (pace)
@@ -129,7 +131,9 @@ export function makePusher(
     } catch (error) {
       broken = error;
     }
-    if (begun) {
+    if (begun && work.hanging > 0) work.hanging--;
+    else if (begun) {
+      work.flying--;
       work.unstored++;
       exposure.relieve();
     }

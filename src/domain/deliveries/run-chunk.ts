@@ -44,6 +44,8 @@ export type RunDeps = {
 const MOST_EXPOSED = 512;
 /** Where so many chunks are open, others will soon close, too. */
 const MANY_OPEN = 8;
+/** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
+const HANGS_MS = 1000;
 const SAVES = { every: 100, first: 700, slowest: 5000 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
@@ -110,13 +112,23 @@ export function makeRunner(
       ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, ended },
       ...{ rendered: new Map(), waiting: [], due: new Map(), after: [] },
       // Launching counts as one, so that the chunk is not over before all were launched.
-      ...{ running: 1, unstored: 0, storing: false, isOver: false, broken: undefined },
+      ...{
+        running: 1,
+        flying: 0,
+        begunAt: 0,
+        hanging: 0,
+        unstored: 0,
+        storing: false,
+        isOver: false,
+        broken: undefined,
+      },
     };
     const timer = setTimeout(() => {
       work.isOver = true;
       for (const leave of work.waiting) leave();
     }, OPEN_MS);
     const saving = fromTimeToTime(async () => {
+      countOff(work);
       const { marks, stopped, dropped } = await circumstances();
       Object.assign(work, { marks, stopped, dropped });
       if (ledger.isBehind()) await stored(work, () => ledger.save(true));
@@ -136,6 +148,13 @@ export function makeRunner(
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     for (const step of work.after) await step();
     if (work.broken !== undefined) throw work.broken;
+  }
+
+  function countOff(work: Work): void {
+    if (work.flying === 0 || deps.now().getTime() - work.begunAt < HANGS_MS) return;
+    exposure.leave(work.flying);
+    work.hanging += work.flying;
+    work.flying = 0;
   }
 
   /** What was answered before the ledger was stored is no longer exposed then. */

@@ -40,6 +40,10 @@ export type Work = {
   /** What ends the waiting of each who waited then; those who do no longer know it. */
   waiting: (() => void)[];
   running: number;
+  /** Pushes on their way that count as exposed, when the newest of them began (milliseconds since 1970), and those that no longer count. */
+  flying: number;
+  begunAt: number;
+  hanging: number;
   /** Answered since the ledger was stored last. */
   unstored: number;
   storing: boolean;

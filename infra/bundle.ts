@@ -42,7 +42,22 @@ const headless = wired({
   atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
   never: ["#src/web/app.ts"],
 });
-const withDoors = wired({ atOnce: PUSHES });
+
+const AWS = ["#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"];
+
+/** One process on one folder; what pushes waits there, too. */
+const program = wired({
+  atOnce: ["#src/web/app.ts", "#src/platform/embedded/platform.ts", "#src/web/client-address.ts"],
+});
+
+/** What the first report needs is one file, and most other calls need most of it. */
+const REPORT = ["#src/web/api/door.ts", "#src/web/api/cases.ts", "#src/web/api/case-desk.ts"];
+
+/** The doors on AWS: nobody calls a worker there. */
+const withDoors = wired({
+  atOnce: ["#src/web/app.ts", ...AWS],
+  never: ["#src/workers.ts", "#src/platform/embedded/platform.ts", "#src/web/client-address.ts"],
+});
 
 /**
  * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
@@ -50,14 +65,14 @@ const withDoors = wired({ atOnce: PUSHES });
  * function loads at once (`entry`); before the other parts of channels, all channels; and before other clients of the SDK
  * and its sources of credentials, the table's client.
  */
-function inFewFiles(entry?: string): Plugin {
-  const imports = entry ? readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm) : [];
+function inFewFiles(entry: string, first: string[] = []): Plugin {
+  const imports = readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm);
   const atOnce = [...imports].map(([, file = ""]) => file);
   const before = (path: string): string[] => {
     if (/\/node_modules\/@(aws-sdk|smithy)\/|\/platform\/aws\/(dynamo|sqs|s3|ses)\.ts$/.test(path))
       return ["#src/platform/aws/dynamo.ts"];
-    if (entry && /\/src\/channels\/|\/(channel-memory|keep-push-key)\.ts$/.test(path)) return [...atOnce, ...PUSHES];
-    return atOnce;
+    if (/\/src\/channels\/|\/(channel-memory|keep-push-key)\.ts$/.test(path)) return [...atOnce, ...first, ...PUSHES];
+    return [...atOnce, ...first];
   };
   return {
     name: "in-few-files",
@@ -88,13 +103,16 @@ export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
     entry,
     join(outRoot, name),
     [],
-    [...(name === "api" ? [withDoors, inFewFiles()] : [headless, withoutJsonSchema, inFewFiles(entry)]), ...LEAN],
+    [
+      ...(name === "api" ? [withDoors, inFewFiles(entry, REPORT)] : [headless, withoutJsonSchema, inFewFiles(entry)]),
+      ...LEAN,
+    ],
   );
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
 export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
-  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [withDoors, ...LEAN]);
+  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [program, ...LEAN]);
 }
 
 /** Any entry, as the functions are bundled. */

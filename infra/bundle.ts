@@ -37,33 +37,26 @@ function wired({ atOnce, never = [] }: { atOnce: string[]; never?: string[] }): 
 /** What pushes and what it stands on, loaded together. */
 const PUSHES = ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domain/deliveries/channel-memory.ts"];
 
-/** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
-const headless = wired({
-  atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
-  never: ["#src/web/app.ts"],
-});
-
 const AWS = ["#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"];
+const ONE_FOLDER = ["#src/platform/embedded/platform.ts", "#src/web/client-address.ts"];
 
-/** One process on one folder; what pushes waits there, too. */
-const program = wired({
-  atOnce: ["#src/web/app.ts", "#src/platform/embedded/platform.ts", "#src/web/client-address.ts"],
-});
+/** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
+const headless = wired({ atOnce: ["#src/workers.ts", ...AWS], never: ["#src/web/app.ts", ...ONE_FOLDER] });
 
-/** What the first report needs is one file, and most other calls need most of it. */
+/** The doors on AWS, where nobody calls a worker of theirs. */
+const doors = wired({ atOnce: ["#src/web/app.ts", ...AWS], never: ["#src/workers.ts", ...ONE_FOLDER] });
+
+/** One process on one folder: all of it, but what pushes waits there, too. */
+const program = wired({ atOnce: ["#src/web/app.ts", ...ONE_FOLDER] });
+
+/** What the first report needs: most other calls need most of it. */
 const REPORT = ["#src/web/api/door.ts", "#src/web/api/cases.ts", "#src/web/api/case-desk.ts"];
-
-/** The doors on AWS: nobody calls a worker there. */
-const withDoors = wired({
-  atOnce: ["#src/web/app.ts", ...AWS],
-  never: ["#src/workers.ts", "#src/platform/embedded/platform.ts", "#src/web/client-address.ts"],
-});
 
 /**
  * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
  * every file. So each late part imports what stands in memory by then: what every part has is one file. That is what the
- * function loads at once (`entry`); before the other parts of channels, all channels; and before other clients of the SDK
- * and its sources of credentials, the table's client.
+ * function loads at once (`entry`) and what it needs `first`; before the other parts of channels, all channels; and before
+ * other clients of the SDK and its sources of credentials, the table's client.
  */
 function inFewFiles(entry: string, first: string[] = []): Plugin {
   const imports = readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm);
@@ -104,7 +97,7 @@ export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
     join(outRoot, name),
     [],
     [
-      ...(name === "api" ? [withDoors, inFewFiles(entry, REPORT)] : [headless, withoutJsonSchema, inFewFiles(entry)]),
+      ...(name === "api" ? [doors, inFewFiles(entry, REPORT)] : [headless, withoutJsonSchema, inFewFiles(entry)]),
       ...LEAN,
     ],
   );

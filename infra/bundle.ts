@@ -46,8 +46,8 @@ const headless = wired({ atOnce: ["#src/workers.ts", ...AWS], never: ["#src/web/
 /** The doors on AWS, where nobody calls a worker of theirs. */
 const doors = wired({ atOnce: ["#src/web/app.ts", ...AWS], never: ["#src/workers.ts", ...ONE_FOLDER] });
 
-/** One process on one folder: all of it, but what pushes waits there, too. */
-const program = wired({ atOnce: ["#src/web/app.ts", ...ONE_FOLDER] });
+/** One process for everything: what pushes is needed soon, and its start is no faster without. */
+const program = wired({ atOnce: PUSHES });
 
 /** What the first report needs: most other calls need most of it. */
 const REPORT = ["#src/web/api/door.ts", "#src/web/api/cases.ts", "#src/web/api/case-desk.ts"];

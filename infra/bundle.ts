@@ -37,27 +37,35 @@ function wired({ atOnce, never = [] }: { atOnce: string[]; never?: string[] }): 
 /** What pushes and what it stands on, loaded together. */
 const PUSHES = ["#src/channels/index.ts", "#src/channels/egress.ts", "#src/domain/deliveries/channel-memory.ts"];
 
+const AWS = ["#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"];
+const ONE_FOLDER = ["#src/platform/embedded/platform.ts", "#src/web/client-address.ts"];
+
 /** Nobody knocks at the doors of a function behind a queue; what pushes waits for the first message. */
-const headless = wired({
-  atOnce: ["#src/workers.ts", "#src/platform/aws/platform.ts", "#src/platform/aws/settings.ts"],
-  never: ["#src/web/app.ts", "#src/web/client-address.ts", "#src/platform/embedded/platform.ts"],
-});
-const withDoors = wired({ atOnce: PUSHES });
+const headless = wired({ atOnce: ["#src/workers.ts", ...AWS], never: ["#src/web/app.ts", ...ONE_FOLDER] });
+
+/** The doors on AWS, where nobody calls a worker of theirs. */
+const doors = wired({ atOnce: ["#src/web/app.ts", ...AWS], never: ["#src/workers.ts", ...ONE_FOLDER] });
+
+/** One process for everything: what pushes is needed soon, and its start is no faster without. */
+const program = wired({ atOnce: PUSHES });
+
+/** What the first report needs: most other calls need most of it. */
+const REPORT = ["#src/web/api/door.ts", "#src/web/api/cases.ts", "#src/web/api/case-desk.ts"];
 
 /**
  * The bundler cuts a file wherever one of the late parts shares a module with what is loaded at once, and Node pays for
  * every file. So each late part imports what stands in memory by then: what every part has is one file. That is what the
- * function loads at once (`entry`); before the other parts of channels, all channels; and before other clients of the SDK
- * and its sources of credentials, the table's client.
+ * function loads at once (`entry`) and what it needs `first`; before the other parts of channels, all channels; and before
+ * other clients of the SDK and its sources of credentials, the table's client.
  */
-function inFewFiles(entry?: string): Plugin {
-  const imports = entry ? readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm) : [];
+function inFewFiles(entry: string, first: string[] = []): Plugin {
+  const imports = readFileSync(entry, "utf8").matchAll(/^import (?:.* from )?"(#src\/.+)";$/gm);
   const atOnce = [...imports].map(([, file = ""]) => file);
   const before = (path: string): string[] => {
     if (/\/node_modules\/@(aws-sdk|smithy)\/|\/platform\/aws\/(dynamo|sqs|s3|ses)\.ts$/.test(path))
       return ["#src/platform/aws/dynamo.ts"];
-    if (entry && /\/src\/channels\/|\/(channel-memory|keep-push-key)\.ts$/.test(path)) return [...atOnce, ...PUSHES];
-    return atOnce;
+    if (/\/src\/channels\/|\/(channel-memory|keep-push-key)\.ts$/.test(path)) return [...atOnce, ...first, ...PUSHES];
+    return [...atOnce, ...first];
   };
   return {
     name: "in-few-files",
@@ -88,13 +96,16 @@ export function bundle(name: string, outRoot = "dist"): Promise<Metafile> {
     entry,
     join(outRoot, name),
     [],
-    [...(name === "api" ? [withDoors, inFewFiles()] : [headless, withoutJsonSchema, inFewFiles(entry)]), ...LEAN],
+    [
+      ...(name === "api" ? [doors, inFewFiles(entry, REPORT)] : [headless, withoutJsonSchema, inFewFiles(entry)]),
+      ...LEAN,
+    ],
   );
 }
 
 /** The one process of `npm start`, the same way; the bot's packages stay where they are installed. */
 export function bundleProgram(outdir = "dist/program"): Promise<Metafile> {
-  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [withDoors, ...LEAN]);
+  return bundled("src/main.ts", outdir, ["wechaty", "wechaty-puppet-mock"], [program, ...LEAN]);
 }
 
 /** Any entry, as the functions are bundled. */

@@ -132,7 +132,7 @@ export async function makeWorld(
 
   async function door(): Promise<App> {
     if (options.headless) return { fetch: () => new Response(null, { status: 503 }) };
-    const [{ createApp }, instanceKey, known] = await Promise.all([import("#src/web/app.ts"), secret(), channels()]);
+    const [{ createApp }, instanceKey] = await Promise.all([import("#src/web/app.ts"), secret()]);
     return createApp({
       ...ports,
       now,
@@ -140,9 +140,9 @@ export async function makeWorld(
       log,
       config,
       version: VERSION,
-      channels: known,
+      channels,
       settings,
-      status: statusReader({ table: ports.table, now, channels: known, settings }),
+      status: statusReader({ table: ports.table, now, channels, settings }),
       secret: instanceKey,
       answer: async (said) => {
         const { answerChat } = await import("#src/domain/conversations/answer-chat.ts");
@@ -150,7 +150,7 @@ export async function makeWorld(
       },
       receipt: async (receipt) => {
         const { applyReceipt } = await import("#src/domain/deliveries/receipts.ts");
-        await applyReceipt({ ...ports, channels: known, now, log }, receipt);
+        await applyReceipt({ ...ports, channels: await channels(), now, log }, receipt);
       },
       visit: async (url) => visit(await egress(), url),
       ...(options.objectDoor ? { objectDoor: options.objectDoor } : {}),
@@ -263,12 +263,18 @@ export async function onAws(
 
 const STATUS_MS = 10_000;
 
-function statusReader(deps: Parameters<typeof serviceStatus>[0]): () => Promise<ServiceStatus> {
+type StatusDeps = Parameters<typeof serviceStatus>[0];
+
+function statusReader(
+  deps: Omit<StatusDeps, "channels"> & { channels: () => Promise<StatusDeps["channels"]> },
+): () => Promise<ServiceStatus> {
   let last: { at: number; status: Promise<ServiceStatus> } | undefined;
   return () => {
     const at = deps.now().getTime();
     if (last && Math.abs(at - last.at) < STATUS_MS) return last.status;
-    const status = import("#src/domain/deliveries/service-status.ts").then((room) => room.serviceStatus(deps));
+    const status = Promise.all([import("#src/domain/deliveries/service-status.ts"), deps.channels()]).then(
+      ([room, channels]) => room.serviceStatus({ ...deps, channels }),
+    );
     last = { at, status };
     status.catch(() => {
       last = undefined;

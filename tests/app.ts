@@ -3,9 +3,9 @@ import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { randomIds } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
-import type { ApiDeps } from "#src/web/api/deps.ts";
+import type { PlainDeps } from "#src/web/api/deps.ts";
 import type { Route } from "#src/web/api/route.ts";
-import { type App, createApp, type WebDeps } from "#src/web/app.ts";
+import { type App, createApp, type DoorDeps, type WebDeps } from "#src/web/app.ts";
 
 export const ADMIN = "test-admin-token-0123456789abcdefghij";
 
@@ -45,11 +45,13 @@ export function askOf(app: App): Ask {
 }
 
 /** The whole HTTP side on an embedded platform in memory, asked without a socket. */
-export function testApp(options: { clock?: TestClock; routes?: (deps: ApiDeps) => Route[] } & Partial<WebDeps> = {}) {
+export function testApp(
+  options: { clock?: TestClock; routes?: (deps: PlainDeps) => Route[] } & Partial<DoorDeps> = {},
+) {
   const { clock = testClock(), routes, ...own } = options;
   const config = { ...readConfig({ GAOSHI_ADMIN_TOKEN: ADMIN }), data: ":memory:" };
   const platform = embeddedPlatform({ data: ":memory:", now: clock.now, log: silentLog });
-  const deps: WebDeps = {
+  const deps: DoorDeps = {
     table: platform.table,
     bucket: platform.bucket,
     queue: platform.queue,
@@ -58,7 +60,7 @@ export function testApp(options: { clock?: TestClock; routes?: (deps: ApiDeps) =
     log: silentLog,
     config,
     version: "0.0.0",
-    channels: {} as WebDeps["channels"],
+    channels: async () => ({}) as WebDeps["channels"],
     settings: settingsReader({ table: platform.table, now: clock.now }),
     status: async () => ({ at: clock.now().toISOString(), days: 30, fanouts: 0, open: 0, channels: [] }),
     secret: new Uint8Array(32).fill(7),

@@ -18,6 +18,8 @@ import { apiHeaders, secured } from "./headers.ts";
 import type { Policy, PolicyName } from "./limits.ts";
 import { faultProblem, problemHeaders, problemOf, problemResponse, unknownPlace } from "./problem.ts";
 
+type Channels = Record<ChannelName, Channel>;
+
 export type WebDeps = {
   table: Table;
   bucket: Bucket;
@@ -27,7 +29,7 @@ export type WebDeps = {
   log: Log;
   config: Config;
   version: string;
-  channels: Record<ChannelName, Channel>;
+  channels: Channels;
   settings: SettingsReader;
   /** How the channels did lately; counted at most every few seconds, however many ask. */
   status: () => Promise<ServiceStatus>;
@@ -50,6 +52,9 @@ export type WebDeps = {
   policies?: Partial<Record<PolicyName, Policy>>;
 };
 
+/** The same, the channels loaded by the first call that needs them. */
+export type DoorDeps = Omit<WebDeps, "channels"> & { channels: () => Promise<Channels> };
+
 /** `address`: where it was said, in the channel's own form. `mayManage`: its word decides about its own subscriptions. */
 export type Said = { channel: ChannelName; address: string; text: string; mayManage: boolean };
 
@@ -59,7 +64,7 @@ const HEALTH = "/healthz";
 const WECHAT = "/wechat/";
 
 /** All doors of the product as one function from request to response. What is behind a door is loaded by its first request. */
-export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
+export function createApp(deps: DoorDeps, routesOf: RoutesOf = apiRoutes): App {
   const https = deps.config.baseUrl.startsWith("https:");
   const base = apiHeaders(https);
   const refused = (c: Context, error: unknown, headers: Record<string, string> = {}) =>
@@ -117,7 +122,7 @@ export function createApp(deps: WebDeps, routesOf: RoutesOf = apiRoutes): App {
   };
 }
 
-async function siteOf(deps: WebDeps, routesOf: RoutesOf): Promise<Hono> {
+async function siteOf(deps: DoorDeps, routesOf: RoutesOf): Promise<Hono> {
   const { version, config } = deps;
   const [{ apiDocs }, { documentOf }, { feeds }, { mailDoor }, { pages }] = await Promise.all([
     import("./api/docs.ts"),
@@ -126,7 +131,8 @@ async function siteOf(deps: WebDeps, routesOf: RoutesOf): Promise<Hono> {
     import("./mail/door.ts"),
     import("./pages/pages.ts"),
   ]);
-  const routes = { ...deps, forgetToken: () => {} }; // only described here, never called
+  // Only described here, never called.
+  const routes = { ...deps, channels: async () => ({}) as Channels, forgetToken: () => {} };
   const document = async () => documentOf(await routesOf(routes), { version, server: config.baseUrl });
   return new Hono()
     .route("/", apiDocs(document))
@@ -163,7 +169,7 @@ function wantsPage(request: Request): boolean {
 
 /** Every refusal as a problem document; what nobody expected is logged under a request id, and answered plainly. */
 async function refuse(
-  deps: WebDeps,
+  deps: DoorDeps,
   request: Request,
   error: unknown,
   headers: Record<string, string>,

@@ -44,17 +44,18 @@ beforeAll(async () => {
   const world = testApp({
     clock,
     config: { ...readConfig({ GAOSHI_BASE_URL: url }), data: ":memory:" },
-    channels: makeChannels({
-      egress: makeEgress([]),
-      baseUrl: url,
-      links: { confirm: (id) => `${url}/confirm?s=${id}` },
-      now: clock.now,
-      log: silentLog,
-      settings: async () => undefined,
-      secret: async () => new Uint8Array(32),
-      memory: channelMemory({ table: {} as Table, now: clock.now }),
-      pushKey: () => Promise.reject(new Error("no push here")),
-    }),
+    channels: async () =>
+      makeChannels({
+        egress: makeEgress([]),
+        baseUrl: url,
+        links: { confirm: (id) => `${url}/confirm?s=${id}` },
+        now: clock.now,
+        log: silentLog,
+        settings: async () => undefined,
+        secret: async () => new Uint8Array(32),
+        memory: channelMemory({ table: {} as Table, now: clock.now }),
+        pushKey: () => Promise.reject(new Error("no push here")),
+      }),
   });
   const county = await sampleCounty(world.deps);
   enter = async () => (await createSignInLink(world.deps, { memberName: "王编辑", roles: ["admin"] })).secret;

@@ -5,7 +5,7 @@ import { randomSecret } from "#src/ids.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import type { Table } from "#src/platform/table.ts";
-import type { ApiDeps } from "#src/web/api/deps.ts";
+import type { PlainDeps } from "#src/web/api/deps.ts";
 import { once, onceInSteps } from "#src/web/api/once.ts";
 import { type Route, route } from "#src/web/api/route.ts";
 import { ADMIN, type Answered, testApp, testClock } from "#tests/app.ts";
@@ -20,7 +20,7 @@ let table: Table;
 /** What the store does with the next write: nothing and fail, or all and fail all the same. */
 let fault: "before" | "after" | undefined;
 
-function parcels(deps: ApiDeps): Route[] {
+function parcels(deps: PlainDeps): Route[] {
   const common = { tag: "units", summary: said, body: Parcel, creates: true, answers: { 201: null } } as const;
   const made = (parcel: { id: string; secret: string }) => ({
     status: 201,

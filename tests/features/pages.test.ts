@@ -24,7 +24,7 @@ const channels = makeChannels({
   memory: channelMemory({ table: {} as Table, now: clock.now }),
   pushKey: () => Promise.reject(new Error("no push here")),
 });
-const { ask, deps, app } = testApp({ clock, channels });
+const { ask, deps, app } = testApp({ clock, channels: async () => channels });
 
 let county: Awaited<ReturnType<typeof sampleCounty>>;
 
@@ -326,7 +326,11 @@ describe("subscribing without script", () => {
     const offered = [...text.matchAll(/name="channel" value="([a-z-]+)"/g)].map(([, name]) => name);
     expect(offered).toEqual(["wecom-robot", "dingtalk", "feishu", "webhook"]);
     const set = { settings: { from: "a@example.org", smtpUrl: "smtp://u:p@127.0.0.1:25" }, updatedAt: "", version: 1 };
-    const ready = testApp({ clock, channels, settings: async (name) => (name === "email" ? set : undefined) });
+    const ready = testApp({
+      clock,
+      channels: async () => channels,
+      settings: async (name) => (name === "email" ? set : undefined),
+    });
     const page = (await ready.ask("GET", "/subscribe", { headers: { accept: "text/html" } })).text;
     expect(page).toMatch(/name="channel" value="email" required checked/);
   });

@@ -130,21 +130,22 @@ describe("bundles", () => {
   it("load no schema before the first call, and for a push nothing that publishes", async () => {
     const { bundle } = await import("#infra/bundle.ts");
     const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
-    const { inputs } = await bundle("api", folder);
+    const [doors, worker] = await Promise.all([bundle("api", folder), bundle("deliver", folder)]);
     rmSync(folder, { recursive: true });
-    const loadedWith = (path: string, seen = new Set<string>()): Set<string> => {
+    const loadedWith = (path: string, metafile = doors, seen = new Set<string>()): Set<string> => {
       seen.add(path);
-      for (const { path: next, kind, external } of inputs[path]?.imports ?? [])
-        if (kind !== "dynamic-import" && !external && !seen.has(next)) loadedWith(next, seen);
+      for (const { path: next, kind, external } of metafile.inputs[path]?.imports ?? [])
+        if (kind !== "dynamic-import" && !external && !seen.has(next)) loadedWith(next, metafile, seen);
       return seen;
     };
-    const packages = (path: string) =>
+    const packages = (path: string, metafile = doors) =>
       ["zod", "markdown-it", "undici"].filter((name) =>
-        [...loadedWith(path)].some((input) => input.includes(`node_modules/${name}/`)),
+        [...loadedWith(path, metafile)].some((input) => input.includes(`node_modules/${name}/`)),
       );
     expect(packages("functions/api.ts")).toEqual([]);
-    expect(packages("src/web/app.ts")).toEqual([]);
-    expect(packages("src/workers.ts")).toEqual(["zod"]);
+    expect([...loadedWith("functions/api.ts")]).toContain("src/web/app.ts");
+    expect([...loadedWith("functions/api.ts")].filter((path) => path.startsWith("src/channels/"))).toEqual([]);
+    expect(packages("src/workers.ts", worker)).toEqual(["zod"]);
     expect(packages("src/web/pages/pages.ts")).toEqual(["zod", "markdown-it"]);
   }, 60_000);
 });
@@ -206,6 +207,33 @@ describe("bundles", () => {
         for (const path of files) loaded.add(path);
       }
       expect(outputs[named("src/channels/undici.ts")]?.bytes).toBeLessThan(300_000);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+});
+
+describe("the API function's bundle", () => {
+  it("is loaded as one file, and the first report as another", async () => {
+    const { bundle } = await import("#infra/bundle.ts");
+    const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
+    try {
+      const { outputs } = await bundle("api", folder);
+      const filesBehind = (path: string, seen = new Set<string>()): Set<string> => {
+        seen.add(path);
+        for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+          if (kind !== "dynamic-import" && !external && !seen.has(next)) filesBehind(next, seen);
+        return seen;
+      };
+      const named = (ending: string) =>
+        Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(ending)) ?? "";
+      const large = (paths: Iterable<string>) => [...paths].filter((path) => (outputs[path]?.bytes ?? 0) > 2_000);
+      const loaded = filesBehind(named("functions/api.ts"));
+      const report = ["door", "cases", "case-desk"].flatMap((room) => [
+        ...filesBehind(named(`src/web/api/${room}.ts`)),
+      ]);
+      expect(large(new Set(report.filter((path) => !loaded.has(path))))).toHaveLength(1);
+      expect(large(loaded).length).toBeLessThanOrEqual(2); // the function's own, and Hono's adapter for it
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import type { ApiDeps } from "#src/web/api/deps.ts";
+import type { PlainDeps } from "#src/web/api/deps.ts";
 import { documentOf } from "#src/web/api/document.ts";
 import { apiRoutes } from "#src/web/api/routes.ts";
 import { testApp } from "#tests/app.ts";
@@ -8,7 +8,7 @@ import { testApp } from "#tests/app.ts";
 type Json = Record<string, unknown>;
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-const routes = await apiRoutes({} as ApiDeps);
+const routes = await apiRoutes({ channels: async () => ({}) } as PlainDeps);
 const document = documentOf(routes, { version, server: "/" });
 const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
 

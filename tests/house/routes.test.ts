@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ROLES, type Role } from "#src/domain/members/member.ts";
 import { createToken } from "#src/domain/members/tokens.ts";
-import type { ApiDeps } from "#src/web/api/deps.ts";
+import type { PlainDeps } from "#src/web/api/deps.ts";
 import type { RouteSpec } from "#src/web/api/route.ts";
 import { apiRoutes } from "#src/web/api/routes.ts";
 import { testApp } from "#tests/app.ts";
@@ -24,7 +24,7 @@ const PUBLIC = [
   "post /subscriptions/{id}/confirm",
 ];
 
-const specs = (await apiRoutes({} as ApiDeps)).map(({ spec }) => spec);
+const specs = (await apiRoutes({ channels: async () => ({}) } as PlainDeps)).map(({ spec }) => spec);
 const nameOf = ({ method, path }: RouteSpec) => `${method} ${path}`;
 const guarded = specs.filter((spec) => spec.who !== "public");
 

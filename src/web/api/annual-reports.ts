@@ -21,7 +21,7 @@ import { fault } from "#src/errors.ts";
 import type { Commit } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
 import { AnnualReport, reportAnswer } from "./annual-report-answer.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { once } from "./once.ts";
 import { ifMatch, languageOf, type Route, route } from "./route.ts";
@@ -56,9 +56,9 @@ const Query = z.strictObject({
 
 const PEOPLE = ["clerk", "sponsor", "registrar", "editor", "reviewer"] as const;
 
-type StepDeps = ApiDeps & { commit: Commit<Report> };
+type StepDeps = PlainDeps & { commit: Commit<Report> };
 
-export function annualReportRoutes(deps: ApiDeps): Route[] {
+export function annualReportRoutes(deps: PlainDeps): Route[] {
   /** A move of the state machine: who may, what it says, the verb. */
   function step<const Name extends string, Body extends z.ZodType<object>>(
     name: Name,

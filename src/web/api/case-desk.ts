@@ -6,7 +6,7 @@ import { CASE_STAFF, caseForStaff, listCases } from "#src/domain/cases/desk.ts";
 import { ContactReading, contactReadings, maskedContact, readContact } from "#src/domain/cases/reporter.ts";
 import { findDivision } from "#src/domain/units/divisions.ts";
 import { fault } from "#src/errors.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { type Route, route } from "./route.ts";
 
@@ -71,7 +71,7 @@ const tag = "cases";
 const LINK_SECONDS = 300;
 
 /** What staff read of cases; what they do about them is no part of this. */
-export function caseDeskRoutes(deps: ApiDeps): Route[] {
+export function caseDeskRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {
@@ -138,7 +138,7 @@ function listedBody(one: Case, now: Date): z.infer<typeof ListedCase> {
   };
 }
 
-async function caseBody(deps: ApiDeps, one: Case): Promise<z.infer<typeof CaseBody>> {
+async function caseBody(deps: PlainDeps, one: Case): Promise<z.infer<typeof CaseBody>> {
   const { number, description, urls = [], occurredAt, division, publish, attachments = [], contact } = one;
   const [states, readings] = await Promise.all([attachmentStates(deps, one), contactReadings(deps, number)]);
   const files = attachments.map(async ({ name, type, size }, n) => {

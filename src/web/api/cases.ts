@@ -2,7 +2,7 @@ import { z } from "zod";
 import { NewCase } from "#src/domain/cases/case.ts";
 import { caseStatus } from "#src/domain/cases/status.ts";
 import { submit } from "#src/domain/cases/submit.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { once } from "./once.ts";
 import { type Route, route } from "./route.ts";
 
@@ -38,7 +38,7 @@ const CaseStatus = z
   })
   .meta({ id: "CaseStatus" });
 
-export function caseRoutes(deps: ApiDeps): Route[] {
+export function caseRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -3,13 +3,13 @@ import { Column, ColumnSlug, NewColumn } from "#src/domain/announcements/column.
 import { getColumn, listColumns, putColumn } from "#src/domain/announcements/columns.ts";
 import { checked } from "#src/web/input.ts";
 import { unknownPlace } from "#src/web/problem.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { listed, pageSchema } from "./list.ts";
 import { optionalIfMatch, type Route, route } from "./route.ts";
 
 const KnownColumn = Column().meta({ id: "Column" });
 
-export function columnRoutes(deps: ApiDeps): Route[] {
+export function columnRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -1,19 +1,19 @@
 import { Hono } from "hono";
-import type { WebDeps } from "#src/web/app.ts";
+import type { DoorDeps } from "#src/web/app.ts";
 import { bearers } from "#src/web/auth.ts";
 import { limiter } from "#src/web/limits.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { type Door, handlerOf } from "./handle.ts";
 import type { Route } from "./route.ts";
 import { API, isNoun, wordOf } from "./routes.ts";
 
-export type RoutesOf = (deps: ApiDeps, noun?: string) => Route[] | Promise<Route[]>;
+export type RoutesOf = (deps: PlainDeps, noun?: string) => Route[] | Promise<Route[]>;
 
 export type ApiDoor = (path: string) => Hono | Promise<Hono>;
 
 /** Where a path of the API leads: each noun is an app of its own, made for the first call. */
 export function apiDoor(
-  deps: WebDeps,
+  deps: DoorDeps,
   options: Pick<Door, "headers" | "refuse"> & { routesOf: RoutesOf; refusing: (app: Hono) => Hono },
 ): ApiDoor {
   const { routesOf, refusing, headers, refuse } = options;

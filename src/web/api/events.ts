@@ -7,7 +7,7 @@ import { type Language, say } from "#src/text.ts";
 import { readJson } from "#src/web/body.ts";
 import { checked } from "#src/web/input.ts";
 import { arrivedEvents, EVENT_MEDIA } from "./content-modes.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { onceInSteps } from "./once.ts";
 import { languageOf, type Route, route } from "./route.ts";
 
@@ -31,7 +31,7 @@ const EventsAnswer = z
   .object({ accepted: z.int(), rejected: z.int(), results: z.array(EventResult) })
   .meta({ id: "EventsAnswer" });
 
-export function eventRoutes(deps: ApiDeps): Route[] {
+export function eventRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {
@@ -60,7 +60,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
 }
 
 /** Every event on its own: one that is wrong rejects only itself. */
-async function takeAll(deps: ApiDeps, caller: Caller, events: unknown[], language: Language): Promise<EventResult[]> {
+async function takeAll(deps: PlainDeps, caller: Caller, events: unknown[], language: Language): Promise<EventResult[]> {
   const results: EventResult[] = [];
   for (let n = 0; n < events.length; n += AT_ONCE) {
     const some = events
@@ -72,7 +72,7 @@ async function takeAll(deps: ApiDeps, caller: Caller, events: unknown[], languag
 }
 
 /** Throws AppError for an event that is not acceptable. */
-async function take(deps: ApiDeps, caller: Caller, arrived: unknown): Promise<EventResult> {
+async function take(deps: PlainDeps, caller: Caller, arrived: unknown): Promise<EventResult> {
   const event = checked(PublicationEvent, arrived);
   const value = event.data_base64 === undefined ? event.data : readJson(decoded(event.data_base64));
   const { data } = checked(z.object({ data: EventData }), { data: value });

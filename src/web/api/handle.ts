@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Caller } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
-import type { WebDeps } from "#src/web/app.ts";
+import type { DoorDeps } from "#src/web/app.ts";
 import { type Bearers, unauthenticated } from "#src/web/auth.ts";
 import { BODY_BYTES, checkBodyHeaders, isStorable, readJson, readText } from "#src/web/body.ts";
 import { openCursor } from "#src/web/cursor.ts";
@@ -21,7 +21,7 @@ function etagOf(version: number, text: string): string {
 }
 
 export type Door = {
-  deps: WebDeps;
+  deps: DoorDeps;
   bearers: Bearers;
   limiter: Limiter;
   headers: Readonly<Record<string, string>>;

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { keepPushKey } from "#src/domain/deliveries/keep-push-key.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { type Route, route } from "./route.ts";
 
 const PushKeyBody = z.object({ publicKey: z.string() }).meta({ id: "PushKey" });
 
-export function pushKeyRoutes(deps: ApiDeps): Route[] {
+export function pushKeyRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CHANNELS } from "#src/domain/deliveries/channel.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { type Route, route } from "./route.ts";
 
 const number = z.number();
@@ -38,7 +38,7 @@ const StatusBody = z
   })
   .meta({ id: "Status" });
 
-export function statusRoutes(deps: ApiDeps): Route[] {
+export function statusRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NewToken, Token } from "#src/domain/members/token.ts";
 import { createToken, listTokens, revokeToken } from "#src/domain/members/tokens.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { once } from "./once.ts";
 import { type Route, route } from "./route.ts";
@@ -13,7 +13,7 @@ function known({ hash: _, ...token }: Token): z.infer<typeof KnownToken> {
   return token;
 }
 
-export function tokenRoutes(deps: ApiDeps): Route[] {
+export function tokenRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -4,13 +4,13 @@ import { getUnit, listUnits } from "#src/domain/units/read.ts";
 import { NewUnit, Unit, UnitId } from "#src/domain/units/unit.ts";
 import { checked } from "#src/web/input.ts";
 import { unknownPlace } from "#src/web/problem.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { PlainDeps } from "./deps.ts";
 import { listed, nextOf, PAGE, pageSchema } from "./list.ts";
 import { optionalIfMatch, type Route, route } from "./route.ts";
 
 const KnownUnit = Unit.meta({ id: "Unit" });
 
-export function unitRoutes(deps: ApiDeps): Route[] {
+export function unitRoutes(deps: PlainDeps): Route[] {
   return [
     route(
       {

@@ -4,7 +4,7 @@ import { FEED_FORMATS, feedLinks } from "#src/domain/announcements/feed-formats.
 import { getUnit } from "#src/domain/units/read.ts";
 import { AppError } from "#src/errors.ts";
 import { PRODUCT } from "#src/text.ts";
-import type { WebDeps } from "#src/web/app.ts";
+import type { DoorDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
 import { addressGroup, limiter, tooMany } from "#src/web/limits.ts";
 import { HUB_PATH, hub } from "./hub.ts";
@@ -16,7 +16,7 @@ const FILE = "feed\\.(?:atom|rss|json)";
 const KEPT = 48;
 
 /** `/feed.{atom,rss,json}` of everything, of a column and of a unit: the 50 newest public announcements. */
-export function feeds(deps: WebDeps): Hono {
+export function feeds(deps: DoorDeps): Hono {
   const written = new Map<string, string>();
 
   async function answer(request: Request, file: string, subject: Subject): Promise<Response> {
@@ -48,7 +48,7 @@ export function feeds(deps: WebDeps): Hono {
     .post(HUB_PATH, async (c) => {
       const taken = await limits.take("strangers", addressGroup(deps.remoteAddress?.(c) ?? "unknown"));
       if (taken.over) throw tooMany(taken.resetSeconds);
-      return hub(deps, c.req.raw);
+      return hub({ ...deps, channels: await deps.channels() }, c.req.raw);
     })
     .get(`/:file{${FILE}}`, (c) => answer(c.req.raw, c.req.param("file"), { list: "all", folder: "/", home: "/" }))
     .get(`/columns/:slug/:file{${FILE}}`, async (c) => {

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { WebDeps } from "#src/web/app.ts";
+import type { DoorDeps } from "#src/web/app.ts";
 import { conditional } from "#src/web/conditional.ts";
 import { addressGroup, limiter, type PolicyName, tooMany } from "#src/web/limits.ts";
 import { accessPage, endAccess, grantAccess } from "./access.ts";
@@ -35,8 +35,9 @@ import { actOnWork, workPage } from "./work-page.ts";
 const FOREVER = "public, max-age=31536000, immutable";
 
 /** The portal and the console, rendered here, without script. */
-export function pages(deps: WebDeps, site: Site = SITE): Hono {
+export function pages(deps: DoorDeps, site: Site = SITE): Hono {
   const limits = limiter(deps);
+  const whole = async () => ({ ...deps, channels: await deps.channels() });
   const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });
 
   const strangerAt = (c: Context) => addressGroup(deps.remoteAddress?.(c) ?? "unknown");
@@ -118,23 +119,23 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .get(
       "/subscribe",
-      page((view) => subscribePage(deps, view)),
+      page(async (view) => subscribePage(await whole(), view)),
     )
     .post(
       "/subscribe",
-      posted("strangers", (view, form) => subscribeByForm(deps, view, form)),
+      posted("strangers", async (view, form) => subscribeByForm(await whole(), view, form)),
     )
     .get(
       "/confirm",
-      page((view, _, query) => confirmPage(deps, view, query)),
+      page(async (view, _, query) => confirmPage(await whole(), view, query)),
     )
     .post(
       "/confirm",
-      posted("guesses", (view, form) => confirmByForm(deps, view, form)),
+      posted("guesses", async (view, form) => confirmByForm(await whole(), view, form)),
     )
     .get(
       "/unsubscribe",
-      page((view, _, query) => unsubscribePage(deps, view, query)),
+      page(async (view, _, query) => unsubscribePage(await whole(), view, query)),
     )
     .post(
       "/unsubscribe",
@@ -142,16 +143,16 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
         const wish = await readLeaving(c.req.raw, query);
         // Mail providers send the requests of thousands of readers from few addresses: only guesses are counted.
         if (!isLeaveLink(deps, wish.token)) await count(c, "guesses");
-        return unsubscribeByForm(deps, view, wish);
+        return unsubscribeByForm(await whole(), view, wish);
       }),
     )
     .get(
       "/manage",
-      page((view, _, query) => managePage(deps, view, query)),
+      page(async (view, _, query) => managePage(await whole(), view, query)),
     )
     .post(
       "/manage",
-      byToken((view, form, wrong) => manageByForm(deps, view, form, wrong)),
+      byToken(async (view, form, wrong) => manageByForm(await whole(), view, form, wrong)),
     )
     .get(
       "/report",
@@ -217,37 +218,39 @@ export function pages(deps: WebDeps, site: Site = SITE): Hono {
     )
     .get(
       "/console/channels",
-      page(async (view, c) => (await import("./channels-page.ts")).channelsPage(deps, view, c.req.raw)),
+      page(async (view, c) => (await import("./channels-page.ts")).channelsPage(await whole(), view, c.req.raw)),
     )
     .get(
       "/console/channels/:name",
       page(async (view, c, query) => {
         const at = { name: c.req.param("name") ?? "", query, request: c.req.raw };
-        return (await import("./channel-page.ts")).channelPage(deps, view, at);
+        return (await import("./channel-page.ts")).channelPage(await whole(), view, at);
       }),
     )
     .post(
       "/console/channels/:name",
       page(async (view, c) => {
         const at = { name: c.req.param("name") ?? "", form: await readForm(c.req.raw), request: c.req.raw };
-        return (await import("./channel-page.ts")).setUpChannel(deps, view, at);
+        return (await import("./channel-page.ts")).setUpChannel(await whole(), view, at);
       }),
     )
     .post(
       "/console/channels/:name/test",
       page(async (view, c) =>
-        (await import("./channel-page.ts")).testChannel(deps, view, c.req.param("name") ?? "", c.req.raw),
+        (await import("./channel-page.ts")).testChannel(await whole(), view, c.req.param("name") ?? "", c.req.raw),
       ),
     )
     .get(
       "/console/announcements/:id",
-      page((view, c, query) => workPage(deps, view, { id: c.req.param("id") ?? "", query, request: c.req.raw })),
+      page(async (view, c, query) =>
+        workPage(await whole(), view, { id: c.req.param("id") ?? "", query, request: c.req.raw }),
+      ),
     )
     .post(
       "/console/announcements/:id",
       page(async (view, c) => {
         const form = await readForm(c.req.raw);
-        return actOnWork(deps, view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
+        return actOnWork(await whole(), view, { id: c.req.param("id") ?? "", form, request: c.req.raw });
       }),
     )
     .get(

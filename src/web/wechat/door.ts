@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Context, Hono } from "hono";
 import { settingsInUse } from "#src/domain/deliveries/settings-in-use.ts";
 import { AppError } from "#src/errors.ts";
-import type { WebDeps } from "#src/web/app.ts";
+import type { DoorDeps } from "#src/web/app.ts";
 import { readText } from "#src/web/body.ts";
 import { addressGroup, limiter, tooMany } from "#src/web/limits.ts";
 import {
@@ -29,7 +29,7 @@ const DONE = "success";
  * The callback of an Official Account (WX push pages): the check of the address, and messages and events. Whoever cannot
  * sign is counted like one who guesses secrets; the platform's own servers, which can, are never held up.
  */
-export function wechatDoor(deps: WebDeps): Hono {
+export function wechatDoor(deps: DoorDeps): Hono {
   const limits = limiter(deps);
 
   async function refuse(c: Context): Promise<never> {

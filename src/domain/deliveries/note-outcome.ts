@@ -32,7 +32,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
     if (outcome.kind === "delivered" && !settled.row) {
       const { status } = outcome;
       work.ledger.note(member, settled.letter, status === undefined ? { timing } : { timing, code: status });
-      if (work.marks.size > 0) careForEndpoint(work, endpoint, outcome, 1);
+      if (work.marks.size > 0) careForEndpoint(work, endpoint, outcome, 1, startedAt);
       return undefined;
     }
     const again = dueSoon(settled);
@@ -48,7 +48,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
     if (settled.letter === "f") work.after.push(() => wakeFallbacks(deps, ref, endpoint));
-    careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1);
+    careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1, startedAt);
     return again;
   }
 
@@ -62,7 +62,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
     work.ledger.omit(job.member, omitted, perhapsSeen(work, job, once) ? "u" : "x");
   }
 
-  function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number): void {
+  function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number, startedAt: Date): void {
     const mark = work.marks.get(endpoint);
     const failing = mark?.state === "failing" ? mark : undefined;
     const failed = outcome.kind === "retry" || (outcome.kind === "unknown" && channel.retriesUnknown);
@@ -71,7 +71,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
     if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
     else if (failed && (attempts > 1 || failing))
       work.after.push(async () => {
-        if (await noteFailure(deps, endpoint, failing))
+        if (await noteFailure(deps, endpoint, failing, startedAt))
           deps.log.warn("endpoint-switched-off", { channel: channel.name, endpoint, since: failing?.since });
       });
     else if (failing && (outcome.kind === "delivered" || outcome.kind === "accepted"))

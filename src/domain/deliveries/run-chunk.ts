@@ -144,9 +144,13 @@ export function makeRunner(
       open.delete(work);
       exposure.leave(work.unstored);
     });
-    await queueDue(work);
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
-    for (const step of work.after) await step();
+    try {
+      for (const step of work.after) await step();
+    } finally {
+      // Last, so that who tries again knows how its endpoint fares.
+      await queueDue(work);
+    }
     if (work.broken !== undefined) throw work.broken;
   }
 

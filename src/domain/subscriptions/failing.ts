@@ -21,9 +21,13 @@ export function afterFailure(known: Failing | undefined, now: Date): Failing | "
   return hours >= 12 ? { ...known, lasting: true } : "unchanged";
 }
 
-/** Answers whether the endpoint was switched off by it. */
-export async function noteFailure(deps: EndDeps, endpoint: string, known: Failing | undefined): Promise<boolean> {
-  const now = deps.now();
+/** For an attempt that failed `now`, which may be a while ago. Answers whether the endpoint was switched off by it. */
+export async function noteFailure(
+  deps: EndDeps,
+  endpoint: string,
+  known: Failing | undefined,
+  now: Date,
+): Promise<boolean> {
   const next = afterFailure(known, now);
   if (next === "unchanged") return false;
   if (next === "switch-off") {

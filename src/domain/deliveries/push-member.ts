@@ -39,15 +39,12 @@ export function makePusher(
   const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
   const { exposure } = deps;
   const routineGate = makeGate(channel.limits);
-  // Room of their own, so that no number of hanging routine pushes holds the urgent ones; an account that takes one at a time takes one.
-  const room = Math.min(URGENT_ROOM, Math.ceil(inFlight / 8));
-  const urgentGate =
+  // An account that takes one push at a time takes one.
+  const apart = (room: number): Gate =>
     inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
-  const lateRoom = Math.ceil(inFlight / 4);
-  const lateGate =
-    inFlight === 1
-      ? routineGate
-      : makeGate({ inFlight: lateRoom, inFlightPerOrigin: Math.min(lateRoom, inFlightPerOrigin) });
+  // Room of their own, so that no number of hanging routine pushes holds the urgent ones.
+  const urgentGate = apart(Math.min(URGENT_ROOM, Math.ceil(inFlight / 8)));
+  const lateGate = apart(Math.ceil(inFlight / 4));
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);

@@ -168,10 +168,10 @@ export async function makeWorld(
     handlers: {
       dispatch: async (changes) => (await workers()).handlers.dispatch(changes),
       fanout: async (messages) => (await workers()).handlers.fanout(messages),
-      urgent: async (messages) => (await workers()).handlers.urgent(messages),
+      urgent: async (...told) => (await workers()).handlers.urgent(...told),
       late: async (messages) => (await workers()).handlers.late(messages),
       deliver: Object.fromEntries(
-        CHANNELS.map((name) => [name, async (messages) => (await workers()).handlers.deliver[name](messages)]),
+        CHANNELS.map((name) => [name, async (...told) => (await workers()).handlers.deliver[name](...told)]),
       ) as Workers["handlers"]["deliver"],
       tick: async () => (await workers()).handlers.tick(),
     },
@@ -217,7 +217,7 @@ export async function embedded(
   });
   platform.feed(world.handlers.dispatch);
   platform.consume("fanout", world.handlers.fanout, { concurrency: 2 });
-  platform.consume("urgent", world.handlers.urgent, { concurrency: 16 });
+  platform.consume("urgent", world.handlers.urgent, { concurrency: 128 });
   platform.consume("deliver-late", world.handlers.late, { concurrency: CONCURRENT_CHUNKS.webhook ?? 16 });
   for (const name of CHANNELS) {
     const concurrency = CONCURRENT_CHUNKS[name] ?? 16;

@@ -49,8 +49,8 @@ export function makeWorkers(deps: WorkerDeps): Workers {
   };
   const working =
     (handlerOf: (handlers: DeliveryHandlers) => MessageHandler): MessageHandler =>
-    async (messages) =>
-      handlerOf(await deliveries())(messages);
+    async (messages, call) =>
+      handlerOf(await deliveries())(messages, call);
   let alarm: ReturnType<typeof dutyAlarms> | undefined;
   let desk: typeof import("#src/domain/cases/listing.ts") | undefined;
 

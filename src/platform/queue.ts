@@ -21,8 +21,11 @@ export type Queue = {
   postpone(receipt: string, seconds: number): Promise<void>;
 };
 
-/** Answers the ids of the messages to deliver again. An exception means: all of them. */
-export type MessageHandler = (messages: Message[]) => Promise<{ failed: string[] }>;
+/** What a handler may tell whoever called it. `waits`: from here on it only waits for others, and may be called beside more calls than usual. */
+export type Call = { waits(): void };
+
+/** Answers the ids of the messages to deliver again. An exception means: all of them. `call`: only where calls at once are counted. */
+export type MessageHandler = (messages: Message[], call?: Call) => Promise<{ failed: string[] }>;
 
 /**
  * Every queue has a dead-letter queue behind it, reached after `receives` deliveries. `batch`: messages a call where calls

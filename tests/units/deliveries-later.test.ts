@@ -105,7 +105,7 @@ describe("a provider's receipt", () => {
     world.channels.email.answer(async () => {
       if (++sent === 1) return { kind: "accepted", receipt: "one" };
       // The first of the two is noted and stored; its receipt comes while the second is still on its way.
-      await new Promise((resolve) => setTimeout(resolve, 900));
+      await new Promise((resolve) => setTimeout(resolve, 1300));
       await world.handlers().receipt({ channel: "email", receipt: "one", outcome: "failed" });
       return { kind: "accepted", receipt: "two" };
     });

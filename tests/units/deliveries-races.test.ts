@@ -194,7 +194,7 @@ describe("two hands on one delivery", () => {
       const id = `${ID}.1.${endpointKey("wechaty", first ?? "")}`;
       await settleDelivery(world.deps, id, { state: "delivered", reason: "seen", by: "tok_1" });
       // It wakes up, and stores what it thinks is its own.
-      await new Promise((go) => setTimeout(go, 900));
+      await new Promise((go) => setTimeout(go, 1300));
       return { kind: "retry", detail: "busy" };
     });
     await world.publish();

@@ -321,6 +321,31 @@ describe("workers of a queue", () => {
     expect(seen).toHaveLength(40);
   });
 
+  it("take more at once while some only wait for others, and no more than that", async () => {
+    const platform = start();
+    const seen: number[] = [];
+    const { promise: end, resolve: go } = Promise.withResolvers<void>();
+    platform.consume(
+      "deliver-webhook",
+      async (messages, call) => {
+        seen.push(...messages.map(n));
+        if (seen.length <= 3) {
+          call?.waits();
+          call?.waits();
+        }
+        await end;
+        return { failed: [] };
+      },
+      { concurrency: 2 },
+    );
+    await queueOf(platform).send(bodies(40));
+    await expect.poll(() => seen.length, soon).toBe(5);
+    await pause(250);
+    expect(seen).toHaveLength(5);
+    go();
+    await expect.poll(() => seen.length, soon).toBe(40);
+  });
+
   it("get again, after its visibility and not before, what failed or whose handler broke", async () => {
     const platform = start();
     const seen: [number, number][] = [];

@@ -158,6 +158,45 @@ describe("receivers that keep failing", () => {
   });
 });
 
+describe("receivers that hang at this moment", () => {
+  it("keep no slot of the next announcement from those who answer, though nobody knows them for failing yet", async () => {
+    const world = pushWorld();
+    const all = 100;
+    for (let i = 0; i < all; i++) await world.subscribe(hook(i));
+    const hangs = (address: string) => /receiver-\d*[1-4]\./.test(address); // 40 of them; 64 are in flight at most
+    const wells = Array.from({ length: all }, (_, i) => hook(i)).filter((address) => !hangs(address));
+    const hanging = Promise.withResolvers<Outcome>();
+    world.channels.webhook.answer(({ target }) =>
+      hangs(target.address) ? hanging.promise : { kind: "delivered", status: 200 },
+    );
+    const reached = () => world.channels.webhook.seen.filter(({ target }) => !hangs(target.address)).length;
+    const working: Promise<unknown>[] = [];
+    const announce = async (n: number, meant = n * wells.length) => {
+      await world.publish({ announcementId: id(n) });
+      const take = (name: QueueName) =>
+        world.platform.queue(name).receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 30 });
+      for (let plans = await take("fanout"); plans.length > 0; plans = await take("fanout"))
+        for (const plan of plans) await world.handlers().fanout([plan]);
+      working.push(world.handlers().deliver("webhook")(await take("deliver-webhook")));
+      await expect.poll(reached).toBe(meant);
+    };
+    await announce(1);
+    world.pass(2);
+    await new Promise((look) => setTimeout(look, 1300));
+    await announce(2);
+    hanging.resolve(SILENT);
+    await Promise.all(working);
+    expect(world.channels.webhook.seen).toHaveLength(2 * all);
+
+    // Who was silent is kept apart for a while, and is one of the others again with its first answer.
+    world.channels.webhook.answer(() => ({ kind: "delivered", status: 200 }));
+    world.channels.webhook.seen.length = 0;
+    await announce(3, wells.length);
+    await Promise.all(working);
+    expect(world.channels.webhook.seen).toHaveLength(all);
+  });
+});
+
 describe("a planner that is cut off", () => {
   async function story(n: number, mode: Mode): Promise<boolean> {
     const fault = faulty(n, mode);

@@ -85,6 +85,52 @@ test("an origin of which one address in a hundred hangs serves the others as if 
   expect(running.length).toBe(10_000);
 });
 
+test("who hangs for long makes room for the others, of an origin that answers and of one address each, but not of a dead one", async () => {
+  let now = 0;
+  const gate = makeGate({ ...limits, aside: 100 }, () => now);
+  const hanging: Slot[] = [];
+  const hang = (origin: string) => {
+    const slot = gate.enter(origin, "", (slot) => hanging.push(slot));
+    if (slot) hanging.push(slot);
+  };
+  const aside = () => {
+    for (const slot of hanging) gate.setAside(slot);
+    return hanging.filter(({ isAside }) => isAside).length;
+  };
+  for (let i = 0; i < 200; i++) hang("https://dead.example");
+  expect(hanging).toHaveLength(64);
+  expect(aside()).toBe(8);
+  expect(hanging).toHaveLength(64 + 8);
+
+  const well = come(gate, "https://half.example", 2);
+  well.leave(1, 3);
+  for (let i = 0; i < 200; i++) hang("https://half.example");
+  expect(aside()).toBe(8 + 50);
+
+  for (let i = 0; i < 200; i++) hang(`https://${i}.example`);
+  expect(aside()).toBe(100);
+
+  // Who has hung and ends gives its place to the next one that hangs, and an answer makes its origin one that answers.
+  now = 10;
+  const first = hanging.find(({ isAside }) => isAside);
+  if (!first) throw new Error("nobody is aside");
+  gate.leave(first, undefined);
+  hanging.splice(hanging.indexOf(first), 1);
+  expect(aside()).toBe(100);
+});
+
+test("whoever was set aside takes no slot, and 512 others run beside them", () => {
+  const gate = makeGate({ ...limits, aside: 100 }, () => 0);
+  const hanging = Array.from({ length: 100 }, (_, i) => gate.enter(`https://${i}.example`, "", () => {}));
+  for (const slot of hanging) if (slot) gate.setAside(slot);
+  const others = Array.from({ length: 600 }, (_, i) => come(gate, `https://other-${i}.example`, 1));
+  expect(others.filter(({ now }) => now === 1)).toHaveLength(512);
+  for (const slot of hanging) if (slot) gate.leave(slot, 5000);
+  expect(others.filter(({ started }) => started() === 1)).toHaveLength(512);
+  others[0]?.leave(1, 5);
+  expect(others.filter(({ started }) => started() === 1)).toHaveLength(513);
+});
+
 test("never lets through more than the channel's limit, however many origins there are", () => {
   const gate = makeGate({ inFlight: 100, inFlightPerOrigin: 10 });
   const started = Array.from({ length: 50 }, (_, i) => come(gate, `https://o${i}.example`, 20).now);

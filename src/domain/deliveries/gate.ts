@@ -13,14 +13,26 @@ export type Gate = {
   enter(origin: string, group: string, go: (slot: Slot) => void): Slot | undefined;
   /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
   leave(slot: Slot, answeredMs: number | undefined): void;
+  /** It hangs for long: it makes room for others, if no more than `aside` have done so. It still has to leave. */
+  setAside(slot: Slot): void;
 };
 
 /** `before` and `next`: its neighbours among the fresh ones. */
-export type Slot = { origin: Origin; at: number; probe: number; before: Slot | undefined; next: Slot | undefined };
+export type Slot = {
+  gate: Gate;
+  origin: Origin;
+  at: number;
+  probe: number;
+  isAside: boolean;
+  before: Slot | undefined;
+  next: Slot | undefined;
+};
 
 type Origin = {
   name: string;
+  /** Without those who were set aside. */
   running: number;
+  aside: number;
   /** Of those running: who started lately, in order, and how many. */
   first: Slot | undefined;
   last: Slot | undefined;
@@ -57,16 +69,21 @@ const LEAST_LATE_MS = 20;
 const BUSY = 0.8;
 const BUSY_MS = 20;
 
-/** `milliseconds` is a clock that only runs forward; `busy` tells which share of the time lately this process worked. */
+/**
+ * `aside`: so many more that hang (none, if not named); of an origin that answers the others half of them, of another one a few.
+ * `milliseconds` is a clock that only runs forward; `busy` tells which share of the time lately this process worked.
+ */
 export function makeGate(
-  limits: { inFlight: number; inFlightPerOrigin: number },
+  limits: { inFlight: number; inFlightPerOrigin: number; aside?: number },
   milliseconds: () => number = () => performance.now(),
   busy: () => number = loopBusy(),
 ): Gate {
   const few = Math.min(FEW, limits.inFlightPerOrigin);
   const mostHanging = Math.floor(limits.inFlightPerOrigin / 2);
+  const mostAside = limits.aside ?? 0;
   const origins = new Map<string, Origin>();
   let running = 0;
+  let aside = 0;
   const lanes = new Map<string, Lane>();
   let looking = false;
 
@@ -88,7 +105,15 @@ export function makeGate(
   const start = (origin: Origin): Slot => {
     running++;
     origin.running++;
-    const slot: Slot = { origin, at: milliseconds(), probe: origin.probe, before: origin.last, next: undefined };
+    const slot: Slot = {
+      gate,
+      origin,
+      at: milliseconds(),
+      probe: origin.probe,
+      isAside: false,
+      before: origin.last,
+      next: undefined,
+    };
     if (origin.last) origin.last.next = slot;
     else origin.first = slot;
     origin.last = slot;
@@ -151,12 +176,26 @@ export function makeGate(
       origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
   };
 
-  return {
+  const free = (slot: Slot): void => {
+    const { origin } = slot;
+    if (slot.probe < origin.probe) origin.hanging--;
+    noLongerFresh(slot);
+    running--;
+    origin.running--;
+    if (lanes.size > 0) pump();
+  };
+
+  const mayStandAside = (origin: Origin): boolean => {
+    const answers = origin.proven && milliseconds() - origin.quietSince <= PATIENCE_MS;
+    return aside < mostAside && origin.aside < (answers ? mostAside / 2 : PROBES);
+  };
+
+  const gate: Gate = {
     enter: (name, group, go) => {
       let origin = origins.get(name);
       if (!origin) {
         origin = {
-          ...{ name, running: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
+          ...{ name, running: 0, aside: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
           ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
         };
         origins.set(name, origin);
@@ -184,14 +223,21 @@ export function makeGate(
     leave: (slot, answeredMs) => {
       const { origin } = slot;
       if (answeredMs !== undefined) learn(origin, answeredMs);
-      if (slot.probe < origin.probe) origin.hanging--;
-      noLongerFresh(slot);
-      running--;
-      origin.running--;
-      if (lanes.size > 0) pump();
-      if (origin.running === 0 && origin.waiting === 0) origins.delete(origin.name);
+      if (slot.isAside) {
+        aside--;
+        origin.aside--;
+      } else free(slot);
+      if (origin.running + origin.aside + origin.waiting === 0) origins.delete(origin.name);
+    },
+    setAside: (slot) => {
+      if (slot.isAside || !mayStandAside(slot.origin)) return;
+      slot.isAside = true;
+      aside++;
+      slot.origin.aside++;
+      free(slot);
     },
   };
+  return gate;
 }
 
 /** The event loop's share of time with something to do, over the last 20 ms or more. */

@@ -5,7 +5,7 @@ import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
-import type { Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
+import type { Call, Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import { type SettingsReader, settingsReader } from "./channel-settings.ts";
@@ -81,10 +81,10 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
-  const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName): Promise<void> => {
+  const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName, call?: Call): Promise<void> => {
     const sender = await senderOf(name);
-    if (message.kind === "chunk") await insist(() => sender.chunk(message, queue));
-    else if (message.kind === "retry") await insist(() => sender.retry(message, queue));
+    if (message.kind === "chunk") await insist(() => sender.chunk(message, queue, call));
+    else if (message.kind === "retry") await insist(() => sender.retry(message, queue, call));
     else if (message.kind === "ask") {
       const { askProvider } = await import("./ask-provider.ts");
       await insist(() => askProvider(deps, deps.channels[name], message.receipt));
@@ -106,13 +106,13 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     wakeWaiting: async (word) => (await import("./wake-waiting.ts")).queueWaking(deps, word),
     fanout: each(deps.log, plan),
     deliver: (name) =>
-      each(deps.log, ({ body }) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue)),
-    urgent: each(deps.log, (message) => {
+      each(deps.log, ({ body }, call) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue, call)),
+    urgent: each(deps.log, (message, call) => {
       const range = RangeMessage().safeParse(message.body);
       if (range.success) return plan(message);
       const work = ChannelMessage().parse(message.body);
       if (work.kind === "confirm" || work.kind === "ask") throw new Error("a question is never urgent");
-      return deliver(work.ref.channel as ChannelName, work, "urgent");
+      return deliver(work.ref.channel as ChannelName, work, "urgent", call);
     }),
     late: each(deps.log, ({ body }) => {
       const work = ChannelMessage().parse(body);
@@ -167,14 +167,15 @@ async function insist(step: () => Promise<void>): Promise<void> {
   return step();
 }
 
-/** All messages at once; one that fails does not fail the others. */
-function each(log: Log, handle: (message: Message) => Promise<void>): MessageHandler {
-  return async (messages) => {
+/** All messages at once; one that fails does not fail the others. A call of several waits only when all do, so it says nothing. */
+function each(log: Log, handle: (message: Message, call: Call | undefined) => Promise<void>): MessageHandler {
+  return async (messages, whole) => {
     const failed: string[] = [];
+    const call = messages.length === 1 ? whole : undefined;
     await Promise.all(
       messages.map(async (message) => {
         try {
-          await handle(message);
+          await handle(message, call);
         } catch (error) {
           // The new holder of a lease does the work; this message has nothing left to do.
           if (error instanceof AppError && error.code === "LEASE_LOST")

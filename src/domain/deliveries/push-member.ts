@@ -1,6 +1,7 @@
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
 import { type Gate, makeGate, originOf, type Slot } from "./gate.ts";
+import type { Hanging } from "./hanging.ts";
 import { keptBack } from "./kept-back.ts";
 import type { MessageTarget } from "./message.ts";
 import { outcomeNotes } from "./note-outcome.ts";
@@ -17,11 +18,14 @@ type Wait = Extract<Turn, { kind: "wait" }>;
 const PATIENCE_MS = 2000;
 // A grant is for a push that starts at once.
 const STALE_MS = 400;
-const URGENT_ROOM = 64;
+const URGENT_ROOM = 128;
 const HANGS: ReadonlySet<string> = new Set(["retry", "unknown"]);
 
 export type PushDeps = RunDeps & {
   exposure: Exposure;
+  hanging: Hanging;
+  /** So many pushes that hang may stand aside of those in flight, at most (of this gate). */
+  mostAside: number;
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
 };
@@ -37,14 +41,19 @@ export function makePusher(
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined,
 ) {
   const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
-  const { exposure } = deps;
-  const routineGate = makeGate(channel.limits);
+  const { exposure, hanging } = deps;
+  // Elsewhere a slot stands for what the vendor allows, whether it hangs or not.
+  const eachForItself = channel.guarantee === "at-least-once";
+  const aside = eachForItself ? deps.mostAside : 0;
+  const routineGate = makeGate({ inFlight, inFlightPerOrigin, aside });
   // An account that takes one push at a time takes one.
-  const apart = (room: number): Gate =>
-    inFlight === 1 ? routineGate : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin) });
+  const apart = (room: number, aside: number): Gate =>
+    inFlight === 1
+      ? routineGate
+      : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin), aside });
   // Room of their own, so that no number of hanging routine pushes holds the urgent ones.
-  const urgentGate = apart(Math.min(URGENT_ROOM, Math.ceil(inFlight / 8)));
-  const lateGate = apart(Math.ceil(inFlight / 4));
+  const urgentGate = apart(Math.min(URGENT_ROOM, Math.ceil(inFlight / 4)), aside);
+  const lateGate = apart(Math.ceil(inFlight / 4), 0);
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
@@ -64,6 +73,12 @@ export function makePusher(
   function finish(work: Work, broken?: unknown): void {
     work.broken ??= broken;
     if (--work.running === 0) work.ended();
+    else restIfAlone(work);
+  }
+
+  /** Where nobody is left but those who hang, the chunk only waits. */
+  function restIfAlone(work: Work): void {
+    if (work.running === work.apart.size) work.waits();
   }
 
   /** Who did not answer the last time may hang again, and keeps no slot from those who do answer. */
@@ -71,12 +86,13 @@ export function makePusher(
     if (work.urgent) return urgentGate;
     const last = job.row?.attempts.at(-1);
     const hung = last !== undefined && last.status === undefined && HANGS.has(last.outcome);
-    return hung || isFailing(work, job.endpoint) ? lateGate : routineGate;
+    return hung || hanging.has(job.endpoint) || isFailing(work, job.endpoint) ? lateGate : routineGate;
   }
 
   /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
     const gate = gateOf(work, job);
+    if (eachForItself && gate === lateGate) work.apart.add(job.endpoint);
     let waits = true;
     const slot = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
       if (!waits) return gate.leave(slot, undefined);
@@ -86,7 +102,10 @@ export function makePusher(
     if (slot) void inSlot(work, job, target, ticket, gate, slot, false);
     else
       whenOver(work, () => {
-        if (waits) finish(work);
+        if (waits) {
+          work.apart.delete(job.endpoint);
+          finish(work);
+        }
         waits = false;
       });
   }
@@ -110,7 +129,7 @@ export function makePusher(
         if (turn?.kind === "wait") wait = turn;
         else if (turn && (exposure.enter(work.urgent) || (await exposed(work, job)))) {
           begun = true;
-          work.flying++;
+          work.flying.set(job.endpoint, slot);
           const items = work.digest ? contentsOf(work, job.member) : matchedOf(work.batch.chunk, job.member);
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
@@ -122,18 +141,22 @@ export function makePusher(
             outcome = await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
           if (next) again(work, { ...job, row: next.row }, next.at);
-          answeredMs = isSilent(outcome) ? undefined : ms;
+          if (isSilent(outcome)) hanging.note(job.endpoint);
+          else {
+            hanging.answered(job.endpoint);
+            answeredMs = ms;
+          }
         }
       }
     } catch (error) {
       broken = error;
     }
-    if (begun && work.hanging > 0) work.hanging--;
-    else if (begun) {
-      work.flying--;
+    // Who hung for long no longer counts.
+    if (begun && work.flying.delete(job.endpoint)) {
       work.unstored++;
       exposure.relieve();
     }
+    if (work.apart.size > 0) work.apart.delete(job.endpoint);
     gate.leave(slot, answeredMs);
     if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));
     else finish(work, broken);
@@ -244,7 +267,19 @@ export function makePusher(
     }, at - deps.now().getTime());
   }
 
-  return { launch, finish };
+  /** Whoever is on its way hangs: it makes room for others where it may. */
+  function setAside(work: Work): void {
+    for (const [endpoint, slot] of work.flying) {
+      hanging.note(endpoint);
+      if (!eachForItself) continue;
+      work.apart.add(endpoint);
+      slot.gate.setAside(slot);
+    }
+    work.flying.clear();
+    restIfAlone(work);
+  }
+
+  return { launch, finish, setAside };
 }
 
 function pushOf({ batch }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {

@@ -1,7 +1,7 @@
 import { readRevision } from "#src/domain/announcements/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
-import type { Queue, QueueName } from "#src/platform/queue.ts";
+import type { Call, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
@@ -10,6 +10,8 @@ import type { ChunkLedger } from "./chunk-ledger.ts";
 import { DIGEST_FREQUENCIES, digestNamed } from "./digest.ts";
 import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
 import { makeExposure } from "./exposure.ts";
+import type { Slot } from "./gate.ts";
+import { makeHanging } from "./hanging.ts";
 import { breaksIn } from "./hold.ts";
 import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
@@ -46,22 +48,28 @@ const MOST_EXPOSED = 512;
 const MANY_OPEN = 8;
 /** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
 const HANGS_MS = 1000;
-const SAVES = { every: 100, first: 700, slowest: 5000 };
+const LOOK_MS = 250;
+/** So many may hang beside those in flight; a function can have a thousand files open. */
+const MOST_ASIDE = { oneProcess: 1024, function: 256 };
+const SAVES = { every: 100, first: 1100, slowest: 5000 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
 export function makeRunner(
   deps: RunDeps,
   channel: Channel,
   pace?: Pace & { turn(ask: TurnAsk): Promise<Turn> },
-): (ledger: ChunkLedger, batch: Batch) => Promise<void> {
+): (ledger: ChunkLedger, batch: Batch, call?: Call) => Promise<void> {
   const once = channel.guarantee === "at-most-once";
   const open = new Set<Work>();
+  let clock: NodeJS.Timeout | undefined;
   const fromTimeToTime = nowAndThen(SAVES);
   // What must not be sent twice is written down before; of the rest a power cut repeats no more than this.
   const bounded = !once && deps.onlyHost !== undefined;
   const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () =>
     Promise.all([...open].map(storeSoon)),
   );
+  const hanging = makeHanging(deps.now);
+  const mostAside = deps.onlyHost === undefined ? MOST_ASIDE.function : MOST_ASIDE.oneProcess;
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
@@ -77,14 +85,14 @@ export function makeRunner(
   });
   const digests = digestRenderings(channel, linksOf, revisionOf);
   const join = digestJoiner(deps);
-  const pusher = makePusher({ ...deps, exposure, render }, channel, pace);
+  const pusher = makePusher({ ...deps, exposure, hanging, mostAside, render }, channel, pace);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
     return findFanout(deps.table, id, Number(revision));
   });
 
-  async function run(ledger: ChunkLedger, batch: Batch): Promise<void> {
+  async function run(ledger: ChunkLedger, batch: Batch, call?: Call): Promise<void> {
     const { ref, jobs } = batch;
     if (jobs.length === 0) return ledger.close();
     const key = `${ref.announcementId}#${ref.revision}`;
@@ -114,9 +122,10 @@ export function makeRunner(
       // Launching counts as one, so that the chunk is not over before all were launched.
       ...{
         running: 1,
-        flying: 0,
+        flying: new Map<string, Slot>(),
         begunAt: 0,
-        hanging: 0,
+        apart: new Set<string>(),
+        waits: () => call?.waits(),
         unstored: 0,
         storing: false,
         isOver: false,
@@ -128,12 +137,12 @@ export function makeRunner(
       for (const leave of work.waiting) leave();
     }, OPEN_MS);
     const saving = fromTimeToTime(async () => {
-      countOff(work);
       const { marks, stopped, dropped } = await circumstances();
       Object.assign(work, { marks, stopped, dropped });
       if (ledger.isBehind()) await stored(work, () => ledger.save(true));
     });
     open.add(work);
+    clock ??= setInterval(() => open.forEach(countOff), LOOK_MS);
     for (const job of jobs) pusher.launch(work, job);
     pusher.finish(work);
     await end;
@@ -143,6 +152,9 @@ export function makeRunner(
     await stored(work, () => ledger.close(open.size >= MANY_OPEN && !exposure.isHigh())).finally(() => {
       open.delete(work);
       exposure.leave(work.unstored);
+      if (open.size > 0) return;
+      clearInterval(clock);
+      clock = undefined;
     });
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     try {
@@ -155,10 +167,9 @@ export function makeRunner(
   }
 
   function countOff(work: Work): void {
-    if (work.flying === 0 || deps.now().getTime() - work.begunAt < HANGS_MS) return;
-    exposure.leave(work.flying);
-    work.hanging += work.flying;
-    work.flying = 0;
+    if (work.flying.size === 0 || deps.now().getTime() - work.begunAt < HANGS_MS) return;
+    exposure.leave(work.flying.size);
+    pusher.setAside(work);
   }
 
   /** What was answered before the ledger was stored is no longer exposed then. */

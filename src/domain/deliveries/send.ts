@@ -1,5 +1,5 @@
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
-import type { QueueName } from "#src/platform/queue.ts";
+import type { Call, QueueName } from "#src/platform/queue.ts";
 import type { Channel } from "./channel.ts";
 import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
@@ -14,8 +14,8 @@ import { grouped } from "./work-queue.ts";
 
 /** Sends what a message names: it is over then, or its work goes on in a message that was queued instead, on the same queue. */
 export type Sender = {
-  chunk(message: ChunkMessage, queue: QueueName): Promise<void>;
-  retry(message: RetryMessage, queue: QueueName): Promise<void>;
+  chunk(message: ChunkMessage, queue: QueueName, call?: Call): Promise<void>;
+  retry(message: RetryMessage, queue: QueueName, call?: Call): Promise<void>;
   /** Undefined for a channel without one. */
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined;
 };
@@ -29,7 +29,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const run = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
 
-  async function chunk(message: ChunkMessage, queue: QueueName): Promise<void> {
+  async function chunk(message: ChunkMessage, queue: QueueName, call?: Call): Promise<void> {
     const { ref } = message;
     const chunk = message.chunk ?? (await findChunk(deps.table, ref));
     if (!chunk) return;
@@ -45,12 +45,12 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member] }] : [],
     );
     if (!message.targets) await lookUp(jobs);
-    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt });
+    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt }, call);
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
   }
 
-  async function retry(message: RetryMessage, queue: QueueName): Promise<void> {
+  async function retry(message: RetryMessage, queue: QueueName, call?: Call): Promise<void> {
     const { ref } = message;
     const chunk = await findChunk(deps.table, ref);
     if (!chunk) return;
@@ -65,7 +65,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     jobs.sort((a, b) => a.member - b.member);
     await lookUp(jobs);
-    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt });
+    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt }, call);
   }
 
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {

@@ -1,6 +1,7 @@
 import type { EndpointMark } from "#src/domain/subscriptions/store.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import type { DigestName } from "./digest.ts";
+import type { Slot } from "./gate.ts";
 import type { heldUntil } from "./hold.ts";
 import type { MessageTarget } from "./message.ts";
 import { mayHaveArrived } from "./settle.ts";
@@ -40,10 +41,12 @@ export type Work = {
   /** What ends the waiting of each who waited then; those who do no longer know it. */
   waiting: (() => void)[];
   running: number;
-  /** Pushes on their way that count as exposed, when the newest of them began (milliseconds since 1970), and those that no longer count. */
-  flying: number;
+  /** Endpoints with a push on its way that counts as exposed, and when the newest of them began (milliseconds since 1970). */
+  flying: Map<string, Slot>;
   begunAt: number;
-  hanging: number;
+  /** Endpoints that hang, or wait with those who do: when nobody else is left, the chunk only waits. */
+  apart: Set<string>;
+  waits: () => void;
   /** Answered since the ledger was stored last. */
   unstored: number;
   storing: boolean;

@@ -8,6 +8,7 @@ import { AppError } from "#src/errors.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import { PRODUCT } from "#src/text.ts";
+import { refuseBroken } from "#src/web/broken-request.ts";
 import { siteWarnings } from "#src/web/pages/site.ts";
 import { embedded, type World } from "#src/wiring.ts";
 
@@ -129,6 +130,7 @@ function listen(
       resolve({ server, port: at.port }),
     );
     server.once("error", reject);
+    server.on("clientError", refuseBroken);
   });
 }
 

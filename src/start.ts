@@ -8,6 +8,8 @@ import { AppError } from "#src/errors.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import { PRODUCT } from "#src/text.ts";
+import { refuseBroken } from "#src/web/broken-request.ts";
+import { siteWarnings } from "#src/web/pages/site.ts";
 import { embedded, type World } from "#src/wiring.ts";
 
 /**
@@ -33,6 +35,8 @@ export async function start(): Promise<void> {
   try {
     const config = readConfig(process.env);
     const running = await run(config, log, { puppet: process.env["GAOSHI_WECHATY_PUPPET"] });
+    const missing = siteWarnings(config.site).map(({ code }) => code);
+    if (missing.length > 0) log.warn("site-incomplete", { missing: missing.join(" ") });
     for (const line of await greeting(running.world, config, running.url)) print(line);
     const end = (signal: NodeJS.Signals) => {
       log.info("stopping", { signal });
@@ -126,6 +130,7 @@ function listen(
       resolve({ server, port: at.port }),
     );
     server.once("error", reject);
+    server.on("clientError", refuseBroken);
   });
 }
 

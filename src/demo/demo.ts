@@ -125,9 +125,9 @@ async function main(): Promise<void> {
   show.chapter("年报", "the annual report, from a copied page to its publication");
   const page = readFileSync(new URL("./annual-report-page.txt", import.meta.url), "utf8");
   const draft = await call(clerk, "POST", "/annual-reports/import", page, "text/plain; charset=utf-8");
-  const warnings = draft["warnings"] as { code: string }[];
+  const warnings = draft["warnings"] as { code: string; detail: string }[];
   show.step(`导入 ${draft["reportYear"]} 年度报告，逾期 ${draft["daysLate"]} 天`, "imported, days late counted");
-  for (const { code } of warnings) show.warning(code);
+  for (const { code, detail } of warnings) show.warning(detail, code);
   const completed = await fetch(`${running.url}/api/v1/annual-reports/${draft.id}`, {
     method: "PATCH",
     headers: {

@@ -24,7 +24,7 @@ export function timeline(print: (line: string) => void) {
     title: (url: string) => print(`\n  ${bold("告示 Gaoshi")}  ${url}\n`),
     chapter: (zh: string, en: string) => print(`\n  ${bold(red(zh))}  ${dim(en)}`),
     step: (zh: string, en: string) => print(`    ${green("✓")} ${padded(zh, 52)} ${dim(en)}`),
-    warning: (code: string) => print(`    ${yellow("!")} ${yellow(code)}`),
+    warning: (zh: string, code: string) => print(`    ${yellow("!")} ${padded(zh, 52)} ${yellow(code)}`),
     start: () => {
       began = performance.now();
     },

@@ -73,6 +73,8 @@ function general(issue: Issue): { code: string; detail: Text } {
     case "too_big":
       return bound(issue.origin, "max", issue.maximum);
     case "invalid_format":
+      if (issue.format === "regex")
+        return { code: "FORMAT", detail: { zh: "格式不正确", en: "not in the form that is wanted" } };
       return { code: "FORMAT", detail: { zh: `格式不正确（${issue.format}）`, en: `not a valid ${issue.format}` } };
     case "not_multiple_of":
       return {

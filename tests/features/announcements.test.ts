@@ -197,7 +197,7 @@ describe("reading", () => {
     const { path } = await published();
     const before = await editor.get(path);
     const { columnName, column } = before.body;
-    const { slug: _, version: _v, ...policy } = (await world.anyone.get(`/columns/${column}`)).body;
+    const { id: _i, slug: _, version: _v, ...policy } = (await world.anyone.get(`/columns/${column}`)).body;
     await world.admin.put(`/columns/${column}`, { ...policy, name: `${columnName}（新）` });
     const after = await editor.get(path, { "if-none-match": before.etag });
     expect([after.status, after.body.columnName, after.body.version]).toEqual([
@@ -252,7 +252,9 @@ describe("who keeps the columns", () => {
 
   it("does not write over what somebody else changed since", async () => {
     const made = await world.admin.put("/columns/people", policy);
-    expect([made.status, made.body.version]).toEqual([201, 1]);
+    expect([made.status, made.body.id, made.body.version]).toEqual([201, "people", 1]);
+    expect((await world.anyone.get("/columns/people")).body).toEqual(made.body);
+    expect((await world.anyone.get("/columns")).body.items).toContainEqual(made.body);
     const changed = await world.admin.put("/columns/people", { ...policy, approvals: 3 });
     expect([changed.status, changed.body.version]).toEqual([200, 2]);
     const renamed = { ...policy, name: "生活" };

@@ -14,6 +14,10 @@ const Shelf = z.strictObject({
   count: z.int().min(1).max(9).optional(),
   kind: z.enum(["a", "b"]).optional(),
   at: z.iso.datetime().optional(),
+  code: z
+    .string()
+    .regex(/^[0-9a-f]+$/)
+    .optional(),
   list: z
     .array(z.strictObject({ name: z.string() }))
     .max(2)
@@ -88,6 +92,7 @@ it.each<[string, unknown, [string, string][]]>([
   ["half a number", { title: "x", count: 1.5 }, [["/count", "TYPE"]]],
   ["an unknown word", { title: "x", kind: "c" }, [["/kind", "VALUE"]]],
   ["what is no time", { title: "x", at: "tomorrow" }, [["/at", "FORMAT"]]],
+  ["what has another form", { title: "x", code: "zz" }, [["/code", "FORMAT"]]],
   ["too many entries", { title: "x", list: [{ name: "" }, { name: "" }, { name: "" }] }, [["/list", "TOO_MANY"]]],
   ["a fault deep inside", { title: "x", list: [{ name: 1 }] }, [["/list/0/name", "TYPE"]]],
   ["no discriminator", { title: "x", either: { id: "x" } }, [["/either/by", "REQUIRED"]]],
@@ -107,6 +112,7 @@ it.each<[string, unknown, [string, string][]]>([
   const { code, errors } = problem(answer);
   expect(code).toBe("INPUT");
   expect(errors?.map((one) => [one.pointer, one.code])).toEqual(expected);
+  expect(JSON.stringify(errors)).not.toContain("regex");
 });
 
 it("speaks the reader's language, Chinese unless asked", async () => {

@@ -133,6 +133,9 @@ describe("an announcement", () => {
     expect(text).toContain('<meta name="PubDate" content="2026-09-09 08:53">');
     expect(text).toContain('<meta name="ContentSource" content="云岭县互联网信息中心">');
     expect(text).toContain('<meta name="ArticleTitle" content="关于警惕');
+    const typeIn = (page: string) => /<meta name="ColumnType" content="(.*)">/.exec(page)?.[1];
+    expect(typeIn(text)).toBe("预警");
+    expect(typeIn(text)).toBe(typeIn((await read("/columns/anti-fraud")).text));
     expect(text).toContain("<strong>医保卡异常</strong>");
     expect(text).toMatch(/<span class="code">[0-9a-f]{64}<\/span>/);
     expect(words((await read(`/announcements/${county.urgent}?lang=en`)).text)).toContain(

@@ -99,3 +99,37 @@ it("keeps a connection that is used again", async () => {
   const answer = await fetch(`${running.url}/healthz`);
   expect(answer.headers.get("keep-alive")).toBe("timeout=65");
 });
+
+/** What came back for bytes that are no request, or one that is too much. */
+function raw(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    socket.on("data", (chunk) => (answer += chunk));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+it.each([
+  ["what is no HTTP", "hello\r\n\r\n", 400, "HTTP"],
+  [
+    "headers that are too long",
+    `GET / HTTP/1.1\r\nhost: x\r\nx-long: ${"a".repeat(20_000)}\r\n\r\n`,
+    431,
+    "HEADER_SIZE",
+  ],
+  ["headers that never end", "GET / HTTP/1.1\r\nhost: x\r\nx-long: ", 408, "REQUEST_TIMEOUT"],
+  [
+    "two lengths of one body",
+    "POST /api/v1/cases HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    400,
+    "HTTP",
+  ],
+])("says in a problem document why it does not take %s", async (_, bytes, status, code) => {
+  const [head = "", body = ""] = (await raw(bytes)).split("\r\n\r\n");
+  expect(head).toContain(`HTTP/1.1 ${status} `);
+  expect(head.toLowerCase()).toContain("content-type: application/problem+json");
+  expect(head.toLowerCase()).toContain(`content-length: ${Buffer.byteLength(body)}`);
+  expect(JSON.parse(body)).toMatchObject({ type: "about:blank", status, code, detail: expect.any(String) });
+});

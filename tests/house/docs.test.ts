@@ -57,3 +57,22 @@ it("gives every decision record a number of its own and its three parts", () => 
     for (const heading of ["Context", "Decision", "Consequences"]) expect(text, name).toContain(heading);
   }
 });
+
+/** What a recipe names and no file beside it in the same step holds. */
+function misplaced(recipes: string): string[] {
+  return recipes.split(/\n(?=\d+\. |\n|##)/).flatMap((step) => {
+    const files = cited("CONTRIBUTING.md", step).filter((path) => /\.(ts|yml)$/.test(path) && existsSync(path));
+    const sources = files.map((file) => readFileSync(file, "utf8"));
+    return [...step.matchAll(/`([A-Z][A-Z_]{3,})`/g)]
+      .map((match) => match[1] ?? "")
+      .filter((name) => !sources.some((source) => new RegExp(`\\b${name}\\b.* =`).test(source)));
+  });
+}
+
+it("leads whoever adds something to the file that holds the list", () => {
+  const recipes = readFileSync("CONTRIBUTING.md", "utf8");
+  expect(misplaced(recipes)).toEqual([]);
+  for (const list of ["CHANNELS", "QUEUE_NAMES", "ROOMS", "DEFAULT_COLUMNS", "COLUMN_NAMES"])
+    expect(recipes, list).toContain(`\`${list}\``);
+  expect(misplaced("2. `src/platform/keys.ts`: one line in `DEFAULT_COLUMNS`.")).toEqual(["DEFAULT_COLUMNS"]);
+});

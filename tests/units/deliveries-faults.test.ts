@@ -1,14 +1,18 @@
 import { expect, it } from "vitest";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { faulty, lagging, MODES, type Mode } from "./faulty-ports.ts";
 import { pushWorld } from "./push-world.ts";
 
 /** One publication to webhooks and rooms, one of each unwilling at first, with one fault; then time passes. */
-async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
+async function story(
+  n: number,
+  mode: Mode,
+  { sweeps = true, minutes = 12, late = false }: { sweeps?: boolean; minutes?: number; late?: boolean } = {},
+): Promise<boolean> {
   const fault = faulty(n, mode);
   const limits = { inFlight: 4, inFlightPerOrigin: 4, bytes: 20_000, seconds: { connect: 5, answer: 15, total: 20 } };
   const world = pushWorld({
-    wrap: fault.wrap,
+    wrap: (ports) => fault.wrap(late ? lagging(ports) : ports),
     webhook: { limits: { ...limits, chunk: 10 } },
     wechaty: { limits: { ...limits, inFlight: 1, chunk: 4 } },
   });
@@ -42,7 +46,7 @@ async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
   await mortally(async () => {
     await world.publish();
   });
-  for (let minute = 0; minute < 12; minute++) {
+  for (let minute = 0; minute < minutes; minute++) {
     await mortally(() => world.drain());
     world.pass(61);
     if (sweeps) await mortally(() => world.handlers().sweep());
@@ -79,6 +83,22 @@ for (const mode of MODES) {
 }
 
 it("notices what gets lost: without the sweep, something does", async () => {
-  const ends = await Promise.allSettled(Array.from({ length: 80 }, (_, i) => story(i + 30, "dies after", false)));
+  const ends = await Promise.allSettled(
+    Array.from({ length: 80 }, (_, i) => story(i + 30, "dies after", { sweeps: false })),
+  );
   expect(ends.some(({ status }) => status === "rejected")).toBe(true);
+});
+
+it("loses nobody and sends to nobody once more where the index shows every write late", {
+  timeout: 120_000,
+}, async () => {
+  expect(await story(Number.POSITIVE_INFINITY, "fails before", { late: true, minutes: 24 })).toBe(false);
+  let n = 1;
+  for (let found = true; found; n += 8) {
+    const hits = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => story(n + i, "dies after", { late: true, minutes: 24 })),
+    );
+    found = hits.every(Boolean);
+  }
+  expect(n).toBeGreaterThan(40);
 });

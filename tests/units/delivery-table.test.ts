@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
 import { deliveryTable } from "#src/web/pages/delivery-table.ts";
-import { SITE } from "#src/web/pages/site.ts";
+import { siteOf } from "#src/web/pages/site.ts";
 import { viewOf } from "#src/web/pages/view.ts";
 
 const ENDPOINT = "abcdefghijklmnop";
@@ -18,7 +18,9 @@ const row: DeliveryRow = {
 
 function shown(more: Partial<DeliveryRow>, language = "zh-CN"): string {
   const request = new Request(`http://127.0.0.1/console?lang=${language}`);
-  const table = deliveryTable(viewOf(request, { site: SITE, baseUrl: "http://127.0.0.1" }), [{ ...row, ...more }]);
+  const table = deliveryTable(viewOf(request, { site: siteOf({}), baseUrl: "http://127.0.0.1" }), [
+    { ...row, ...more },
+  ]);
   return table.toString().replaceAll(/<(?!a )[^>]*>/g, "");
 }
 

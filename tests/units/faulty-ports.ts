@@ -1,5 +1,6 @@
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import { AppError } from "#src/errors.ts";
+import type { Table } from "#src/platform/table.ts";
 import type { Ports } from "./push-world.ts";
 
 export const MODES = ["fails before", "fails after", "dies before", "dies after"] as const;
@@ -58,4 +59,17 @@ export function faulty(n: number, mode: Mode) {
     hit: () => hit,
     death: () => death,
   };
+}
+
+/** Ports whose index shows a write late: each question is answered as it would have been when it was asked the last time. */
+export function lagging({ table, ...ports }: Ports): Ports {
+  const known = new Map<string, Awaited<ReturnType<Table["queryIndex"]>>>();
+  const queryIndex: Table["queryIndex"] = async (query) => {
+    const { to: _, ...question } = query; // the time moves on, the question is the same
+    const name = JSON.stringify(question);
+    const late = known.get(name) ?? { items: [] };
+    known.set(name, await table.queryIndex(query));
+    return late;
+  };
+  return { ...ports, table: { ...table, queryIndex } };
 }

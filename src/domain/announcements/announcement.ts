@@ -30,7 +30,7 @@ export const Content = schema(() =>
       .max(200, fault("TITLE_LENGTH", "标题不得超过200个字", "the title must have at most 200 characters"))
       .regex(
         LINE,
-        fault("TITLE_LINE", "标题须为一行,不含控制字符", "the title is one line without control characters"),
+        fault("TITLE_LINE", "标题须为一行，不含控制字符", "the title is one line without control characters"),
       ),
     body: z
       .string()

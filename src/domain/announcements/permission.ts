@@ -13,14 +13,14 @@ export function mayWriteFor(caller: Caller, unitId: string): void {
 export function mayChangeHere({ origin }: Announcement): void {
   if (origin !== undefined && origin !== "event")
     throw new AppError("conflict", "ORIGIN", {
-      zh: "该公告由其他业务发布,请在原业务中更正或撤回",
+      zh: "该公告由其他业务发布，请在原业务中更正或撤回",
       en: "this was published from elsewhere; correct or withdraw it there",
     });
 }
 
 export function contentHashMismatch(): AppError {
   return new AppError("conflict", "CONTENT_HASH_MISMATCH", {
-    zh: "内容已经变化,与所确认的不一致,请重新核对",
+    zh: "内容已经变化，与所确认的不一致，请重新核对",
     en: "the content is not the one that was decided on; read it again",
   });
 }
@@ -30,7 +30,7 @@ export function mayGoOut(work: Work | undefined, contentHash: string, column: Co
   const given = work?.contentHash === contentHash ? approvalsOf(work) : 0;
   if (given < column.approvals)
     throw new AppError("conflict", "APPROVALS_MISSING", {
-      zh: `栏目“${column.name}”需要${column.approvals}人审核通过,现有${given}人`,
+      zh: `栏目“${column.name}”需要${column.approvals}人审核通过，现有${given}人`,
       en: `the column needs ${column.approvals} approvals, ${given} given`,
     });
 }

@@ -136,14 +136,14 @@ export async function readForLedger(deps: Reads, caller: Caller, id: string): Pr
 /** Somebody else's write came in between; nothing of ours was stored. */
 export function changedMeanwhile(): AppError {
   return new AppError("conflict", "CHANGED_MEANWHILE", {
-    zh: "内容刚刚被他人更改,请重新读取后再试",
+    zh: "内容刚刚被他人更改，请重新读取后再试",
     en: "somebody changed this a moment ago; read it again and retry",
   });
 }
 
 export function wrongState(status: string): AppError {
   return new AppError("conflict", "STATE", {
-    zh: `当前状态(${status})不允许此操作`,
+    zh: `当前状态（${status}）不允许此操作`,
     en: `not possible in its present state (${status})`,
   });
 }

@@ -110,7 +110,7 @@ async function putWindow(
 
 async function alarm(deps: Deps, stored: AlarmingCase): Promise<void> {
   const due = chineseDate(shanghaiDate(new Date(stored.dueAt)));
-  const summary = `${shanghaiMinute(new Date(stored.receivedAt))}收到,须于${due}前办结。`;
+  const summary = `${shanghaiMinute(new Date(stored.receivedAt))}收到，须于${due}前办结。`;
   await announce(deps, ["duty-alarm", stored.number], {
     title: `新事项 ${CASE_TYPE_NAMES[stored.type].zh} ${stored.number}`,
     summary,
@@ -124,7 +124,7 @@ async function alarmFlood(deps: Deps, startsAt: string, unitId?: string): Promis
   const ofUnit = unitId === undefined ? [] : [unitId];
   await announce(deps, ["duty-flood", startsAt, ...ofUnit], {
     title: `${from}起10分钟内新事项超过${ALARMS_A_WINDOW}件`,
-    summary: "其余新事项不再逐件提醒,请到控制台查看。",
+    summary: "其余新事项不再逐件提醒，请到控制台查看。",
     link: `${deps.baseUrl}/console`,
     topics: [["duty", ...ofUnit].join(":")],
   });

@@ -46,7 +46,7 @@ export function caseRoutes(deps: PlainDeps): Route[] {
         path: "/cases",
         who: "public",
         tag: "cases",
-        summary: { zh: "提交事项,得到回执", en: "Send in a case; the answer is its receipt" },
+        summary: { zh: "提交事项，得到回执", en: "Send in a case; the answer is its receipt" },
         body: NewCase.meta({ id: "NewCase" }),
         bodyLimit: 128 * 1024,
         creates: true,

@@ -7,7 +7,12 @@ import type { PlainDeps } from "./deps.ts";
 import { listed, pageSchema } from "./list.ts";
 import { optionalIfMatch, type Route, route } from "./route.ts";
 
-const KnownColumn = Column().meta({ id: "Column" });
+/** `id` is the slug, under the name that every object's has. */
+const KnownColumn = z.object({ id: ColumnSlug(), ...Column().shape }).meta({ id: "Column" });
+
+function known(column: Column): z.infer<typeof KnownColumn> {
+  return { id: column.slug, ...column };
+}
 
 export function columnRoutes(deps: PlainDeps): Route[] {
   return [
@@ -24,7 +29,7 @@ export function columnRoutes(deps: PlainDeps): Route[] {
       async (call) => {
         const slug = checked(ColumnSlug(), call.params.slug, "/slug");
         const { column, created } = await putColumn(deps, slug, call.body, optionalIfMatch(call));
-        return { status: created ? 201 : 200, body: column, version: column.version };
+        return { status: created ? 201 : 200, body: known(column), version: column.version };
       },
     ),
     route(
@@ -37,7 +42,7 @@ export function columnRoutes(deps: PlainDeps): Route[] {
         query: z.strictObject({}),
         answers: { 200: pageSchema(KnownColumn) },
       },
-      async (call) => listed(deps, call, { items: await listColumns(deps) }),
+      async (call) => listed(deps, call, { items: await listColumns(deps) }, known),
     ),
     route(
       {
@@ -51,7 +56,7 @@ export function columnRoutes(deps: PlainDeps): Route[] {
       async ({ params }) => {
         const column = await getColumn(deps, params.slug);
         if (!column) throw unknownPlace();
-        return { status: 200, body: column, version: column.version };
+        return { status: 200, body: known(column), version: column.version };
       },
     ),
   ];

@@ -22,7 +22,7 @@ export function arrivedEvents(headers: Headers, body: unknown): Arrived {
   if (media === "application/cloudevents+json") return { batch: false, events: [withoutNulls(body)] };
   if (!headers.has("ce-specversion"))
     throw new AppError("media-type", "EVENT_MODE", {
-      zh: "请用application/cloudevents+json、其批次形式,或ce-开头的请求头发送事件",
+      zh: "请用application/cloudevents+json、其批次形式，或ce-开头的请求头发送事件",
       en: "send application/cloudevents+json, its batch form, or the attributes as ce- headers",
     });
   return { batch: false, events: [{ ...attributes(headers), data: body }] };

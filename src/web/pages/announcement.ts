@@ -7,7 +7,7 @@ import { noSuchPage } from "./listing.ts";
 import type { Page } from "./page.ts";
 import { badges, tagPath, unitPath } from "./teasers.ts";
 import type { View } from "./view.ts";
-import { columnName } from "./words.ts";
+import { columnKind, columnName } from "./words.ts";
 
 type Published = NonNullable<Awaited<ReturnType<typeof getPublished>>>;
 type Revision = Published["revision"];
@@ -48,7 +48,11 @@ function page(view: View, shown: Revision, current: Revision, published: Publish
       hidden: isOld || withdrawn,
       crumbs: [{ name: column, path: `/columns/${content.column}` }, { name: t("正文", "Announcement") }],
       feeds: [{ folder: `/columns/${content.column}/`, title: column }],
-      column: { name: shown.columnName, description: `${shown.columnName}栏目`, type: column },
+      column: {
+        name: shown.columnName,
+        description: `${shown.columnName}栏目`,
+        type: columnKind(view, shown.columnKind),
+      },
       article: {
         title: content.title,
         publishedAt: shown.firstPublishedAt,

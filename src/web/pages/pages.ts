@@ -22,7 +22,7 @@ import { reportPage } from "./report.ts";
 import { reportsPage } from "./reports.ts";
 import { sendIn, sendInPage } from "./send-in.ts";
 import { signInPage, useSignInLink } from "./sign-in.ts";
-import { SITE, type Site } from "./site.ts";
+import { siteOf } from "./site.ts";
 import { robots, sitemap } from "./sitemap.ts";
 import { statusPage } from "./status-page.ts";
 import { ICON_PATH, MARK, STYLE, STYLE_PATH } from "./style.ts";
@@ -35,7 +35,8 @@ import { actOnWork, workPage } from "./work-page.ts";
 const FOREVER = "public, max-age=31536000, immutable";
 
 /** The portal and the console, rendered here, without script. */
-export function pages(deps: DoorDeps, site: Site = SITE): Hono {
+export function pages(deps: DoorDeps): Hono {
+  const site = siteOf(deps.config.site);
   const limits = limiter(deps);
   const whole = async () => ({ ...deps, channels: await deps.channels() });
   const see = (request: Request) => viewOf(request, { site, baseUrl: deps.config.baseUrl });

@@ -7,7 +7,7 @@ import { layout } from "./layout.ts";
 import type { Page } from "./page.ts";
 import { returnCookie, returnPath } from "./return-path.ts";
 import { SIGN_IN } from "./sign-in.ts";
-import { SITE, type Site } from "./site.ts";
+import { siteOf } from "./site.ts";
 import { type View, viewOf } from "./view.ts";
 
 // Control characters that texts may hold and HTML has no place for; feeds show them in the same way.
@@ -36,11 +36,10 @@ export function refusalPage(
   deps: Pick<WebDeps, "config">,
   request: Request,
   refusal: { error?: AppError; requestId?: string; headers?: Record<string, string> },
-  site: Site = SITE,
 ): Response {
   const { error, requestId } = refusal;
   const { "content-security-policy": _, ...headers } = refusal.headers ?? {}; // the API's; pages have their own
-  const view = viewOf(request, { site, baseUrl: deps.config.baseUrl });
+  const view = viewOf(request, { site: siteOf(deps.config.site), baseUrl: deps.config.baseUrl });
   const wanted = error?.code === SIGN_IN && request.method === "GET" ? returnPath(view.here) : undefined;
   const page = errorPage(view, error ? STATUS_OF[error.kind] : 500, error, {
     requestId,

@@ -1,35 +1,24 @@
+import type { SiteOwner } from "#src/config.ts";
 import { PRODUCT, type Text } from "#src/text.ts";
 
-/** Who stands behind the pages: a county puts its own data here. Whatever is missing is not shown and warned about. */
-export type Site = {
-  name: Text;
-  /** One line below the name. */
-  motto?: Text;
-  sponsor?: Text;
-  contact?: Text;
-  /** 网站标识码: ten digits (division and four more) or `bm` and eight digits. */
-  siteId?: string;
-  /** ICP 备案: the number must link to the ministry's query site. */
-  icp?: { number: string; url: string };
-  /** 公安联网备案. */
-  police?: { number: string; url: string };
-  /** 党政机关网站标识 and the entry for reporting errors. */
-  mark?: { url: string };
-  errorEntry?: { url: string };
-  related: { name: Text; url: string }[];
-};
+/** The portal as it presents itself. */
+export type Site = SiteOwner & { name: Text; related: { name: Text; url: string }[] };
 
-export const SITE: Site = {
-  name: PRODUCT,
-  motto: { zh: "公告看得见，事项有回音", en: "Notices you can find, reports that are answered" },
-  related: [],
-};
+/** What the instance's owner says about the site, under the product's name. */
+export function siteOf(owner: SiteOwner): Site {
+  return {
+    name: PRODUCT,
+    motto: { zh: "公告看得见，事项有回音", en: "Notices you can find, reports that are answered" },
+    related: [],
+    ...owner,
+  };
+}
 
 const SITE_ID = /^(\d{10}|bm\d{8})$/;
 const ICP = /^[\u4e00-\u9fff]ICP备\d{5,10}号(-\d{1,3})?$/;
 
 /** What the footer of a government site must carry and this one does not; told at the start, never a reason to stop. */
-export function siteWarnings(site: Site): { code: string; detail: Text }[] {
+export function siteWarnings(site: SiteOwner): { code: string; detail: Text }[] {
   const warnings: { code: string; detail: Text }[] = [];
   const warn = (code: string, zh: string, en: string) => warnings.push({ code, detail: { zh, en } });
   if (!site.sponsor) warn("SITE_SPONSOR", "未填写主办单位", "the sponsor is not named");

@@ -405,6 +405,32 @@ export function tableContract(name: string, open: OpenTable): void {
         }
       });
 
+      it("read long lists from both ends, from any place, and from the sparse index, in order", async () => {
+        const pk = partition();
+        const list = `${pk}#LIST`;
+        const items = Array.from({ length: 230 }, (_, n): Item => {
+          const sk = String(n).padStart(3, "0");
+          return { pk, sk, title: `防电诈提醒 “${n}” 😀`, index: { pk: list, sk } };
+        });
+        await table.putAll(items);
+        await indexed({ pk: list }, (page) => page.items.length === 230);
+        const all = items.map(({ sk }) => sk);
+        expect((await table.query({ pk, fresh: true })).items).toEqual(items);
+        for (const limit of [49, 50, 51, 100, 229, 230]) {
+          expect(await everything(table.query, { pk, fresh: true, limit })).toEqual(all);
+          expect(await everything(table.query, { pk, fresh: true, limit, reverse: true })).toEqual(all.toReversed());
+          expect(await everything(table.queryIndex, { pk: list, limit })).toEqual(all);
+          expect(await everything(table.queryIndex, { pk: list, limit, reverse: true })).toEqual(all.toReversed());
+        }
+        const within = { from: "020", to: "200" };
+        expect(await everything(table.queryIndex, { pk: list, limit: 60, ...within })).toEqual(all.slice(20, 200));
+        expect(await everything(table.query, { pk, fresh: true, after: "100", ...within })).toEqual(
+          all.slice(101, 200),
+        );
+        const mixed = ["007", "none", "229", "007", ...all.slice(0, 100)].map((sk) => ({ pk, sk }));
+        expect(await table.getMany(mixed)).toEqual(mixed.map(({ sk }) => items[all.indexOf(sk)]));
+      }, 60_000);
+
       it("agree with plain sorting for any bounds", async () => {
         const bound = fc.option(fc.constantFrom(...ORDER, "B#", "D", "AA"), { nil: undefined });
         const query = fc.record({

@@ -1,9 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AppError } from "#src/errors.ts";
 import type { Item, Page, Query } from "#src/platform/table.ts";
+import { type Listed, listing } from "./listing.ts";
 
 // DynamoDB ends a page at 1 MB; a caller that overlooks `next` shall notice it here too.
-const PAGE_CHARACTERS = 1_000_000;
+const PAGE_BYTES = 1_000_000;
+
+// Items read at once, of up to 400 KB each; small enough that a page of the largest is 20 MB before it is cut.
+const AT_ONCE = 50;
 
 // A blob sorts behind every text.
 const END = new Uint8Array([255]);
@@ -27,6 +31,10 @@ const later = (a: string, b: string): string => (compareText(a, b) >= 0 ? a : b)
 const earlier = (a: string | undefined, b: string | undefined): string | undefined =>
   a === undefined || b === undefined ? (a ?? b) : compareText(a, b) <= 0 ? a : b;
 
+/** `upper` is a text, or the blob behind all of them. */
+const sooner = (upper: string | Uint8Array, after: string | undefined): string | Uint8Array =>
+  typeof upper === "string" ? (earlier(upper, after) ?? upper) : (after ?? upper);
+
 /** Sort keys at or behind `lower` and before `upper`. */
 function bounds({ prefix = "", from = "", to }: Query): { lower: string; upper: string | Uint8Array } {
   return { lower: later(prefix, from), upper: earlier(to, behindPrefix(prefix)) ?? END };
@@ -46,68 +54,78 @@ function readCursor(text: string): [string, number] {
  * and so prepare, the statement anew each time it is bound, at ten times the cost of the read.
  */
 export function pages(sql: DatabaseSync, now: () => Date) {
-  const prepare = (pk: string, sk: string, behind: string, direction: "ASC" | "DESC") => {
-    const order = sk === "isk" ? `isk ${direction}, id ${direction}` : `sk ${direction}`;
-    const statement = sql.prepare(
-      `SELECT ${sk}, id, body FROM items WHERE ${pk} = ?1 AND ${sk} >= ?2 AND ${sk} < ?3 ${behind}
+  const prepare = (pk: string, stretch: string, order: string) =>
+    listing(
+      sql,
+      `SELECT body FROM items WHERE ${pk} = ?1 AND ${stretch}
        AND (expires IS NULL OR expires > ?4) ORDER BY ${order} LIMIT +?5`,
     );
-    statement.setReturnArrays(true);
-    return statement;
+  const table = {
+    asc: prepare("pk", "sk >= ?2 AND sk < ?3", "sk ASC"),
+    behind: prepare("pk", "sk > ?2 AND sk < ?3", "sk ASC"),
+    desc: prepare("pk", "sk >= ?2 AND sk < ?3", "sk DESC"),
   };
-  const table = { asc: prepare("pk", "sk", "", "ASC"), desc: prepare("pk", "sk", "", "DESC") };
-  const behind = prepare("pk", "sk", "AND sk > ?6", "ASC");
-  const index = { asc: prepare("ipk", "isk", "", "ASC"), desc: prepare("ipk", "isk", "", "DESC") };
-  const indexBehind = {
-    asc: prepare("ipk", "isk", "AND (isk, id) > (?6, ?7)", "ASC"),
-    desc: prepare("ipk", "isk", "AND (isk, id) < (?6, ?7)", "DESC"),
+  // One bound on either side: of two SQLite may begin at the farther one, and walk over all pages before.
+  const index = {
+    asc: prepare("ipk", "isk >= ?2 AND isk < ?3", "isk ASC, id ASC"),
+    ascBehind: prepare("ipk", "(isk, id) > (?2, ?6) AND isk < ?3", "isk ASC, id ASC"),
+    desc: prepare("ipk", "isk >= ?2 AND isk < ?3", "isk DESC, id DESC"),
+    descBehind: prepare("ipk", "isk >= ?2 AND (isk, id) < (?3, ?6)", "isk DESC, id DESC"),
   };
+  const idOf = sql.prepare("SELECT id FROM items WHERE pk = ? AND sk = ?");
 
-  type Row = [string, number, string];
-  const page = (found: Iterable<unknown>, limit: number, cursor: (row: Row) => string): Page => {
+  /** `read` answers so many items behind a cursor, `cursorOf` what the next read begins behind. */
+  const page = (
+    { limit = 1000, after }: Query,
+    read: (after: string | undefined, count: number) => Listed,
+    cursorOf: (item: Item) => string,
+  ): Page => {
     const items: Item[] = [];
-    let characters = 0;
-    let last: Row | undefined;
-    for (const row of found as Iterable<Row>) {
-      if (last && (items.length === limit || characters >= PAGE_CHARACTERS)) return { items, next: cursor(last) };
-      items.push(JSON.parse(row[2]) as Item);
-      characters += row[2].length;
-      last = row;
+    let bytes = 0;
+    let from = after;
+    for (;;) {
+      const count = Math.min(AT_ONCE, limit + 1 - items.length);
+      const found = read(from, count);
+      const isSmall = bytes + found.bytes < PAGE_BYTES;
+      for (const item of found.items) {
+        const last = items.at(-1);
+        if (last && (items.length === limit || bytes >= PAGE_BYTES)) return { items, next: cursorOf(last) };
+        items.push(item);
+        if (!isSmall) bytes += Buffer.byteLength(JSON.stringify(item));
+      }
+      if (isSmall) bytes += found.bytes;
+      const last = items.at(-1);
+      if (last === undefined || found.items.length < count) return { items };
+      from = cursorOf(last);
     }
-    return { items };
   };
 
   return {
     query: (query: Query): Page => {
+      const { pk, reverse } = query;
       const { lower, upper } = bounds(query);
-      const limit = query.limit ?? 1000;
       const at = now().getTime() / 1000;
-      const { pk, after } = query;
-      if (after === undefined) {
-        const found = (query.reverse ? table.desc : table.asc).iterate(pk, lower, upper, at, limit + 1);
-        return page(found, limit, ([sk]) => sk);
-      }
-      const found = query.reverse
-        ? table.desc.iterate(
-            pk,
-            lower,
-            typeof upper === "string" ? (earlier(upper, after) ?? after) : after,
-            at,
-            limit + 1,
-          )
-        : behind.iterate(pk, lower, upper, at, limit + 1, after);
-      return page(found, limit, ([sk]) => sk);
+      const read = (after: string | undefined, count: number): Listed => {
+        if (reverse) return table.desc(pk, lower, sooner(upper, after), at, count);
+        const isBehind = after !== undefined && later(lower, after) === after;
+        return isBehind ? table.behind(pk, after, upper, at, count) : table.asc(pk, lower, upper, at, count);
+      };
+      return page(query, read, ({ sk }) => sk);
     },
     queryIndex: (query: Query): Page => {
+      const { pk, reverse } = query;
       const { lower, upper } = bounds(query);
-      const limit = query.limit ?? 1000;
       const at = now().getTime() / 1000;
-      const direction = query.reverse ? "desc" : "asc";
-      const found =
-        query.after === undefined
-          ? index[direction].iterate(query.pk, lower, upper, at, limit + 1)
-          : indexBehind[direction].iterate(query.pk, lower, upper, at, limit + 1, ...readCursor(query.after));
-      return page(found, limit, ([isk, id]) => JSON.stringify([isk, id]));
+      const read = (after: string | undefined, count: number): Listed => {
+        const [isk, id] = after === undefined ? [] : readCursor(after);
+        if (isk !== undefined && id !== undefined) {
+          if (reverse && isk !== upper && sooner(upper, isk) === isk)
+            return index.descBehind(pk, lower, isk, at, count, id);
+          if (!reverse && later(lower, isk) === isk) return index.ascBehind(pk, isk, upper, at, count, id);
+        }
+        return index[reverse ? "desc" : "asc"](pk, lower, upper, at, count);
+      };
+      return page(query, read, (item) => JSON.stringify([item.index?.sk, idOf.get(item.pk, item.sk)?.["id"]]));
     },
   };
 }

@@ -1,8 +1,12 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { Condition, Item, Key } from "#src/platform/table.ts";
+import { listing } from "./listing.ts";
 
 const COLUMNS = "version = ?3, expires = ?4, ipk = ?5, isk = ?6, change = ?7, body = ?8";
 const LIVE = "(expires IS NULL OR expires > ?)";
+
+/** Of one partition, read by one statement: with fewer it is not worth it; with more they could be too large together. */
+const TOGETHER = { least: 4, most: 50 };
 
 /** The statements behind the table: one row an item, its body the whole item as JSON (a copy without the key would cost more CPU than it saves bytes). */
 export function rows(sql: DatabaseSync) {
@@ -18,10 +22,26 @@ export function rows(sql: DatabaseSync) {
   const state = sql.prepare(`SELECT version FROM items WHERE pk = ? AND sk = ? AND ${LIVE}`);
   const record = sql.prepare("INSERT INTO changes (id, tries, pk, sk, body) VALUES (?, 0, ?, ?, ?)");
   for (const statement of [select, state]) statement.setReturnArrays(true);
+  const selectMany = listing<Item | null>(
+    sql,
+    `SELECT body FROM json_each(?1) AS wanted LEFT JOIN items
+     ON pk = ?2 AND sk = wanted.value AND (expires IS NULL OR expires > ?3)`,
+  );
 
   const get = ({ pk, sk }: Key, at: number): Item | undefined => {
     const row = select.get(pk, sk, at) as unknown as [string] | undefined;
     return row && (JSON.parse(row[0]) as Item);
+  };
+
+  const getMany = (keys: Key[], at: number): (Item | undefined)[] => {
+    const pk = keys[0]?.pk ?? "";
+    if (keys.length < TOGETHER.least || keys.some((key) => key.pk !== pk)) return keys.map((key) => get(key, at));
+    const found: (Item | undefined)[] = [];
+    for (let from = 0; from < keys.length; from += TOGETHER.most) {
+      const wanted = keys.slice(from, from + TOGETHER.most).map(({ sk }) => sk);
+      for (const item of selectMany(JSON.stringify(wanted), pk, at).items) found.push(item ?? undefined);
+    }
+    return found;
   };
 
   const check = ({ pk, sk }: Key, condition: Condition | undefined, at: number): boolean => {
@@ -62,6 +82,7 @@ export function rows(sql: DatabaseSync) {
 
   return {
     get,
+    getMany,
     check,
     put,
     /** Records a change whose item has gone on since: `text` is its state then. */

@@ -83,11 +83,7 @@ export function sqliteTable(deps: {
       feed.wake();
     },
     get: (key) => answered(() => store.get(key, seconds())),
-    getMany: (keys) =>
-      answered(() => {
-        const at = seconds();
-        return keys.map((key) => store.get(key, at));
-      }),
+    getMany: (keys) => answered(() => store.getMany(keys, seconds())),
     query: (input) => answered(() => query(input)),
     queryIndex: (input) => answered(() => queryIndex(input)),
     write: async (writes, { patient = false } = {}) => {

@@ -107,12 +107,17 @@ export async function arrived(sink: Started, announcement: string, count: number
   }
 }
 
-export async function publishOnce(port: number, n: number): Promise<{ id: string; began: number }> {
+export async function publishOnce(
+  port: number,
+  n: number,
+  urgency = "routine",
+): Promise<{ id: string; began: number }> {
   const draft = await call(port, "POST", "/api/v1/announcements", {
     title: `防电诈提醒 ${n}`,
     body: "近期有人冒充客服打来电话，请勿转账。".repeat(20),
     column: "bench",
     unitId: "bench",
+    urgency,
   });
   const began = performance.timeOrigin + performance.now();
   await call(port, "POST", `/api/v1/announcements/${draft.id}/publish`, { contentHash: draft.contentHash });

@@ -115,6 +115,30 @@ export async function sickReceivers(count: number): Promise<void> {
   }
 }
 
+/** The first announcement of a house, when nobody knows yet who never answers; the floor is the same house without them. */
+export async function firstToSilent(count: number, urgency: "routine" | "urgent"): Promise<void> {
+  const share = 0.01;
+  const healthy: Record<"sick" | "sound", number[]> = { sick: [], sound: [] };
+  for (let n = 0; n < Math.min(ROUNDS, 3); n++)
+    for (const side of n % 2 ? (["sick", "sound"] as const) : (["sound", "sick"] as const)) {
+      const data = mkdtempSync(join(tmpdir(), "gaoshi-bench-"));
+      const sink = await start("bench/sink.ts", side === "sick" ? { SINK_MUTE_PCT: String(share * 100) } : {});
+      const ours = await gaoshi(data);
+      try {
+        await furnish(ours.port, count, `http://127.0.0.1:${sink.port}/s`);
+        const { id, began } = await publishOnce(ours.port, n, urgency);
+        const done = await arrived(sink, id, side === "sick" ? count * (1 - share) : count, 120);
+        healthy[side].push(done.healthy - began);
+      } finally {
+        await stop(ours);
+        await stop(sink);
+        rmSync(data, { recursive: true, force: true });
+      }
+    }
+  const what = `the first ${urgency} text to ${count.toLocaleString("en")}, 1 % never answer: last of the healthy (floor: without them)`;
+  row(what, median(healthy.sick), median(healthy.sound), "ms");
+}
+
 /** Every push a new TLS connection that resumes nothing. */
 export async function overTls(count: number): Promise<void> {
   const data = mkdtempSync(join(tmpdir(), "gaoshi-bench-"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { productionInstall, startsOfFunctions } from "./bundles.ts";
 import { ADMIN, cpu, gaoshi, median, ROUNDS, row, rows, SECONDS, start, stop } from "./house.ts";
 import { load } from "./load.ts";
-import { fanOut, overTls, sickReceivers } from "./pushes.ts";
+import { fanOut, firstToSilent, overTls, sickReceivers } from "./pushes.ts";
 
 const pad = "互联网信息中心收到群众反映，请核实。".repeat(36);
 const report = (n: number) =>
@@ -106,6 +106,13 @@ const parts: [string, () => Promise<void>][] = [
     () => fanOut(10_000, { inFlight: 512, label: ", each answers after 50 ms", sink: { SINK_DELAY_MS: "50" } }),
   ],
   ["push-sick", () => sickReceivers(10_000)],
+  [
+    "push-silent",
+    async () => {
+      await firstToSilent(50_000, "routine");
+      await firstToSilent(20_000, "urgent");
+    },
+  ],
   ["push-tls", () => overTls(1_000)],
   ["growth", async () => (await import("./growth.ts")).growth()],
 ];

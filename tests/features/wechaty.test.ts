@@ -187,6 +187,34 @@ describe("what a send comes to", () => {
     expect(wechat.sent).toEqual([]);
   });
 
+  test.each([
+    "timeout of 60000ms exceeded",
+    "4 DEADLINE_EXCEEDED: Deadline exceeded after 60s",
+    "14 UNAVAILABLE: Connection dropped",
+    "read ECONNRESET",
+    "socket hang up",
+    "请求超时",
+  ])("a puppet that lost the answer (%s): unknown, because it may have left", async (error) => {
+    wechat.next({ error });
+    expect(await push(channel())).toEqual({ kind: "unknown", detail: "sent, no id came back" });
+  });
+
+  test.each([
+    "connect ECONNREFUSED 127.0.0.1:8788",
+    "connect ETIMEDOUT 192.0.2.1:443",
+    "getaddrinfo ENOTFOUND gateway.example",
+    "14 UNAVAILABLE: No connection established",
+  ])("a puppet that reached nobody (%s): again later, nothing was sent", async (error) => {
+    wechat.next({ error });
+    expect(await push(channel())).toMatchObject({ kind: "retry" });
+  });
+
+  test("a puppet that lost the answer, but the bot saw its own message: delivered", async () => {
+    wechat.next("own-but-lost");
+    expect(await push(channel())).toEqual({ kind: "delivered", receipt: "mock-1" });
+    expect(wechat.sent).toHaveLength(1);
+  });
+
   test("not logged in, or a host without a bot: again later", async () => {
     wechat.logout();
     await expect.poll(() => bot.messenger()).toBeUndefined();

@@ -148,6 +148,37 @@ describe("an announcement in a room", () => {
   });
 });
 
+describe("what an editor is told before", () => {
+  const preview = (content: Partial<Revision["content"]>, more: Partial<Revision> = {}) =>
+    channel().preview({ ...revision, ...more, content: { ...revision.content, ...content } }, "zh-CN", links);
+
+  test("nothing of a text that goes out whole", async () => {
+    expect((await preview({ title: "题".repeat(64), summary: "摘".repeat(150) })).faults).toEqual([]);
+    expect((await preview({ body: "字".repeat(2000) })).faults).toEqual([]);
+  });
+
+  test("that a title or a summary will be cut", async () => {
+    const { faults, text } = await preview({ title: "题".repeat(65), summary: "摘".repeat(161) });
+    expect(faults.map(({ pointer, code }) => [pointer, code])).toEqual([
+      ["/title", "CHANNEL_TITLE_LONG"],
+      ["/summary", "CHANNEL_SUMMARY_LONG"],
+    ]);
+    expect(text).toContain(`${"题".repeat(63)}…`);
+    // 512 bytes are fewer than 160 characters of four bytes each.
+    expect((await preview({ summary: "🌊".repeat(140) })).faults).toMatchObject([{ code: "CHANNEL_SUMMARY_LONG" }]);
+  });
+
+  test("that the mark of a correction makes a title too long, or that its reason is", async () => {
+    const marked = { title: "题".repeat(62) };
+    expect((await preview(marked, { kind: "corrected", reason: "日期有误" })).faults).toMatchObject([
+      { pointer: "/title" },
+    ]);
+    expect((await preview({}, { kind: "withdrawn", reason: "误".repeat(200) })).faults).toMatchObject([
+      { pointer: "/reason", code: "CHANNEL_SUMMARY_LONG" },
+    ]);
+  });
+});
+
 describe("what a send comes to", () => {
   test("rejected before it left: again later, nothing was sent", async () => {
     wechat.next({ error: "network down" });

@@ -19,9 +19,24 @@ import { type Message, QUEUES, type QueueName } from "#src/platform/queue.ts";
 import { type Ports, pushWorld, revisionOf, type Seen } from "./push-world.ts";
 import { makeScheduler, type Pending, type Process, settled } from "./scheduler.ts";
 
+// The house loads these when they are first needed. A story counts turns of the event loop, and none may wait for the disk.
+await Promise.all([
+  import("#src/domain/announcements/publish-direct.ts"),
+  import("#src/domain/deliveries/alarm-paused.ts"),
+  import("#src/domain/deliveries/alarm-switched-off.ts"),
+  import("#src/domain/deliveries/ask-provider.ts"),
+  import("#src/domain/deliveries/digest-outcome.ts"),
+  import("#src/domain/deliveries/fan-out.ts"),
+  import("#src/domain/deliveries/plan-fanout.ts"),
+  import("#src/domain/deliveries/receipts.ts"),
+  import("#src/domain/deliveries/send.ts"),
+  import("#src/domain/deliveries/sweep.ts"),
+  import("#src/domain/subscriptions/ask-endpoint.ts"),
+]);
+
 export const STEPS = [
   ...["go", "deliver", "deliver twice", "tell", "crash before", "crash after", "pass", "sweep", "correct", "withdraw"],
-  ...["receipt", "leave", "join and replay", "retry", "retry all", "settle", "mood"],
+  ...["receipt", "leave", "join and replay", "retry", "retry all", "settle", "mood", "overtake"],
 ] as const;
 export type Step = { kind: (typeof STEPS)[number]; n: number };
 

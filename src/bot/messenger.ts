@@ -1,4 +1,4 @@
-import { type ChatMessage, type Messenger, parseChatAddress } from "#src/domain/deliveries/messenger.ts";
+import { type ChatMessage, type Messenger, parseChatAddress, TOO_OFTEN } from "#src/domain/deliveries/messenger.ts";
 import { told } from "./told.ts";
 
 /** The two sending calls of a wechaty puppet. They answer an id, or nothing when the protocol has none. */
@@ -64,12 +64,19 @@ export function makeMessenger(
     }
   }
 
-  async function handOver(to: string, message: ChatMessage): Promise<string | undefined> {
+  /** `lost`: why the puppet gave up on its own question; then nothing has shown that the message arrived. */
+  async function handOver(to: string, message: ChatMessage): Promise<{ id?: string; lost?: string }> {
     const own = awaitOwn(to, message.kind === "link" ? message.url : message.text);
     const hanging = setTimeout(watch.hangs, timing.patienceMs);
+    let lost: string | undefined;
     try {
-      const answer = await deliver(to, message);
-      return typeof answer === "string" && answer !== "" ? answer : await own.within(timing.ownMessageMs);
+      const answer = await deliver(to, message).catch((error: unknown) => {
+        if (!mayHaveLeft(error)) throw error;
+        lost = told(error);
+      });
+      const id = typeof answer === "string" && answer !== "" ? answer : await own.within(timing.ownMessageMs);
+      if (id !== undefined) return { id };
+      return lost === undefined ? {} : { lost };
     } finally {
       clearTimeout(hanging);
       own.end();
@@ -84,8 +91,9 @@ export function makeMessenger(
       const refusal = watch.notNow();
       if (refusal !== undefined) throw new Error(refusal);
       try {
-        const id = await handOver(place.id, message);
-        watch.sent(id);
+        const { id, lost } = await handOver(place.id, message);
+        if (lost === undefined) watch.sent(id);
+        else watch.failed(lost);
         return id === undefined ? {} : { id };
       } catch (error) {
         const reason = told(error);
@@ -97,6 +105,15 @@ export function makeMessenger(
       for (const entry of waiting) if (entry.to === to && shows.includes(entry.shows)) return entry.seen(id);
     },
   };
+}
+
+const LOST = /time.?d?.?out|deadline|econnreset|econnaborted|etimedout|epipe|hang up|unavailable|connection|超时/i;
+const NEVER_LEFT = /\bconnect E[A-Z]+|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|no connection established|failed to connect/i;
+
+/** A puppet whose answer got lost may have sent all the same, and to send again would say it twice. */
+function mayHaveLeft(error: unknown): boolean {
+  const reason = String(error);
+  return LOST.test(reason) && !NEVER_LEFT.test(reason) && !TOO_OFTEN.test(reason);
 }
 
 function asText(link: { title: string; description: string; url: string }): string {

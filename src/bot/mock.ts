@@ -7,9 +7,10 @@ export type SentChat = { to: string; at: number } & (
 
 /**
  * - no-id: sent, nothing comes back. own: sent, nothing comes back, but the bot then sees its own message.
+ * - own-but-lost: the same, and the puppet's own wait for an answer ends in an error.
  * - hang: never comes back. Anything else is the text of an error, and nothing is sent.
  */
-export type MockSend = "no-id" | "own" | "hang" | { error: string };
+export type MockSend = "no-id" | "own" | "own-but-lost" | "hang" | { error: string };
 
 export type MockWechat = {
   puppet: PuppetMock;
@@ -73,7 +74,8 @@ export async function mockWechat(): Promise<MockWechat> {
       text,
       ...(to.includes("@") ? { roomId: to } : { listenerId: to }),
     } as Parameters<typeof mocker.MessageMock.create>[0]);
-    if (how === "own") setImmediate(() => puppet.emit("message", { messageId: id }));
+    if (how === "own" || how === "own-but-lost") setImmediate(() => puppet.emit("message", { messageId: id }));
+    if (how === "own-but-lost") throw new Error("timeout of 60000ms exceeded");
     return how === undefined ? id : undefined;
   }
 

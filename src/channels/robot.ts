@@ -1,6 +1,7 @@
 import type { Channel, ChannelName, Links, Outcome, Pause, Window } from "#src/domain/deliveries/channel.ts";
 import type { Log } from "#src/log.ts";
 import type { Language } from "#src/text.ts";
+import { SUMMARY } from "./cut-faults.ts";
 import type { Egress } from "./egress.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
@@ -135,7 +136,7 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
     preview(revision, language, links) {
       const { text, message, size } = rendered(revision, language, links);
       const isCut = revision.kind !== "withdrawn" && Buffer.byteLength(oneLine(revision.content.summary ?? "")) > size;
-      const faults = isCut ? [{ pointer: "/summary", code: "CHANNEL_SUMMARY_LONG", detail: CUT }] : [];
+      const faults = isCut ? [{ pointer: "/summary", code: "CHANNEL_SUMMARY_LONG", detail: SUMMARY }] : [];
       return { text: readable(text), bytes: message.bytes, limit: vendor.bytes, faults };
     },
     push: async (message, { target }) => {
@@ -145,11 +146,6 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
     close: () => outgoing.close(),
   };
 }
-
-const CUT = {
-  zh: "摘要超出该渠道的上限，将被截断",
-  en: "the summary is longer than this channel takes and will be cut",
-};
 
 /**
  * - No connection: nothing left, retry. Bytes left and no answer came: unknown.

@@ -8,8 +8,10 @@ import {
   parseChatAddress,
   TOO_OFTEN,
 } from "#src/domain/deliveries/messenger.ts";
+import type { InputError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
+import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
 import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 
@@ -32,7 +34,7 @@ export type ChatPace = {
 };
 
 /** Both forms of one message: which one goes out is known only when it does. */
-export type RenderedChat = { link: ChatMessage; text: ChatMessage };
+export type RenderedChat = { link: ChatMessage; text: Extract<ChatMessage, { kind: "text" }> };
 
 const BYTES = 2000;
 const SECONDS = { connect: 5, answer: 30, total: 30 };
@@ -120,8 +122,8 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),
     renderDigest: (digest, language, links) => renderDigest(digest, language, links),
     preview: (revision, language, links) => {
-      const { text } = render(revision, language, links.announcement(revision.announcementId)).text as { text: string };
-      return { text, bytes: Buffer.byteLength(text), limit: BYTES, faults: [] };
+      const { text } = render(revision, language, links.announcement(revision.announcementId)).text;
+      return { text, bytes: Buffer.byteLength(text), limit: BYTES, faults: lostIn(revision, language) };
     },
     push: (rendered, { target }) =>
       handOver(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
@@ -141,13 +143,24 @@ function confirmation(code: string, language: Language): string {
     : `${product}：有人申请把公告推送到这里。同意请在24小时内于此处回复确认码：${code}\n不同意请忽略，不会再收到推送。`;
 }
 
-function render(revision: Revision, language: Language, url: string): RenderedChat {
+function wordsOf(revision: Revision, language: Language) {
   const unit = shown(revision.unitName);
-  const title = cut(MARKS[revision.kind][language] + shown(revision.content.title), 64);
+  const whole = MARKS[revision.kind][language] + shown(revision.content.title);
   const reason = revision.reason === undefined ? "" : shown(revision.reason);
   const summary = cut(shown(reason || summaryOf(revision.content, 160)), 160);
   const separator = language === "en" ? ": " : "：";
   const description = cutBytes(summary === "" ? unit : `${unit}${separator}${summary}`, 512);
+  return { whole, title: cut(whole, 64), description };
+}
+
+function lostIn(revision: Revision, language: Language): InputError[] {
+  const { whole, title, description } = wordsOf(revision, language);
+  const words = shown(revision.reason || revision.content.summary || "");
+  return cutFaults(revision, { title: title !== whole, words: !description.endsWith(words) });
+}
+
+function render(revision: Revision, language: Language, url: string): RenderedChat {
+  const { title, description } = wordsOf(revision, language);
   const tail = `\n${url}`;
   const text = cutBytes(`${title}\n${description}`, BYTES - Buffer.byteLength(tail)) + tail;
   return { link: { kind: "link", title, description, url }, text: { kind: "text", text } };
@@ -170,7 +183,7 @@ function renderDigest({ frequency, revisions }: Digest, language: Language, link
     );
   const rest = revisions.length - lines.length;
   if (rest > 0) lines.push(language === "en" ? `and ${rest} more: ${links.source}` : `另有${rest}条：${links.source}`);
-  const text: ChatMessage = { kind: "text", text: cutBytes([heading, ...lines].join("\n"), BYTES) };
+  const text: RenderedChat["text"] = { kind: "text", text: cutBytes([heading, ...lines].join("\n"), BYTES) };
   return { link: text, text };
 }
 

@@ -16,6 +16,7 @@ import type { FetchedToken, TokenSource } from "#src/domain/deliveries/shared-to
 import type { InputError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
+import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
 import { makeOutgoing } from "./outgoing.ts";
 import { cut, cutBytes, MARKS, summaryOf } from "./summary.ts";
@@ -193,7 +194,12 @@ export function makeWecomApp(deps: WechatDeps): Channel<RenderedApp> {
     preview(revision, language, links) {
       const { textcard } = render(revision, language, links.announcement(revision.announcementId));
       const text = [textcard.title, textcard.description, textcard.url].join("\n");
-      return { text, bytes: Buffer.byteLength(text), limit: TITLE + DESCRIPTION + URL_BYTES, faults: [] };
+      return {
+        text,
+        bytes: Buffer.byteLength(text),
+        limit: TITLE + DESCRIPTION + URL_BYTES,
+        faults: lostIn(revision, language, textcard),
+      };
     },
     push: (rendered: RenderedApp, { target }: Push) => send(target.address, rendered),
     close: () => outgoing.close(),
@@ -246,8 +252,18 @@ function missedIn(
   return undefined;
 }
 
+function lostIn(revision: Revision, language: Language, card: { title: string; description: string }): InputError[] {
+  const { kind, content, reason } = revision;
+  return cutFaults(revision, {
+    title: card.title !== titleOf(kind, content.title, language),
+    words: !card.description.endsWith(unmarked(reason || content.summary || "")),
+  });
+}
+
+const titleOf = (kind: Revision["kind"], title: string, language: Language) => MARKS[kind][language] + unmarked(title);
+
 function render(revision: Revision, language: Language, url: string): Extract<RenderedApp, { msgtype: "textcard" }> {
-  const title = cutBytes(MARKS[revision.kind][language] + unmarked(revision.content.title), TITLE);
+  const title = cutBytes(titleOf(revision.kind, revision.content.title, language), TITLE);
   const head = `${unmarked(revision.unitName)} ${chinaMinute(revision.publishedAt)}`;
   const summary = unmarked(revision.reason ?? "") || unmarked(summaryOf(revision.content, 160));
   return {

@@ -148,6 +148,37 @@ describe("an announcement in a room", () => {
   });
 });
 
+describe("what an editor is told before", () => {
+  const preview = (content: Partial<Revision["content"]>, more: Partial<Revision> = {}) =>
+    channel().preview({ ...revision, ...more, content: { ...revision.content, ...content } }, "zh-CN", links);
+
+  test("nothing of a text that goes out whole", async () => {
+    expect((await preview({ title: "题".repeat(64), summary: "摘".repeat(150) })).faults).toEqual([]);
+    expect((await preview({ body: "字".repeat(2000) })).faults).toEqual([]);
+  });
+
+  test("that a title or a summary will be cut", async () => {
+    const { faults, text } = await preview({ title: "题".repeat(65), summary: "摘".repeat(161) });
+    expect(faults.map(({ pointer, code }) => [pointer, code])).toEqual([
+      ["/title", "CHANNEL_TITLE_LONG"],
+      ["/summary", "CHANNEL_SUMMARY_LONG"],
+    ]);
+    expect(text).toContain(`${"题".repeat(63)}…`);
+    // 512 bytes are fewer than 160 characters of four bytes each.
+    expect((await preview({ summary: "🌊".repeat(140) })).faults).toMatchObject([{ code: "CHANNEL_SUMMARY_LONG" }]);
+  });
+
+  test("that the mark of a correction makes a title too long, or that its reason is", async () => {
+    const marked = { title: "题".repeat(62) };
+    expect((await preview(marked, { kind: "corrected", reason: "日期有误" })).faults).toMatchObject([
+      { pointer: "/title" },
+    ]);
+    expect((await preview({}, { kind: "withdrawn", reason: "误".repeat(200) })).faults).toMatchObject([
+      { pointer: "/reason", code: "CHANNEL_SUMMARY_LONG" },
+    ]);
+  });
+});
+
 describe("what a send comes to", () => {
   test("rejected before it left: again later, nothing was sent", async () => {
     wechat.next({ error: "network down" });
@@ -185,6 +216,34 @@ describe("what a send comes to", () => {
       pause: { seconds: 1800, because: "rate" },
     });
     expect(wechat.sent).toEqual([]);
+  });
+
+  test.each([
+    "timeout of 60000ms exceeded",
+    "4 DEADLINE_EXCEEDED: Deadline exceeded after 60s",
+    "14 UNAVAILABLE: Connection dropped",
+    "read ECONNRESET",
+    "socket hang up",
+    "请求超时",
+  ])("a puppet that lost the answer (%s): unknown, because it may have left", async (error) => {
+    wechat.next({ error });
+    expect(await push(channel())).toEqual({ kind: "unknown", detail: "sent, no id came back" });
+  });
+
+  test.each([
+    "connect ECONNREFUSED 127.0.0.1:8788",
+    "connect ETIMEDOUT 192.0.2.1:443",
+    "getaddrinfo ENOTFOUND gateway.example",
+    "14 UNAVAILABLE: No connection established",
+  ])("a puppet that reached nobody (%s): again later, nothing was sent", async (error) => {
+    wechat.next({ error });
+    expect(await push(channel())).toMatchObject({ kind: "retry" });
+  });
+
+  test("a puppet that lost the answer, but the bot saw its own message: delivered", async () => {
+    wechat.next("own-but-lost");
+    expect(await push(channel())).toEqual({ kind: "delivered", receipt: "mock-1" });
+    expect(wechat.sent).toHaveLength(1);
   });
 
   test("not logged in, or a host without a bot: again later", async () => {

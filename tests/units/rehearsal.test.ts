@@ -95,6 +95,15 @@ describe("a draft", () => {
     expect(await warned(world)).toEqual([]);
   });
 
+  it("is warned of every channel that somebody uses, however few they are among however many places", async () => {
+    for (let robot = 0; robot < 4; robot++) {
+      const world = pushWorld({ dingtalk: { preview: long } });
+      for (let n = 0; n < 12; n++) await world.subscribe(`https://receiver-${n}.example.org/`);
+      await world.subscribe(`robot-${robot}`, { channel: "dingtalk" });
+      expect((await warned(world, "关于全县停水的通知")).map(({ channel }) => channel)).toEqual(["dingtalk"]);
+    }
+  });
+
   it("is warned of a channel that is set up before anybody uses it", async () => {
     const label = { zh: "账号", en: "account" };
     const settings = [{ name: "account", secret: false, required: true, label }];

@@ -153,6 +153,23 @@ test("the longest texts stay within the platform's bytes, and markup in them is 
   expect(markdown.content).toMatch(/\[另有\d+条\]/);
 });
 
+test("an editor is told before that a title or a summary will be cut, by the platform's bytes", async () => {
+  const codes = async (more: Parameters<typeof revisionOf>[1]) => {
+    const { faults } = await world.channel.preview(revisionOf(world.now(), more), "zh-CN", testLinks);
+    return faults.map(({ pointer, code }) => `${pointer} ${code}`);
+  };
+  expect(await codes({ content: { title: "题".repeat(42), summary: "摘".repeat(140) } })).toEqual([]);
+  expect(await codes({ content: { title: "题".repeat(43) } })).toEqual(["/title CHANNEL_TITLE_LONG"]);
+  expect(await codes({ content: { title: "题".repeat(41) }, kind: "corrected", reason: "日期有误" })).toEqual([
+    "/title CHANNEL_TITLE_LONG",
+  ]);
+  expect(await codes({ content: { summary: "摘".repeat(161) } })).toEqual(["/summary CHANNEL_SUMMARY_LONG"]);
+  expect(await codes({ content: { summary: "🌊".repeat(150) } })).toEqual(["/summary CHANNEL_SUMMARY_LONG"]);
+  expect(await codes({ kind: "withdrawn", reason: "误".repeat(200) })).toEqual(["/reason CHANNEL_SUMMARY_LONG"]);
+  // The beginning of a body is no author's summary: nothing of what was approved is lost.
+  expect(await codes({ content: { body: "字".repeat(3000) } })).toEqual([]);
+});
+
 test("each member has its own pace", () => {
   expect(world.channel.credential?.("user:a")).not.toBe(world.channel.credential?.("user:b"));
   expect(world.channel.limits.windows).toContainEqual({ seconds: 60, count: 30 });

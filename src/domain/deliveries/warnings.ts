@@ -22,9 +22,11 @@ export type WarningDeps = {
   log: Log;
 };
 
-// Endpoint keys are hashes: the first ones of a few shards are a fair sample of who subscribes.
+// Endpoint keys are hashes: the first ones of a few shards are a fair sample of many. Few are read to the last one, or a
+// channel that only one of them uses would be missed.
 const SHARDS_READ = 4;
 const ENTRIES_READ = 50;
+const ENOUGH = 100;
 
 /**
  * What a writer should know before the text goes further, from the channels that somebody uses for it or that are set up:
@@ -58,10 +60,15 @@ export async function warningsOf(deps: WarningDeps, manuscript: Manuscript): Pro
 
 async function sampled(table: Table, topic: string): Promise<TopicEntry[]> {
   const { items } = await table.query({ pk: keys.topicPresence(topic, "-").pk, limit: 64 });
-  const pages = await Promise.all(
-    items.slice(0, SHARDS_READ).map(({ sk }) => table.query({ pk: keys.topicShard(topic, sk), limit: ENTRIES_READ })),
-  );
-  return pages.flatMap((page) => page.items.flatMap((item) => readEntry(topic, item) ?? []));
+  const found: TopicEntry[] = [];
+  for (let from = 0; from < items.length && found.length < ENOUGH; from += SHARDS_READ) {
+    const shards = items.slice(from, from + SHARDS_READ);
+    const pages = await Promise.all(
+      shards.map(({ sk }) => table.query({ pk: keys.topicShard(topic, sk), limit: ENTRIES_READ })),
+    );
+    found.push(...pages.flatMap((page) => page.items.flatMap((item) => readEntry(topic, item) ?? [])));
+  }
+  return found;
 }
 
 async function stateOf(deps: WarningDeps, channel: Channel, users: TopicEntry[]): Promise<Forecast> {

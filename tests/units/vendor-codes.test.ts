@@ -1,0 +1,244 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Settings } from "#src/domain/deliveries/channel.ts";
+import { OFFICIAL_ACCOUNT_WINDOW } from "#src/domain/deliveries/official-account-window.ts";
+import { noteHeard } from "#src/domain/deliveries/reply-window.ts";
+import { OPENID, wechatWorld } from "#tests/units/wechat-world.ts";
+
+/** Every code that the platform's pages name (docs of draft, freepublish, mass, template, custom send, token), at every door it can come by. */
+const ACCOUNT: Settings = { appId: "wx0123456789abcdef", appSecret: "0123456789abcdef0123456789abcdef" };
+const NOTICE: Settings = { ...ACCOUNT, kind: "service", templateId: "template-0001", templateFields: "thing1=title" };
+const PERSON = `openid:${OPENID}`;
+
+const RETRY = { kind: "retry" };
+const BROKEN = { kind: "rejected" };
+const GONE = { kind: "gone" };
+const pause = (because: string) => ({ kind: "retry", pause: expect.objectContaining({ because }) });
+
+const OF_THE_ACCOUNT: [number, object][] = [
+  ...[40013, 40125, 40164, 40243, 48001, 48004, 48008, 50002, 50004, 50007, 61450, 89503, 89506, 89507].map(
+    (code): [number, object] => [code, pause("configuration")],
+  ),
+  [45009, pause("quota")],
+  [45011, pause("rate")],
+  [-1, RETRY],
+  [43002, RETRY],
+  [987_654, RETRY],
+];
+const OF_THE_TEXT: [number, object][] = [
+  44002, 44003, 44004, 45001, 45002, 45003, 45004, 45005, 45006, 45007, 45008, 47001,
+].map((code) => [code, BROKEN]);
+const OF_THE_RECEIVER: [number, object][] = [40003, 43004, 43019, 48002, 50005].map((code) => [code, GONE]);
+
+let world: Awaited<ReturnType<typeof wechatWorld>>;
+beforeEach(async () => {
+  world = await wechatWorld("official-account", ACCOUNT);
+});
+afterEach(() => world.close());
+
+/** One push, at whose door of this path the platform refuses with the code. */
+async function refused(path: string, errcode: number, settings: Settings, address: string) {
+  world.set(settings);
+  world.api.always(path, { errcode });
+  const outcome = await world.delivery(address).push();
+  expect(world.api.at(path).length).toBeGreaterThan(0);
+  if (outcome.kind === "retry" && !outcome.pause) expect(outcome).not.toHaveProperty("pause");
+  expect(JSON.stringify(outcome)).not.toMatch(/token-\d|0123456789abcdef/);
+  return outcome;
+}
+
+describe("the article: every code at every door, none of them a success", () => {
+  const doors: [string, string, Settings, [number, object][]][] = [
+    ["the cover", "/cgi-bin/material/add_material", ACCOUNT, []],
+    [
+      "the draft",
+      "/cgi-bin/draft/add",
+      ACCOUNT,
+      [
+        [45166, BROKEN],
+        [40007, RETRY],
+      ],
+    ],
+    [
+      "the mass message",
+      "/cgi-bin/message/mass/sendall",
+      ACCOUNT,
+      [
+        [45028, pause("quota")],
+        [45066, { kind: "retry", retryAfterSeconds: 60 }],
+        [40130, BROKEN],
+        [40007, RETRY],
+        [45065, { kind: "unknown" }],
+        [48003, pause("configuration")],
+      ],
+    ],
+    [
+      "the publication",
+      "/cgi-bin/freepublish/submit",
+      { ...ACCOUNT, broadcast: "publish" },
+      [
+        [53501, pause("rate")],
+        [53503, BROKEN],
+        [53504, BROKEN],
+        [53505, BROKEN],
+        [53600, RETRY],
+      ],
+    ],
+  ];
+  for (const [door, path, settings, own] of doors)
+    test.each([...OF_THE_ACCOUNT, ...OF_THE_TEXT, ...own])(`${door}: %i`, async (code, outcome) => {
+      expect(await refused(path, code, settings, "followers")).toMatchObject(outcome);
+    });
+});
+
+describe("one follower: every code at every door, none of them a success", () => {
+  const doors: [string, string, Settings, [number, object][]][] = [
+    [
+      "the template message",
+      "/cgi-bin/message/template/send",
+      NOTICE,
+      [
+        [43101, BROKEN],
+        [47003, BROKEN],
+        [40037, pause("configuration")],
+      ],
+    ],
+    [
+      "the subscription notice",
+      "/cgi-bin/message/subscribe/bizsend",
+      { ...NOTICE, noticeKind: "subscription" },
+      [
+        [43101, BROKEN],
+        [47003, BROKEN],
+        [40037, pause("configuration")],
+      ],
+    ],
+  ];
+  for (const [door, path, settings, own] of doors)
+    test.each([...OF_THE_ACCOUNT, ...OF_THE_TEXT, ...OF_THE_RECEIVER, ...own])(`${door}: %i`, async (code, outcome) => {
+      expect(await refused(path, code, settings, PERSON)).toMatchObject(outcome);
+    });
+
+  test.each([
+    ...OF_THE_ACCOUNT,
+    ...OF_THE_TEXT,
+    ...OF_THE_RECEIVER,
+    [45015, BROKEN] as [number, object],
+    [45047, BROKEN] as [number, object],
+  ])("the reply: %i", async (code, outcome) => {
+    await noteHeard(world, {
+      ...{ channel: "official-account", address: PERSON, heard: "message", at: world.now() },
+      rule: OFFICIAL_ACCOUNT_WINDOW,
+    });
+    expect(await refused("/cgi-bin/message/custom/send", code, ACCOUNT, PERSON)).toMatchObject(outcome);
+  });
+});
+
+describe("the token", () => {
+  test.each([...OF_THE_ACCOUNT, [40001, pause("configuration")] as [number, object]])(
+    "is refused with %i, and nothing is sent",
+    async (code, outcome) => {
+      expect(await refused("/cgi-bin/stable_token", code, ACCOUNT, "followers")).toMatchObject(outcome);
+      expect(world.api.at("/cgi-bin/draft/add")).toEqual([]);
+    },
+  );
+
+  test.each([40001, 40014, 42001])(
+    "that every door refuses (%i) is renewed once at a time, never in a loop",
+    async (code) => {
+      for (const [path, settings, address] of [
+        ["/cgi-bin/message/mass/sendall", ACCOUNT, "followers"],
+        ["/cgi-bin/freepublish/submit", { ...ACCOUNT, broadcast: "publish" }, "followers"],
+        ["/cgi-bin/message/template/send", NOTICE, PERSON],
+      ] as const) {
+        expect(await refused(path, code, settings, address)).toMatchObject(RETRY);
+        expect(world.api.at(path).length).toBeLessThanOrEqual(2);
+        world.api.always(path, undefined);
+      }
+    },
+  );
+});
+
+describe("a WeCom app", () => {
+  const APP: Settings = { corpId: "ww0123456789abcdef", secret: "s".repeat(43), agentId: "1000002" };
+  let app: Awaited<ReturnType<typeof wechatWorld>>;
+  beforeEach(async () => {
+    app = await wechatWorld("wecom-app", APP);
+  });
+  afterEach(() => app.close());
+
+  test.each<[number, object]>([
+    ...[40013, 40125, 60020, 301002, 48002, 40056, 41011, 60011, 86000].map((code): [number, object] => [
+      code,
+      pause("configuration"),
+    ]),
+    ...[40008, 40058, 44001, 44002, 44003, 44004, 45001, 45002, 45003, 45004, 47001, 81013, 82001].map(
+      (code): [number, object] => [code, BROKEN],
+    ),
+    // A token of a moment ago that is refused is not fetched anew at once.
+    ...[40001, 40014, 42001].map((code): [number, object] => [code, RETRY]),
+    [45009, pause("rate")],
+    [45033, pause("rate")],
+    [45011, pause("rate")],
+    [-1, RETRY],
+    [987_654, RETRY],
+  ])("errcode %i is no success", async (errcode, outcome) => {
+    app.api.always("/cgi-bin/message/send", { errcode });
+    expect(await app.delivery("user:a").push()).toMatchObject(outcome);
+    expect(app.api.at("/cgi-bin/message/send").length).toBeLessThanOrEqual(2);
+  });
+
+  test.each<[number, object]>([
+    ...[40001, 40013, 40125, 60020].map((code): [number, object] => [code, pause("configuration")]),
+    [45009, pause("rate")],
+    [-1, RETRY],
+  ])("a token refused with %i sends nothing", async (errcode, outcome) => {
+    app.api.always("/cgi-bin/gettoken", { errcode });
+    expect(await app.delivery("user:a").push()).toMatchObject(outcome);
+    expect(app.api.at("/cgi-bin/message/send")).toEqual([]);
+  });
+
+  test.each(["html", "cut", "empty", "hang", "reset", "huge", "text", "gateway"] as const)(
+    "a token's answer that cannot be read (%s) sends nothing, and the push comes back",
+    async (fault) => {
+      app.api.next("/cgi-bin/gettoken", { fault });
+      expect(await app.delivery("user:a").push()).toMatchObject(RETRY);
+      expect(app.api.at("/cgi-bin/message/send")).toEqual([]);
+      app.pass(11);
+      expect(await app.delivery("user:a").push()).toMatchObject({ kind: "delivered" });
+    },
+  );
+});
+
+describe("what cannot be read, at the doors that make an article", () => {
+  const faults = ["html", "cut", "empty", "hang", "reset", "huge", "text", "gateway"] as const;
+  test.each(faults)("a cover or a draft (%s) is made again, and one message goes out", async (fault) => {
+    for (const path of ["/cgi-bin/material/add_material", "/cgi-bin/draft/add"]) {
+      world.api.massLeft = 1;
+      const before = world.api.at("/cgi-bin/message/mass/sendall").length;
+      if (path.includes("material")) world.set({ ...ACCOUNT, appId: `wx${fault.padEnd(16, "0").slice(0, 16)}` });
+      world.api.next(path, { fault });
+      const delivery = world.delivery("followers");
+      expect(await delivery.push()).toMatchObject(RETRY);
+      expect(await delivery.push()).toMatchObject({ kind: "accepted" });
+      expect(world.api.at("/cgi-bin/message/mass/sendall").length - before).toBe(1);
+    }
+  });
+
+  test.each(faults)("a publication (%s) is unknown: nobody knows whether it is public", async (fault) => {
+    world.set({ ...ACCOUNT, broadcast: "publish" });
+    world.api.next("/cgi-bin/freepublish/submit", { fault });
+    const delivery = world.delivery("followers");
+    expect(await delivery.push()).toMatchObject({ kind: "unknown" });
+    expect(await delivery.push({ same: true })).toMatchObject({ kind: "unknown" });
+    expect(world.api.at("/cgi-bin/freepublish/submit")).toHaveLength(1);
+  });
+
+  test.each(faults)("a subscription notice (%s) is unknown, and said once", async (fault) => {
+    world.set({ ...NOTICE, noticeKind: "subscription" });
+    world.api.next("/cgi-bin/message/subscribe/bizsend", { fault });
+    const delivery = world.delivery(PERSON);
+    expect(await delivery.push()).toMatchObject({ kind: "unknown" });
+    expect(await delivery.push({ same: true })).toMatchObject({ kind: "unknown" });
+    expect(world.api.at("/cgi-bin/message/subscribe/bizsend")).toHaveLength(1);
+  });
+});

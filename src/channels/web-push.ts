@@ -176,7 +176,7 @@ export function outcomeOf(answer: Answer | Outcome, now: () => Date): Outcome {
   if (answer.kind !== "answer" && answer.kind !== "unreachable" && answer.kind !== "silent") return answer;
   if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
   if (answer.kind === "silent")
-    return { kind: "retry", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
+    return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const { status, headers } = answer;
   if (status === 200 && String(headers["content-type"] ?? "").includes("html"))
     return { kind: "retry", status, detail: "a page instead of a push service's answer" };

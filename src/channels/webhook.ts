@@ -176,11 +176,14 @@ function assemble(id: string, middle: Buffer, tail: string): Buffer {
   return body;
 }
 
-/** 2xx delivered, 410 gone, everything else another try: Standard Webhooks, "Operational considerations". */
+/**
+ * 2xx delivered, 410 gone, everything else another try: Standard Webhooks, "Operational considerations". Silence after the
+ * bytes left is tried again as well, but may have arrived: whoever saw a text so is told when it is withdrawn.
+ */
 export function outcomeOf(answer: Answer, now: () => Date): Outcome {
   if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
   if (answer.kind === "silent")
-    return { kind: "retry", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
+    return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const { status } = answer;
   if (status >= 200 && status < 300) return { kind: "delivered", status };
   if (status === 410) return { kind: "gone", status, detail: "410" };

@@ -218,3 +218,28 @@ it("shows ledgers and deliveries to the unit's editors only", async () => {
   expect((await editor.post(`/deliveries/${missing}/retry`)).status).toBe(404);
   expect((await editor.get(`/deliveries?announcement=${id}&state=lost`)).status).toBe(422);
 });
+
+it("a receiver that read a text and broke off before its answer is told when the text is withdrawn", async () => {
+  const slug = await column();
+  await subscribed([`column:${slug}`], [sink.url(`/${slug}/read`), sink.url(`/${slug}/busy`)]);
+  sink.answer(`/${slug}/read`, { fault: "reset" });
+  sink.answer(`/${slug}/busy`, { status: 503, headers: { "retry-after": "3600" } });
+  const { id } = await published(slug);
+  await sink.until(1, `/${slug}/read`);
+  await sink.until(1, `/${slug}/busy`);
+  await world.until(async () => {
+    const { body } = await editor.get(`/deliveries?announcement=${id}`);
+    return body.items.every(({ attempts }: { attempts: unknown[] }) => attempts.length > 0);
+  });
+  sink.answer(`/${slug}/read`, {});
+  const withdrawn = await editor.post(`/announcements/${id}/withdraw`, { reason: "误发" });
+  expect(withdrawn.status).toBe(202);
+  await settled(id);
+  const types = (path: string) =>
+    sink.received
+      .filter((one) => one.path === path)
+      .map(({ body }) => JSON.parse(body.toString()).type.split(".").at(-1));
+  expect(types(`/${slug}/read`).at(-1)).toBe("withdrawn");
+  // Who said "not now" has nothing to take back.
+  expect(types(`/${slug}/busy`)).toEqual(["published"]);
+});

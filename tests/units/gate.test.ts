@@ -171,3 +171,17 @@ test("an origin gets no more connections while this process has no time for its 
   await settled();
   expect(many.started()).toBe(128 + 512);
 });
+
+test("thousands who leave as soon as they are let through, as a correction makes them, cost no room", () => {
+  const gate = makeGate(limits, () => 0);
+  const first = come(gate, "https://a.example", 64);
+  let passed = 0;
+  for (let i = 0; i < 50_000; i++)
+    gate.enter("https://a.example", "", (slot) => {
+      passed++;
+      gate.leave(slot, undefined);
+    });
+  first.leave(64, 5);
+  expect(passed).toBe(50_000);
+  expect(come(gate, "https://a.example", 64).now).toBe(64);
+});

@@ -324,9 +324,9 @@ describe("what an answer means", () => {
       { status: 302, headers: { location: "/elsewhere" } },
       { kind: "retry", detail: "redirect, never followed" },
     ],
-    ["hang", { fault: "hang" }, { kind: "retry", detail: "no answer in time" }],
-    ["reset", { fault: "reset" }, { kind: "retry", detail: "connection broken" }],
-    ["garbage", { fault: "garbage" }, { kind: "retry", detail: "connection broken" }],
+    ["hang", { fault: "hang" }, { kind: "unknown", detail: "no answer in time" }],
+    ["reset", { fault: "reset" }, { kind: "unknown", detail: "connection broken" }],
+    ["garbage", { fault: "garbage" }, { kind: "unknown", detail: "connection broken" }],
   ])("%s", async (_, behaviour, expected) => {
     const browser = service.browser();
     service.answer(browser, behaviour);

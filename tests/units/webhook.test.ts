@@ -138,14 +138,14 @@ describe("what an answer means", () => {
     ["502 later", { status: 502, headers: { "retry-after": "8" } }, { kind: "retry", retryAfterSeconds: 8 }],
     ["503 far", { status: 503, headers: { "retry-after": "999999" } }, { kind: "retry", retryAfterSeconds: 86_400 }],
     ["504 date", { status: 504, headers: { "retry-after": soon } }, { retryAfterSeconds: expect.closeTo(120, -1) }],
-    ["reset", { fault: "reset" }, { kind: "retry", detail: "connection broken" }],
-    ["empty", { fault: "empty" }, { kind: "retry", detail: "connection broken" }],
-    ["garbage", { fault: "garbage" }, { kind: "retry", detail: "connection broken" }],
-    ["hang", { fault: "hang" }, { kind: "retry", detail: "no answer in time" }],
+    ["reset", { fault: "reset" }, { kind: "unknown", detail: "connection broken" }],
+    ["empty", { fault: "empty" }, { kind: "unknown", detail: "connection broken" }],
+    ["garbage", { fault: "garbage" }, { kind: "unknown", detail: "connection broken" }],
+    ["hang", { fault: "hang" }, { kind: "unknown", detail: "no answer in time" }],
     ["drip", { fault: "drip", status: 200 }, { kind: "delivered", status: 200 }],
     ["50 MB", { status: 200, body: Buffer.alloc(50_000_000) }, { kind: "delivered", status: 200 }],
     ["50 MB of fault", { status: 500, body: Buffer.alloc(50_000_000) }, { kind: "retry", status: 500 }],
-    ["long head", { status: 200, headers: { "x-long": "x".repeat(60_000) } }, { kind: "retry" }],
+    ["long head", { status: 200, headers: { "x-long": "x".repeat(60_000) } }, { kind: "unknown" }],
   ])("%s", async (name, behaviour, outcome) => {
     expect(await scripted(`/outcome/${encodeURIComponent(name)}`, behaviour)).toMatchObject(outcome);
   });

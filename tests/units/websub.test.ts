@@ -71,8 +71,8 @@ describe("what a callback's answer means", () => {
     ["404", { status: 404 }, { kind: "retry", status: 404 }],
     ["429", { status: 429, headers: { "retry-after": "9" } }, { kind: "retry", retryAfterSeconds: 9 }],
     ["302", { status: 302, headers: { location: "/x" } }, { kind: "retry", detail: "redirect, never followed" }],
-    ["hang", { fault: "hang" }, { kind: "retry", detail: "no answer in time" }],
-    ["reset", { fault: "reset" }, { kind: "retry", detail: "connection broken" }],
+    ["hang", { fault: "hang" }, { kind: "unknown", detail: "no answer in time" }],
+    ["reset", { fault: "reset" }, { kind: "unknown", detail: "connection broken" }],
   ])("%s", async (name, behaviour, expected) => {
     const path = `/answer/${encodeURIComponent(name)}`;
     sink.answer(path, behaviour);

@@ -147,7 +147,20 @@ export function makeGate(
     return found;
   };
 
+  let pumping = false;
+
+  /** Who is let through may leave before it returns (a newer text has come): this loop sees that, deeper ones would fill the stack. */
   const pump = () => {
+    if (pumping) return;
+    pumping = true;
+    try {
+      letIn();
+    } finally {
+      pumping = false;
+    }
+  };
+
+  const letIn = () => {
     for (let without = 0; running < limits.inFlight && without < lanes.size; ) {
       const first = lanes.entries().next().value;
       if (!first) break;

@@ -32,29 +32,37 @@ export async function start(): Promise<void> {
     (line) => process.stderr.write(`${line}\n`),
     () => new Date(),
   );
+  // Asked for before anything is open: a signal during the start is kept, and the start is followed by a clean stop.
+  const signal = firstSignal();
   try {
     const config = readConfig(process.env);
     const running = await run(config, log, { puppet: process.env["GAOSHI_WECHATY_PUPPET"] });
     const missing = siteWarnings(config.site).map(({ code }) => code);
     if (missing.length > 0) log.warn("site-incomplete", { missing: missing.join(" ") });
     for (const line of await greeting(running.world, config, running.url)) print(line);
-    const end = (signal: NodeJS.Signals) => {
-      log.info("stopping", { signal });
-      running.stop().then(
-        () => process.exit(0),
-        (error) => {
-          log.error("stop-failed", { detail: String(error) });
-          process.exit(1);
-        },
-      );
-    };
-    process.once("SIGTERM", end);
-    process.once("SIGINT", end);
+    void signal.then(async (name) => {
+      log.info("stopping", { signal: name });
+      try {
+        await running.stop();
+        process.exit(0);
+      } catch (error) {
+        log.error("stop-failed", { detail: String(error) });
+        process.exit(1);
+      }
+    });
   } catch (error) {
     const refusal = error instanceof AppError ? `${error.detail.zh}\n${error.detail.en}` : String(error);
     process.stderr.write(`${refusal}\n`);
     process.exit(1);
   }
+}
+
+/** The next one of a kind ends the process at once, as without us. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
 }
 
 /**

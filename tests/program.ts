@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 export const ADMIN_TOKEN = "test-admin-token-0123456789abcdefghij";
 
@@ -29,10 +29,24 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** `npm start` as a child process; resolves when it serves. */
+const serves = (url: string) =>
+  fetch(`${url}/healthz`).then(
+    (response) => response.ok,
+    () => false,
+  );
+
+const listens = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+
+/** `npm start` as a child process; resolves when it serves, or as soon as it `listens`, which is before. */
 export async function startProgram(options: {
   data: string;
   port: number;
+  until?: "listens" | "serves";
   env?: Record<string, string>;
 }): Promise<Program> {
   const child: ChildProcess = spawn(process.execPath, ["src/main.ts"], {
@@ -54,16 +68,12 @@ export async function startProgram(options: {
 
   const until = Date.now() + 20_000;
   for (;;) {
-    const healthy = await fetch(`${url}/healthz`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (healthy) break;
+    if (options.until === "listens" ? await listens(options.port) : await serves(url)) break;
     if (child.exitCode !== null || Date.now() > until) {
       child.kill("SIGKILL");
       throw new Error(`the program did not start:\n${output}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, options.until === "listens" ? 1 : 25));
   }
   return {
     url,

@@ -17,7 +17,8 @@ export type OutgoingRequest = {
 
 /**
  * - answer: a status came. `body` holds what was read of it, at most 64 KB; `whole` tells whether that was all.
- * - unreachable: no connection, so nothing left. Refused, unresolved and closed look the same on purpose.
+ * - unreachable: no connection, so nothing left. `refused`: it was the guard. Only staff is told, by the log and by the
+ *   attempt in the ledger (`whyUnreachable`); to whoever subscribes refused, unresolved and closed look the same.
  * - silent: the request left (or began to), no status came back in time or the connection broke.
  */
 export type Answer =
@@ -31,6 +32,11 @@ export type Answer =
     }
   | { kind: "unreachable"; refused: boolean }
   | { kind: "silent"; detail: "time-out" | "broken" };
+
+/** The detail of an attempt. It never says where a name leads to. */
+export function whyUnreachable({ refused }: Extract<Answer, { kind: "unreachable" }>): string {
+  return refused ? "address not allowed" : "unreachable";
+}
 
 export type Outgoing = {
   send(request: OutgoingRequest): Promise<Answer>;

@@ -3,7 +3,7 @@ import type { Log } from "#src/log.ts";
 import type { Language } from "#src/text.ts";
 import { SUMMARY } from "./cut-faults.ts";
 import type { Egress } from "./egress.ts";
-import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
+import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { type RobotPlace, robotAddresses } from "./robot-address.ts";
 import {
@@ -154,7 +154,7 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
  * - Any other status without a code is a refusal by its own definition (RFC 9110 15): retry, 413 rejected.
  */
 function outcomeOf(vendor: RobotVendor, answer: Answer, now: Date): Outcome {
-  if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
+  if (answer.kind === "unreachable") return { kind: "retry", detail: whyUnreachable(answer) };
   if (answer.kind === "silent")
     return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const said = readVendorAnswer(answer, vendor.members);

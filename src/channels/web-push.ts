@@ -7,7 +7,7 @@ import type { InputError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
-import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
+import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 import { makeVapid } from "./vapid.ts";
@@ -174,7 +174,7 @@ const NOT_KEYS: InputError = {
  */
 export function outcomeOf(answer: Answer | Outcome, now: () => Date): Outcome {
   if (answer.kind !== "answer" && answer.kind !== "unreachable" && answer.kind !== "silent") return answer;
-  if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
+  if (answer.kind === "unreachable") return { kind: "retry", detail: whyUnreachable(answer) };
   if (answer.kind === "silent")
     return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const { status, headers } = answer;

@@ -3,7 +3,7 @@ import type { Channel, ConfirmOutcome, Digest, Links, Outcome, Push, Target } fr
 import { sha256 } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
 import type { Egress } from "./egress.ts";
-import { type Answer, makeOutgoing, type OutgoingSeconds } from "./outgoing.ts";
+import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { makeSign } from "./sign.ts";
 import { summaryOf } from "./summary.ts";
@@ -181,7 +181,7 @@ function assemble(id: string, middle: Buffer, tail: string): Buffer {
  * bytes left is tried again as well, but may have arrived: whoever saw a text so is told when it is withdrawn.
  */
 export function outcomeOf(answer: Answer, now: () => Date): Outcome {
-  if (answer.kind === "unreachable") return { kind: "retry", detail: "unreachable" };
+  if (answer.kind === "unreachable") return { kind: "retry", detail: whyUnreachable(answer) };
   if (answer.kind === "silent")
     return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const { status } = answer;

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
-import type { Channel, ConfirmOutcome, Links, Outcome, Target } from "#src/domain/deliveries/channel.ts";
+import type { Entry, FeedHead } from "#src/domain/announcements/feed-formats.ts";
+import type { Channel, ConfirmOutcome, Links, Outcome, Preview, Target } from "#src/domain/deliveries/channel.ts";
 import { newestLease } from "#src/domain/deliveries/lease.ts";
 import type { InputError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
@@ -20,6 +21,8 @@ export type WebsubDeps = {
 };
 
 type Document = { contentType: string; body: Buffer; link: string };
+
+type Written = Pick<Document, "contentType" | "body"> & { isCut: boolean };
 
 /** What is new, and the feed documents with it, written when the first follower of each feed is met. */
 export type RenderedFeed = { revisions: Revision[]; documents: Map<string, Promise<Document>> };
@@ -108,7 +111,7 @@ export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
     },
     render: (revision) => ({ revisions: [revision], documents: new Map() }),
     renderDigest: ({ revisions }) => ({ revisions, documents: new Map() }),
-    preview: (revision, _language, links) => preview(revision, links),
+    preview: (revision, _language, links) => preview(revision, links, deps.baseUrl),
     push,
     close: () => outgoing.close(),
   };
@@ -129,39 +132,56 @@ const AT_THE_HUB: InputError = {
   detail: { zh: "WebSub 请向 /websub 申请", en: "a WebSub subscription is asked for at /websub" },
 };
 
+const BODY_LONG: InputError = {
+  pointer: "/body",
+  code: "CHANNEL_BODY_LONG",
+  detail: {
+    zh: "正文过长，推送给订阅源阅读器时不带正文，只有标题、摘要和链接",
+    en: "the body is too long for a pushed feed: the title, the summary and the link go out without it",
+  },
+};
+
 function parts(address: string): { callback: string; path: string } {
   const space = address.lastIndexOf(" ");
   return { callback: address.slice(0, Math.max(0, space)), path: address.slice(space + 1) };
 }
 
-/** A document of the feed at `path` that holds what is new, as WebSub 7 allows for feeds. Too large: without the texts. */
+/** A document of the feed at `path` that holds what is new, as WebSub 7 allows for feeds. */
 async function write(revisions: Revision[], path: string, baseUrl: string): Promise<Document> {
   // Renders Markdown, which nobody should load who pushes elsewhere.
-  const { FEED_FORMATS, feedEntry, feedLinks, feedOf } = await import("#src/domain/announcements/feed-formats.ts");
+  const { feedEntry, feedLinks } = await import("#src/domain/announcements/feed-formats.ts");
   const [, folder, file = "feed.atom"] = FEED.exec(path) ?? [];
-  const format = FEED_FORMATS[file];
-  if (!format) throw new Error("no such feed");
   const title = folder === "columns" ? revisions[0]?.columnName : folder ? revisions[0]?.unitName : undefined;
   const home = folder === "columns" ? path.slice(0, path.lastIndexOf("/")) : "/";
   const head = { path, home, ...(title === undefined ? {} : { title }), product: PRODUCT.zh, baseUrl };
   const entries = revisions.map((revision) => feedEntry(revision, baseUrl));
-  const whole = Buffer.from(format.write(feedOf(head, entries)));
-  const body =
-    whole.length <= BYTES
-      ? whole
-      : Buffer.from(
-          format.write(
-            feedOf(
-              head,
-              entries.map((entry) => ({ ...entry, content: "" })),
-            ),
-          ),
-        );
-  return { contentType: format.contentType, body, link: feedLinks(baseUrl, path) };
+  const { contentType, body } = await fitting(file, head, entries);
+  return { contentType, body, link: feedLinks(baseUrl, path) };
 }
 
-/** Without the markup of a feed, which is a few hundred bytes for one entry. */
-function preview({ announcementId, content, unitName }: Revision, links: Links) {
+/** Too large: without the texts. */
+async function fitting(file: string, head: FeedHead, entries: Entry[]): Promise<Written> {
+  const { FEED_FORMATS, feedOf } = await import("#src/domain/announcements/feed-formats.ts");
+  const format = FEED_FORMATS[file];
+  if (!format) throw new Error("no such feed");
+  const { contentType } = format;
+  const whole = Buffer.from(format.write(feedOf(head, entries)));
+  if (whole.length <= BYTES) return { contentType, body: whole, isCut: false };
+  const named = entries.map((entry) => ({ ...entry, content: "" }));
+  return { contentType, body: Buffer.from(format.write(feedOf(head, named))), isCut: true };
+}
+
+/** Followers chose their formats: the largest of them counts. */
+async function preview(revision: Revision, links: Links, baseUrl: string): Promise<Preview> {
+  const { FEED_FORMATS, feedEntry } = await import("#src/domain/announcements/feed-formats.ts");
+  const { announcementId, content, unitName } = revision;
   const text = `${content.title}\n${unitName}\n${summaryOf(content, 500)}\n${links.announcement(announcementId)}`;
-  return { text, bytes: Buffer.byteLength(content.body) + Buffer.byteLength(text), limit: BYTES, faults: [] };
+  const entry = feedEntry(revision, baseUrl);
+  const written = await Promise.all(
+    Object.keys(FEED_FORMATS).map((file) =>
+      fitting(file, { path: `/${file}`, home: "/", product: PRODUCT.zh, baseUrl }, [entry]),
+    ),
+  );
+  const faults = written.some(({ isCut }) => isCut) ? [BODY_LONG] : [];
+  return { text, bytes: Math.max(...written.map(({ body }) => body.length)), limit: BYTES, faults };
 }

@@ -90,6 +90,47 @@ it("the editor sees who did not get it and why, settles what nobody knows, and s
   await context.close();
 }, 60_000);
 
+it("a clerk sees on a phone whom each row is about, its state and when, without pushing tables aside", async () => {
+  const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 360, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(world.url + (await world.signInPath(["admin"])));
+  await page.getByRole("button", { name: "登录" }).click();
+  const paths = { ledger: `/console/announcements/${id}?refresh=off`, console: "/console", access: "/console/access" };
+  for (const [name, path] of Object.entries(paths))
+    for (const query of ["", `${path.includes("?") ? "&" : "?"}lang=en`])
+      for (const width of [320, 360, 600]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.goto(world.url + path + query);
+        if (SHOTS)
+          await page.screenshot({ path: `${SHOTS}/phone-${name}-${width}${query && "-en"}.png`, fullPage: true });
+        expect(await page.locator(".scroll").count(), name).toBeGreaterThan(0);
+        const hidden = await page
+          .locator(".scroll")
+          .evaluateAll((all) => all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth));
+        expect(Math.max(...hidden), `${name} ${query} ${width}`).toBe(0);
+        expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+        expect(await violations(page), `${name} ${query} ${width}`).toEqual([]);
+      }
+  await page.setViewportSize({ width: 360, height: 900 });
+  await page.goto(world.url + paths.ledger);
+  const deliveries = page.getByRole("region", { name: "推送明细" }).getByRole("table");
+  expect(await deliveries.getByRole("columnheader").allTextContents()).toEqual(["接收端", "状态", "每次尝试", "操作"]);
+  const good = deliveries.getByRole("row").filter({ has: page.getByRole("rowheader", { name: sink.url("/good") }) });
+  const [state, tries] = [good.getByRole("cell").nth(0), good.getByRole("cell").nth(1)];
+  expect(await state.textContent()).toContain("已送达");
+  expect(await tries.locator("time").count()).toBe(1);
+  const label = await state.evaluate((cell) => {
+    const { getComputedStyle } = globalThis as unknown as {
+      getComputedStyle(of: unknown, part: string): { content: string };
+    };
+    return getComputedStyle(cell, "::before").content;
+  });
+  expect(label).toContain("状态");
+  const balance = page.getByRole("region", { name: "各渠道" }).getByRole("row").filter({ hasText: "合计" });
+  expect(await balance.getByRole("cell").allTextContents()).toHaveLength(7);
+  await context.close();
+}, 120_000);
+
 it("anybody sees the status of the service", async () => {
   const context = await browser.newContext({ locale: "zh-CN" });
   const page = await context.newPage();

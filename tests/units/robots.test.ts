@@ -273,10 +273,13 @@ describe("what the vendor answers", () => {
     const walled = makeRobots(vendors.origin, []);
     for (const vendor of VENDORS) {
       const message = robots[vendor].render(revisionOf(NOW, {}), "zh-CN", testLinks);
-      for (const channels of [dead, walled])
+      for (const [channels, detail] of [
+        [dead, "unreachable"],
+        [walled, "address not allowed"],
+      ] as const)
         expect(await channels[vendor].push(message, pushTo(newRobot(vendor).address))).toEqual({
           kind: "retry",
-          detail: "unreachable",
+          detail,
         });
     }
     expect(warned).toContainEqual({ event: "egress-refused", channel: "feishu", endpoint: "0".repeat(16) });

@@ -352,6 +352,14 @@ describe("what an answer means", () => {
     expect(service.refused).toEqual(["another key"]);
   });
 
+  test("an address inside is told to the editor, without where it leads", async () => {
+    const strict = makeWebPush({ ...deps, egress: makeEgress([]) });
+    const target = targetOf(service.browser());
+    const outcome = await strict.push(render(), { deliveryId: "d", attempt: 1, target });
+    await strict.close();
+    expect(outcome).toEqual({ kind: "retry", detail: "address not allowed" });
+  });
+
   test("keys that cannot be used are refused before anything is sent", async () => {
     const browser = service.browser();
     const before = service.requests;

@@ -164,7 +164,7 @@ describe("what an answer means", () => {
     expect(sink.received.filter((event) => event.path === "/elsewhere")).toEqual([]);
   });
 
-  test("refused, unresolved and closed look the same", async () => {
+  test("an address inside is refused in words of its own, which do not name it", async () => {
     const strict = makeWebhook({
       egress: makeEgress([]),
       baseUrl: links.source,
@@ -180,7 +180,11 @@ describe("what an answer means", () => {
       await attempt(webhook, "http://127.0.0.1:1/closed"),
     ];
     await strict.close();
-    expect(outcomes).toEqual(Array.from({ length: 3 }, () => ({ kind: "retry", detail: "unreachable" })));
+    expect(outcomes).toEqual([
+      { kind: "retry", detail: "address not allowed" },
+      { kind: "retry", detail: "address not allowed" },
+      { kind: "retry", detail: "unreachable" },
+    ]);
     expect(sink.connections()).toBe(before);
   });
 

@@ -110,6 +110,17 @@ it("leaves out a text that would be too large, and still names it", async () => 
   expect(tooLarge?.body.toString()).toContain("<title>停水通知</title>");
 });
 
+it("tells the writer before it leaves a text out", async () => {
+  const shown = (body: string) => hub.preview(revisionOf(new Date(clock), { content: { body } }), "zh-CN", testLinks);
+  const large = await shown("&".repeat(100_000));
+  expect(large.faults).toEqual([]);
+  expect(large.bytes).toBeGreaterThan(500_000);
+  expect(large.bytes).toBeLessThanOrEqual(large.limit);
+  const tooLarge = await shown("![](a)".repeat(16_000));
+  expect(tooLarge.faults).toEqual([{ pointer: "/body", code: "CHANNEL_BODY_LONG", detail: expect.anything() }]);
+  expect(tooLarge.bytes).toBeLessThanOrEqual(tooLarge.limit);
+});
+
 it("knows its addresses: a callback outside and a feed of this site", async () => {
   expect(await hub.address("http://127.0.0.1:80/cb#x /feed.atom")).toEqual({
     address: "http://127.0.0.1/cb /feed.atom",

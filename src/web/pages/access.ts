@@ -12,6 +12,7 @@ import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
 import { staff } from "./sign-in.ts";
+import { stackedTable } from "./stacked-table.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "now" | "newId" | "config" | "log">;
@@ -129,10 +130,15 @@ ${items.length > 0 ? tokens(view, items) : html`<p class="muted">${t("还没有�
 
 function tokens(view: View, items: Token[]): Html {
   const { t } = view;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("令牌", "Tokens")}"><table class="table"><thead><tr><th scope="col">${t("名称", "Name")}</th><th scope="col">${t("角色", "Roles")}</th><th scope="col">${t("单位", "Unit")}</th><th scope="col">${t("开通时间", "Made")}</th><th scope="col">${t("操作", "Action")}</th></tr></thead><tbody>${items.map(
-    (
-      token,
-    ) => html`<tr><td>${token.name}</td><td>${token.roles.map((role) => t(...ROLE_NAMES[role])).join(t("、", ", "))}</td><td>${token.unitId ?? t("所有单位", "every unit")}</td><td>${time(token.createdAt, view.language)}</td>
-<td><form method="post" action="${view.to("/console/access/end")}"><input type="hidden" name="id" value="${token.id}"><button class="quiet" aria-label="${t(`吊销${token.name}`, `Revoke ${token.name}`)}">${t("吊销", "Revoke")}</button></form></td></tr>`,
-  )}</tbody></table></div>`;
+  const heads = [t("名称", "Name"), t("角色", "Roles"), t("单位", "Unit"), t("开通时间", "Made"), t("操作", "Action")];
+  const rows = items.map((token) => ({
+    head: token.name,
+    cells: [
+      token.roles.map((role) => t(...ROLE_NAMES[role])).join(t("、", ", ")),
+      token.unitId ?? t("所有单位", "every unit"),
+      time(token.createdAt, view.language),
+      html`<form method="post" action="${view.to("/console/access/end")}"><input type="hidden" name="id" value="${token.id}"><button class="quiet" aria-label="${t(`吊销${token.name}`, `Revoke ${token.name}`)}">${t("吊销", "Revoke")}</button></form>`,
+    ],
+  }));
+  return stackedTable(t("全部令牌", "All tokens"), "plain", heads, rows);
 }

@@ -11,6 +11,7 @@ import { type Html, html, NOTHING } from "./html.ts";
 import { inWork } from "./in-work.ts";
 import type { Page } from "./page.ts";
 import { notSignedIn } from "./sign-in.ts";
+import { stackedTable } from "./stacked-table.ts";
 import { badges } from "./teasers.ts";
 import type { View } from "./view.ts";
 
@@ -76,16 +77,20 @@ function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]
     waiting: t("待推", "waiting"),
   };
   const label = t("最近的公告", "Newest announcements");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="table nowrap"><thead><tr><th scope="col">${t("公告", "Announcement")}</th><th scope="col">${t("应推", "matched")}</th>${DELIVERY_STATES.map(
-    (state) => html`<th scope="col">${names[state]}</th>`,
-  )}<th scope="col">${t("台账", "Ledger")}</th></tr></thead><tbody>${teasers.map((one, i) => {
+  const heads = [
+    t("公告", "Announcement"),
+    t("应推", "matched"),
+    ...DELIVERY_STATES.map((state) => names[state]),
+    t("台账", "Ledger"),
+  ];
+  const rows = teasers.map((one, i) => {
+    const head = html`${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small>`;
     const counts = ledgers[i];
-    return html`<tr><td>${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small></td>${
-      counts
-        ? html`<td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}<td><a href="${view.to(`/console/announcements/${one.id}`)}"><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>${t("逐条查看", "one by one")}</a></td>`
-        : html`<td colspan="${DELIVERY_STATES.length + 2}" class="muted">${t("尚未开始推送", "not fanned out yet")}</td>`
-    }</tr>`;
-  })}</tbody></table></div>`;
+    if (!counts) return { head, across: t("尚未开始推送", "not fanned out yet") };
+    const link = html`<a href="${view.to(`/console/announcements/${one.id}`)}"><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>${t("逐条查看", "one by one")}</a>`;
+    return { head, cells: [counts.matched, ...DELIVERY_STATES.map((state) => counts[state]), link] };
+  });
+  return stackedTable(label, "figures", heads, rows);
 }
 
 export async function leave(deps: Deps, view: View, request: Request): Promise<Response> {

@@ -5,6 +5,7 @@ import type { DeliveryState } from "#src/domain/deliveries/states.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
+import { stackedTable } from "./stacked-table.ts";
 import type { View } from "./view.ts";
 
 export const stateNames = (view: View): Record<DeliveryState, string> => ({
@@ -20,10 +21,15 @@ export const stateNames = (view: View): Record<DeliveryState, string> => ({
 export function deliveryTable(view: View, rows: DeliveryRow[]): Html {
   const { t } = view;
   const heads = [t("接收端", "Endpoint"), t("状态", "State"), t("每次尝试", "Attempts"), t("操作", "Action")];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${t("推送明细", "The deliveries")}"><table class="table wide"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows.map(
-    (row) =>
-      html`<tr><td>${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${row.matched.join(t("、", ", "))}</small></td><td>${stateNames(view)[row.state]}${because(view, row)}</td><td>${attempts(view, row)}</td><td>${actions(view, row)}</td></tr>`,
-  )}</tbody></table></div>`;
+  return stackedTable(
+    t("推送明细", "The deliveries"),
+    "wide",
+    heads,
+    rows.map((row) => ({
+      head: html`${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${row.matched.join(t("、", ", "))}</small>`,
+      cells: [html`${stateNames(view)[row.state]}${because(view, row)}`, attempts(view, row), actions(view, row)],
+    })),
+  );
 }
 
 function because(view: View, row: DeliveryRow): Html {

@@ -21,6 +21,7 @@ import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
 import { staff } from "./sign-in.ts";
+import { stackedTable } from "./stacked-table.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;
@@ -236,14 +237,18 @@ function balance(view: View, counts: Counts & { closed: boolean; channels: Recor
     t("应推", "matched"),
     ...DELIVERY_STATES.map((state) => stateNames(view)[state]),
   ];
+  const row = (head: string, one: Counts) => ({
+    head,
+    cells: [one.matched, ...DELIVERY_STATES.map((state) => one[state])],
+  });
+  const channels = Object.entries(counts.channels);
+  const rows = [
+    ...channels.map(([name, one]) => row(channelName(view, name as ChannelName), one)),
+    row(t("合计", "All"), counts),
+  ];
   return html`<p><progress max="${Math.max(1, counts.matched)}" value="${done}" aria-label="${label}"></progress> ${t(`${done} / ${counts.matched}`, `${done} of ${counts.matched}`)} <span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span></p>
 <p class="hint">${t("应推 = 已送达 + 免推 + 失败 + 未知 + 暂缓 + 待推", "matched = delivered + suppressed + failed + unknown + held + waiting")}</p>
-<div class="scroll" tabindex="0" role="region" aria-label="${t("各渠道", "By channel")}"><table class="table nowrap"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${Object.entries(
-    counts.channels,
-  ).map(
-    ([name, one]) =>
-      html`<tr><th scope="row">${channelName(view, name as ChannelName)}</th><td class="num">${one.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${one[state]}</td>`)}</tr>`,
-  )}<tr><th scope="row">${t("合计", "All")}</th><td class="num">${counts.matched}</td>${DELIVERY_STATES.map((state) => html`<td class="num">${counts[state]}</td>`)}</tr></tbody></table></div>`;
+${stackedTable(t("各渠道", "By channel"), "figures", heads, rows)}`;
 }
 
 function filters(view: View, id: string, revision: number, chosen: DeliveryState | undefined): Html {

@@ -49,7 +49,6 @@ small, .small { font-size: 0.85rem; }
 .brand b { font-family: var(--serif); font-size: 1.55rem; letter-spacing: 0.06em; line-height: 1.2; display: block; }
 .brand .motto { color: var(--muted); font-size: 0.85rem; display: block; line-height: 1.5; }
 .head + .card { margin-top: 1rem; }
-.nowrap th { white-space: nowrap; }
 .tools { display: flex; gap: 0.4rem 1.1rem; font-size: 0.9rem; flex-wrap: wrap; }
 .tools a { padding-block: 0.35rem; }
 .nav ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
@@ -140,8 +139,11 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table th, .table td { border: 1px solid var(--line); padding: 0.65rem 0.9rem; text-align: start; vertical-align: top; }
 .table th { font-weight: 600; background: var(--soft); }
 .table tbody th { width: 13rem; }
+.table tbody th .code, .table tbody th small { font-weight: 400; }
+.table.figures thead th { white-space: nowrap; }
+.table.figures tbody th { width: auto; }
 .table th .num { color: var(--muted); font-weight: 400; margin-inline-end: 0.5rem; }
-.table td p:last-child, .table td ul:last-child, .table td dl:last-child { margin-bottom: 0; }
+.table td p:last-child, .table td ul:last-child, .table td ol:last-child, .table td dl:last-child { margin-bottom: 0; }
 .table mark { background: none; color: inherit; font-weight: 700; border-bottom: 2px solid var(--red-line); }
 .table mark.doubt { border-bottom: 2px dotted var(--amber); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
@@ -153,6 +155,17 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
   .table.stack th, .table.stack td { border: 0; }
   .table.stack th { padding-bottom: 0.35rem; }
   .table.stack td { padding-top: 0.5rem; }
+  .table.stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+  .scroll .table.stack tr:last-child { margin-bottom: 0; }
+  .table.stack td[data-label] { padding-block: 0.3rem 0.5rem; }
+  .table.stack td:empty { display: none; }
+  .table.stack td[data-label]::before { content: attr(data-label); content: attr(data-label) / ""; display: inline-block; margin-inline-end: 0.7rem; color: var(--muted); font-size: 0.85rem; }
+  .scroll .table.wide { min-width: 0; }
+  .table.figures tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); }
+  .table.figures th, .table.figures td:not(.num) { grid-column: 1 / -1; }
+  .table.figures th, .table.figures td { padding-inline: 0.7rem 0.1rem; }
+  .table.figures td.num { padding-block: 0.4rem; }
+  .table.figures td.num::before { display: block; margin: 0; font-size: 0.8rem; }
 }
 progress { width: min(100%, 24rem); height: 0.9rem; accent-color: var(--green); vertical-align: middle; margin-inline-end: 0.6rem; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.35rem 1.2rem; }

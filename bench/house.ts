@@ -1,5 +1,5 @@
 // What every part needs: processes to start and to stop, their memory and CPU, the HTTP of the house, and the table of results.
-import { type ChildProcess, execFile, fork } from "node:child_process";
+import { type ChildProcess, execFile, fork, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export const ADMIN = "bench-admin-token-0123456789abcdef0123";
@@ -151,11 +151,14 @@ export async function furnish(port: number, count: number, base: string): Promis
     );
 }
 
+/** What `bench/usual-queue.ts` needs. */
+export const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
+
 export type Floor = { last: number; cpuPerPush: number; peak: number };
 
 /** A floor's program, which pushes to `<base>/<number>`: milliseconds until the last arrival, CPU (µs), memory at the peak (MiB). */
 export async function floorRun(
-  script: "bench/bare-loop.ts" | "bench/plain-queue.ts",
+  script: "bench/bare-loop.ts" | "bench/plain-queue.ts" | "bench/usual-queue.ts",
   sink: Started,
   options: { base: string; count: number; inFlight: number; subject: string; env?: Record<string, string> },
 ): Promise<Floor> {

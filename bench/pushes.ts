@@ -12,6 +12,7 @@ import {
   floorRun,
   furnish,
   gaoshi,
+  hasRedis,
   median,
   memory,
   peakMemory,
@@ -62,15 +63,21 @@ export async function fanOut(
     const mine: Round[] = [];
     const bare: Floor[] = [];
     const plain: Floor[] = [];
+    const usual: Floor[] = [];
     for (let n = 0; n < ROUNDS; n++) {
       const to = { base: `http://127.0.0.1:${sink.port}/b`, count, inFlight };
       bare.push(await floorRun("bench/bare-loop.ts", sink, { ...to, subject: `bare-${n}` }));
       plain.push(await floorRun("bench/plain-queue.ts", sink, { ...to, subject: `plain-${n}` }));
+      if (hasRedis) usual.push(await floorRun("bench/usual-queue.ts", sink, { ...to, subject: `usual-${n}` }));
       mine.push(await publishRound(ours, sink, count, n));
     }
     const what = `publish → last of ${count.toLocaleString("en")} webhooks${label}`;
     row(`${what} (floor: a bare loop, ${inFlight} in flight)`, medianOf(mine, "last"), medianOf(bare, "last"), "ms");
     row("  (floor: a plain queue and worker)", medianOf(mine, "last"), medianOf(plain, "last"), "ms");
+    if (hasRedis) {
+      row("  (floor: BullMQ on redis, every write synced)", medianOf(mine, "last"), medianOf(usual, "last"), "ms");
+      row("  CPU a push (BullMQ, redis included)", medianOf(mine, "cpuPerPush"), medianOf(usual, "cpuPerPush"), "µs");
+    } else rows.push({ what: "  (BullMQ: no redis-server on the PATH)", ours: "", floor: "", ratio: "" });
     row("  CPU a push (bare loop)", medianOf(mine, "cpuPerPush"), medianOf(bare, "cpuPerPush"), "µs");
     row("  CPU a push (plain queue)", medianOf(mine, "cpuPerPush"), medianOf(plain, "cpuPerPush"), "µs");
     row("  memory at the peak (plain queue)", peakMemory(pid), Math.max(...plain.map(({ peak }) => peak)), "MiB");

@@ -89,8 +89,11 @@ export async function fanOut(
   }
 }
 
-/** 1 % never answer and 10 % answer 503 once; the floor is the same house without them, taken in turn. */
-export async function sickReceivers(count: number): Promise<void> {
+/**
+ * 1 % never answer and 10 % answer 503 once; the floor is the same house without them, taken in turn. `apartMs` between two
+ * texts: a silent push takes 15 s, so that shortly after one text its pushes hang beside those of the next.
+ */
+export async function sickReceivers(count: number, apartMs: number): Promise<void> {
   const mute = Array.from({ length: count }, (_, i) => i).filter((i) => i % 100 < 1).length;
   const sides = await Promise.all(
     [{ SINK_FAIL_PCT: "10", SINK_MUTE_PCT: "1" }, {}].map(async (env) => {
@@ -107,11 +110,11 @@ export async function sickReceivers(count: number): Promise<void> {
         const { id, began } = await publishOnce(ours.port, n);
         const done = await arrived(sink, id, expected, 60);
         if (n > 0) healthy.push(done.healthy - began);
-        await sleep(SETTLE_MS);
+        await sleep(apartMs);
         if ((await stats(sink, id)).repeats > 0) throw new Error("sent twice");
       }
     const [sick, sound] = sides.map(({ healthy }) => median(healthy));
-    const what = `last of the healthy of ${count.toLocaleString("en")}, 1 % never answer, 10 % answer 503 once`;
+    const what = `last of the healthy of ${count.toLocaleString("en")}, 1 % never answer, 10 % answer 503 once, ${apartMs / 1000} s after the text before`;
     row(`${what} (floor: without them)`, sick ?? 0, sound ?? 0, "ms");
   } finally {
     for (const { data, sink, ours } of sides) {

@@ -105,7 +105,13 @@ const parts: [string, () => Promise<void>][] = [
     "push-slow",
     () => fanOut(10_000, { inFlight: 512, label: ", each answers after 50 ms", sink: { SINK_DELAY_MS: "50" } }),
   ],
-  ["push-sick", () => sickReceivers(10_000)],
+  [
+    "push-sick",
+    async () => {
+      await sickReceivers(10_000, 10_000);
+      await sickReceivers(10_000, 1_500);
+    },
+  ],
   [
     "push-silent",
     async () => {

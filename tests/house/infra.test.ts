@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -411,4 +411,15 @@ describe("the bucket", () => {
       { Effect: "Deny", Principal: "*", Condition: { Bool: { "aws:SecureTransport": "false" } } },
     ]);
   });
+});
+
+it("asks a county to install few packages: sixty at most, without the bot", () => {
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+    packages: Record<string, { dev?: true; optional?: true; devOptional?: true }>;
+  };
+  const installed = Object.entries(packages).filter(
+    ([path, { dev, optional, devOptional }]) => path !== "" && !dev && !optional && !devOptional,
+  );
+  expect(installed.length).toBeGreaterThan(20);
+  expect(installed.length).toBeLessThanOrEqual(60);
 });

@@ -151,23 +151,33 @@ describe("bundles", () => {
   }, 60_000);
 });
 
+type Outputs = Awaited<ReturnType<typeof import("#infra/bundle.ts").bundle>>["outputs"];
+
+/** `filesBehind` a file: itself and whatever is loaded with it. `named`: the file that a source begins. */
+function reading(outputs: Outputs) {
+  const filesBehind = (path: string, seen = new Set<string>()): Set<string> => {
+    seen.add(path);
+    for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+      if (kind !== "dynamic-import" && !external && !seen.has(next)) filesBehind(next, seen);
+    return seen;
+  };
+  const named = (ending: string) =>
+    Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(ending)) ?? "";
+  return { filesBehind, named };
+}
+
 describe("a worker's bundle", () => {
   it("is loaded as one file", async () => {
     const { bundle } = await import("#infra/bundle.ts");
     const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
     try {
       const { outputs } = await bundle("deliver", folder);
-      const loadedWith = (path: string, seen = new Set<string>()): Set<string> => {
-        seen.add(path);
-        for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
-          if (kind !== "dynamic-import" && !external && !seen.has(next)) loadedWith(next, seen);
-        return seen;
-      };
+      const { filesBehind } = reading(outputs);
       const entry = Object.keys(outputs).find((path) => path.endsWith("/deliver/index.mjs")) ?? "";
-      const files = [...loadedWith(entry)].filter((path) => Object.keys(outputs[path]?.inputs ?? {}).length > 1);
+      const files = [...filesBehind(entry)].filter((path) => Object.keys(outputs[path]?.inputs ?? {}).length > 1);
       expect(files).toHaveLength(1);
-      expect(loadedWith(entry).size).toBeLessThanOrEqual(3); // the entry, that file, what the bundler itself needs
-      const inputs = [...loadedWith(entry)].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
+      expect(filesBehind(entry).size).toBeLessThanOrEqual(3); // the entry, that file, what the bundler itself needs
+      const inputs = [...filesBehind(entry)].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
       expect(inputs).toContain("src/domain/deliveries/run-chunk.ts");
       // What waits for the first message, or belongs to other functions.
       const late = /^src\/(channels|web)\/|(fan-out|plan-fanout|ask-endpoint)\.ts$|ipaddr/;
@@ -190,14 +200,7 @@ describe("bundles", () => {
       const required = external.filter(({ kind }) => kind === "require-call").map(({ path }) => path);
       expect(required).toContain("node:net");
       expect(required.filter((path) => !isBuiltin(path))).toEqual([]);
-      const filesBehind = (path: string, seen = new Set<string>()): Set<string> => {
-        seen.add(path);
-        for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
-          if (kind !== "dynamic-import" && !external && !seen.has(next)) filesBehind(next, seen);
-        return seen;
-      };
-      const named = (ending: string) =>
-        Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(ending)) ?? "";
+      const { filesBehind, named } = reading(outputs);
       const loaded = filesBehind(named("functions/deliver.ts"));
       for (const late of ["src/platform/aws/dynamo.ts", "src/channels/index.ts", "src/channels/undici.ts"]) {
         const files = [...filesBehind(named(late))].filter((path) => !loaded.has(path));
@@ -220,14 +223,7 @@ describe("the API function's bundle", () => {
     const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
     try {
       const { outputs } = await bundle("api", folder);
-      const filesBehind = (path: string, seen = new Set<string>()): Set<string> => {
-        seen.add(path);
-        for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
-          if (kind !== "dynamic-import" && !external && !seen.has(next)) filesBehind(next, seen);
-        return seen;
-      };
-      const named = (ending: string) =>
-        Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(ending)) ?? "";
+      const { filesBehind, named } = reading(outputs);
       const large = (paths: Iterable<string>) => [...paths].filter((path) => (outputs[path]?.bytes ?? 0) > 2_000);
       const loaded = filesBehind(named("functions/api.ts"));
       const report = ["door", "cases", "case-desk"].flatMap((room) => [

@@ -19,6 +19,8 @@ import type { Workers } from "#src/workers.ts";
 export const VERSION = "0.1.0";
 
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
+/** So many hanging pushes of one channel beside those in flight, where so many connections may be open. */
+const MOST_ASIDE = 4096;
 const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 256, wechaty: 4 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
@@ -40,6 +42,7 @@ export async function makeWorld(
     log: Log;
     now?: () => Date;
     onlyHost?: string;
+    mostAside?: number;
     wechaty?: ChannelDeps["wechaty"];
     /** Set by tests only. */
     origins?: ChannelDeps["origins"];
@@ -124,6 +127,7 @@ export async function makeWorld(
         log,
         links,
         ...(options.onlyHost === undefined ? {} : { onlyHost: options.onlyHost }),
+        ...(options.mostAside === undefined ? {} : { mostAside: options.mostAside }),
       }),
     );
     return loading;
@@ -197,8 +201,9 @@ export async function embedded(
     tickSeconds?: number;
   },
 ): Promise<World & { stop(): Promise<void> }> {
-  const [{ embeddedPlatform }, { clientAddress }] = await Promise.all([
+  const [{ embeddedPlatform }, { openFiles }, { clientAddress }] = await Promise.all([
     import("#src/platform/embedded/platform.ts"),
+    import("#src/platform/embedded/open-files.ts"),
     import("#src/web/client-address.ts"),
   ]);
   const { log, now = () => new Date(), tickSeconds = 1 } = options;
@@ -210,6 +215,8 @@ export async function embedded(
     ...options,
     config,
     onlyHost: randomSecret(48),
+    // All gates together may use half of what may be open.
+    mostAside: Math.min(MOST_ASIDE, Math.floor(openFiles() / 4)),
     objectDoor: platform.objectDoor,
     streams: true,
     remoteAddress: (c) => clientOf(incomingOf(c)?.socket.remoteAddress, c.req.raw.headers),

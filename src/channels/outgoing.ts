@@ -40,6 +40,8 @@ export function whyUnreachable({ refused }: Extract<Answer, { kind: "unreachable
 
 export type Outgoing = {
   send(request: OutgoingRequest): Promise<Answer>;
+  /** Ends the requests whose answer is not read and that have waited for so long, as if their time were up. */
+  giveUp(afterMs: number): void;
   close(): Promise<void>;
 };
 
@@ -117,6 +119,16 @@ export function makeOutgoing(
       if (agent !== undefined) return sendBy(agent, request);
       loading ??= load();
       return loading.then((loaded) => sendBy(loaded, request));
+    },
+    giveUp(afterMs) {
+      const ends = tick + lifetime - Math.ceil(afterMs / TICK_MS);
+      let next: Exchange | undefined;
+      for (let exchange = open.first; exchange && exchange.endsAt <= ends; exchange = next) {
+        next = exchange.next;
+        if (exchange.reads) continue;
+        expire(exchange);
+        leave(exchange);
+      }
     },
     async close() {
       if (clock !== undefined) clearInterval(clock);

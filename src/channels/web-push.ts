@@ -144,6 +144,7 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
       if (answer.kind === "answer" && answer.status === 413) answer = await send(target, short + tail, more);
       return outcomeOf(answer, deps.now);
     },
+    giveUp: (afterMs) => outgoing.giveUp(afterMs),
     close: () => outgoing.close(),
   };
 }

@@ -103,6 +103,7 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
       return { text: `{…${middle.toString("utf8").slice(1)}[…]}}`, bytes, limit: BYTES, faults: [] };
     },
     push,
+    giveUp: (afterMs) => outgoing.giveUp(afterMs),
     close: () => outgoing.close(),
   };
 }

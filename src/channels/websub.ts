@@ -113,6 +113,7 @@ export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
     renderDigest: ({ revisions }) => ({ revisions, documents: new Map() }),
     preview: (revision, _language, links) => preview(revision, links, deps.baseUrl),
     push,
+    giveUp: (afterMs) => outgoing.giveUp(afterMs),
     close: () => outgoing.close(),
   };
 }

@@ -85,47 +85,130 @@ test("an origin of which one address in a hundred hangs serves the others as if 
   expect(running.length).toBe(10_000);
 });
 
-test("who hangs for long makes room for the others, of an origin that answers and of one address each, but not of a dead one", async () => {
+/** Lets pushes in that never end; `setAside` does it to all of them, and answers how many stand aside. */
+function hangers(gate: Gate) {
+  const slots: Slot[] = [];
+  return {
+    slots,
+    come(origin: string, count: number) {
+      const before = slots.length;
+      for (let i = 0; i < count; i++) {
+        const slot = gate.enter(origin, "", (slot) => slots.push(slot));
+        if (slot) slots.push(slot);
+      }
+      return slots.length - before;
+    },
+    setAside() {
+      for (const slot of [...slots]) gate.setAside(slot);
+      return slots.filter(({ isAside }) => isAside).length;
+    },
+    end(slot: Slot | undefined) {
+      if (!slot) throw new Error("nobody hangs");
+      slots.splice(slots.indexOf(slot), 1);
+      gate.leave(slot, undefined);
+    },
+  };
+}
+
+test("who hangs for long makes room for the others, half of it for those of one origin that answers", async () => {
   let now = 0;
   const gate = makeGate({ ...limits, aside: 100 }, () => now);
-  const hanging: Slot[] = [];
-  const hang = (origin: string) => {
-    const slot = gate.enter(origin, "", (slot) => hanging.push(slot));
-    if (slot) hanging.push(slot);
-  };
-  const aside = () => {
-    for (const slot of hanging) gate.setAside(slot);
-    return hanging.filter(({ isAside }) => isAside).length;
-  };
-  for (let i = 0; i < 200; i++) hang("https://dead.example");
-  expect(hanging).toHaveLength(64);
-  expect(aside()).toBe(8);
-  expect(hanging).toHaveLength(64 + 8);
+  come(gate, "https://half.example", 1).leave(1, 3);
+  const half = hangers(gate);
+  half.come("https://half.example", 200);
+  now = 1000;
+  expect(half.setAside()).toBe(50);
+  expect(gate.isCrowded()).toBe(true);
+  const each = hangers(gate);
+  for (let i = 0; i < 49; i++) each.come(`https://${i}.example`, 1);
+  expect(each.setAside()).toBe(49);
+  each.come("https://49.example", 1);
+  each.come("https://50.example", 1);
+  expect(each.setAside()).toBe(50);
 
-  const well = come(gate, "https://half.example", 2);
-  well.leave(1, 3);
-  for (let i = 0; i < 200; i++) hang("https://half.example");
-  expect(aside()).toBe(8 + 50);
+  // Whoever hangs and ends gives its place to the next one that hangs.
+  each.end(each.slots[0]);
+  expect(gate.isCrowded()).toBe(true);
+  expect(each.slots.filter(({ isAside }) => isAside)).toHaveLength(50);
+  for (const slot of [...half.slots, ...each.slots]) gate.leave(slot, undefined);
+  expect(gate.isCrowded()).toBe(false);
+});
 
-  for (let i = 0; i < 200; i++) hang(`https://${i}.example`);
-  expect(aside()).toBe(100);
+test("an origin that is dead gets no more connections than another one, though those that hang there stand aside", async () => {
+  let now = 0;
+  const gate = makeGate({ ...limits, aside: 10_000 }, () => now);
+  const dead = hangers(gate);
+  expect(dead.come("https://dead.example", 5000)).toBe(64);
+  expect(dead.setAside()).toBe(64);
+  expect(dead.slots).toHaveLength(128);
+  for (let second = 1; second < 60; second++) {
+    now = second * 1000;
+    dead.setAside();
+    await settled();
+  }
+  // A few more now and then find out whether it lives again.
+  expect(dead.slots.length).toBeGreaterThan(448);
+  expect(dead.slots.length).toBeLessThan(448 + 64 + 20 * 8);
+  expect(gate.isCrowded()).toBe(false);
+});
 
-  // Who has hung and ends gives its place to the next one that hangs, and an answer makes its origin one that answers.
-  now = 10;
-  const first = hanging.find(({ isAside }) => isAside);
-  if (!first) throw new Error("nobody is aside");
-  gate.leave(first, undefined);
-  hanging.splice(hanging.indexOf(first), 1);
-  expect(aside()).toBe(100);
+test("an origin that serves everybody slowly gets no more connections because they stand aside", async () => {
+  let now = 0;
+  const gate = makeGate({ ...limits, aside: 10_000 }, () => now);
+  const first = come(gate, "https://slow.example", 1);
+  now = 2000;
+  first.leave(1, 2000);
+  const slow = hangers(gate);
+  expect(slow.come("https://slow.example", 5000)).toBe(64);
+  for (let look = 0; look < 4; look++) {
+    now += 400;
+    slow.setAside();
+    await settled();
+  }
+  expect(slow.slots).toHaveLength(64);
+  // But they keep no slot of the gate from others.
+  expect(come(gate, "https://other.example", 64).now).toBe(64);
+});
+
+test("dead origins, however many, leave to those that answer what is not for doubtful ones", async () => {
+  const gate = makeGate({ ...limits, aside: 4096, doubtful: 128 }, () => 0);
+  come(gate, "https://well.example", 1).leave(1, 3);
+  const dead = hangers(gate);
+  for (let i = 0; i < 100; i++) dead.come(`https://dead-${i}.example`, 64);
+  expect(dead.slots).toHaveLength(128);
+  for (let i = 0; i < 1000; i++) {
+    const well = come(gate, "https://well.example", 1);
+    expect(well.now).toBe(1);
+    well.leave(1, 3);
+  }
+});
+
+test("where everybody hangs, the last who came is tried: the first may be what others left of their chunks", async () => {
+  let now = 0;
+  const gate = makeGate({ ...limits, aside: 4096 }, () => now);
+  const origin = "https://half.example";
+  const dead = hangers(gate);
+  dead.come(origin, 300);
+  expect(gate.isSilent(origin)).toBe(false);
+  now = 1100;
+  expect(gate.isSilent(origin)).toBe(true);
+  expect(gate.isSilent("https://nobody-asked.example")).toBe(false);
+  const well = come(gate, origin, 10);
+  dead.setAside();
+  await settled();
+  expect(well.started()).toBe(10);
+  well.leave(10, 3);
+  expect(gate.isSilent(origin)).toBe(false);
 });
 
 test("whoever was set aside takes no slot, and 512 others run beside them", () => {
   const gate = makeGate({ ...limits, aside: 100 }, () => 0);
-  const hanging = Array.from({ length: 100 }, (_, i) => gate.enter(`https://${i}.example`, "", () => {}));
-  for (const slot of hanging) if (slot) gate.setAside(slot);
+  const hanging = hangers(gate);
+  for (let i = 0; i < 100; i++) hanging.come(`https://${i}.example`, 1);
+  expect(hanging.setAside()).toBe(100);
   const others = Array.from({ length: 600 }, (_, i) => come(gate, `https://other-${i}.example`, 1));
   expect(others.filter(({ now }) => now === 1)).toHaveLength(512);
-  for (const slot of hanging) if (slot) gate.leave(slot, 5000);
+  for (const slot of hanging.slots) gate.leave(slot, 5000);
   expect(others.filter(({ started }) => started() === 1)).toHaveLength(512);
   others[0]?.leave(1, 5);
   expect(others.filter(({ started }) => started() === 1)).toHaveLength(513);

@@ -150,6 +150,31 @@ describe("what an answer means", () => {
     expect(await scripted(`/outcome/${encodeURIComponent(name)}`, behaviour)).toMatchObject(outcome);
   });
 
+  test("who has hung for long is given up when asked to, and nobody else", async () => {
+    const patient = makeWebhook({
+      ...{ egress, baseUrl: links.source, now: () => new Date(), log: silentLog },
+      seconds: { answer: 15, total: 20 },
+    });
+    for (const name of ["old", "new"]) sink.answer(`/hangs/${name}`, { fault: "hang" });
+    const ended: string[] = [];
+    const pushTo = (name: string) =>
+      patient
+        .push(rendered, { deliveryId: "d", attempt: 1, target: target(sink.url(`/hangs/${name}`)) })
+        .then((outcome) => {
+          ended.push(name);
+          return outcome;
+        });
+    const old = pushTo("old");
+    await new Promise((later) => setTimeout(later, 1600));
+    const young = pushTo("new");
+    patient.giveUp?.(1000);
+    expect(await old).toEqual({ kind: "unknown", detail: "no answer in time" });
+    expect(ended).toEqual(["old"]);
+    await patient.close();
+    await young;
+    expect(ended).toEqual(["old", "new"]);
+  });
+
   test("404 and 500 do not let a receiver choose the time", async () => {
     const outcome = await scripted("/chooses", { status: 500, headers: { "retry-after": "7" } });
     expect(outcome).toEqual({ kind: "retry", status: 500, detail: "500" });

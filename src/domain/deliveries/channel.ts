@@ -198,6 +198,11 @@ export type Channel<Rendered = unknown> = {
   /** A promise where what renders is loaded only when it is needed. */
   preview(revision: Revision, language: Language, links: Links): Preview | Promise<Preview>;
   push(rendered: Rendered, push: Push): Promise<Outcome>;
+  /**
+   * Ends the pushes that have waited for so many milliseconds, as if their time were up: too many hang, and others need their place.
+   * May be called at any time and often. Absent: each push has its full time.
+   */
+  giveUp?(afterMs: number): void;
   /** Ends connections; called once at the stop of a process. */
   close(): Promise<void>;
 };

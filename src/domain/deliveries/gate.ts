@@ -6,15 +6,20 @@ import { performance as clock } from "node:perf_hooks";
  * one origin holds is learned from it: an origin that answers fast needs few, one that answers slowly gets more, unless it is
  * this process that has no time for its answers; one that has not answered yet or fell silent gets few, so that it cannot keep
  * the slots of the others until its time-outs ran.
- * Pushes that hang at an origin which answers the others are not counted against its others.
+ * Pushes that hang at an origin which answers the others are not counted against its others. Origins that have answered nothing
+ * yet share so many slots that no number of dead ones holds up those that answer.
  */
 export type Gate = {
   /** Answers a slot when there is room now; else `go` is called with one when its turn comes, once. */
   enter(origin: string, group: string, go: (slot: Slot) => void): Slot | undefined;
   /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
   leave(slot: Slot, answeredMs: number | undefined): void;
-  /** It hangs for long: it makes room for others, if no more than `aside` have done so. It still has to leave. */
+  /** It hangs for long: it makes room for others, at once if no more than `aside` have done so. It still has to leave. */
   setAside(slot: Slot): void;
+  /** Sets aside who found no place before; answers whether somebody finds none still. */
+  isCrowded(): boolean;
+  /** Whether everybody hangs there at the moment, so that who waits for it may wait long. */
+  isSilent(origin: string): boolean;
 };
 
 /** `before` and `next`: its neighbours among the fresh ones. */
@@ -24,14 +29,20 @@ export type Slot = {
   at: number;
   probe: number;
   isAside: boolean;
+  /** Whether it counts among those running at its origin. */
+  counts: boolean;
+  /** When its push began (milliseconds since 1970). */
+  begunAt: number;
   before: Slot | undefined;
   next: Slot | undefined;
 };
 
 type Origin = {
   name: string;
-  /** Without those who were set aside. */
+  /** Without those who were set aside and no longer count against it. */
   running: number;
+  /** How many slots of the gate it holds: whoever was set aside has none. */
+  slots: number;
   aside: number;
   /** Of those running: who started lately, in order, and how many. */
   first: Slot | undefined;
@@ -49,19 +60,26 @@ type Origin = {
   waiting: number;
 };
 
-/** Who waits in one group: its origins in turn, and the pushes to each. */
-type Lane = { turns: string[]; pushes: Map<string, Line> };
+/** Who waits in one group: its origins in turn, those that wait for room for doubtful ones, and the pushes to each. */
+type Lane = { turns: string[]; parked: string[]; pushes: Map<string, Line> };
 
-/** First come, first served: thousands wait, and taking the first of a long array moves the others. */
+/**
+ * First come, first served: thousands wait, and taking the first of a long array moves the others. Where everybody
+ * hangs the last one is tried: the first ones may be what is left of chunks whose other members were served.
+ */
 type Line = { all: (((slot: Slot) => void) | undefined)[]; at: number };
 
 const FEW = 64;
 // Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
 const PROBES = 8;
 const PATIENCE_MS = 3000;
+const SILENT_MS = 1000;
 const SLOW_MS = 25;
 const STEP = 8;
 const LOOK_MS = 50;
+// Who has answered within so long probably answers again; so many are remembered.
+const KNOWN_MS = 10 * 60_000;
+const MOST_KNOWN = 10_000;
 // A push that takes so many times the usual time hangs.
 const LATE = 10;
 const LEAST_LATE_MS = 20;
@@ -70,29 +88,39 @@ const BUSY = 0.8;
 const BUSY_MS = 20;
 
 /**
- * `aside`: so many more that hang (none, if not named); of an origin that answers the others half of them, of another one a few.
+ * `aside`: so many more that hang (none, if not named), of one origin half of them at most. `doubtful`: so many of those in flight
+ * at origins that have not answered (all, if not named).
  * `milliseconds` is a clock that only runs forward; `busy` tells which share of the time lately this process worked.
  */
 export function makeGate(
-  limits: { inFlight: number; inFlightPerOrigin: number; aside?: number },
+  limits: { inFlight: number; inFlightPerOrigin: number; aside?: number; doubtful?: number },
   milliseconds: () => number = () => performance.now(),
   busy: () => number = loopBusy(),
 ): Gate {
   const few = Math.min(FEW, limits.inFlightPerOrigin);
   const mostHanging = Math.floor(limits.inFlightPerOrigin / 2);
   const mostAside = limits.aside ?? 0;
+  const mostDoubtful = limits.doubtful ?? limits.inFlight;
   const origins = new Map<string, Origin>();
   let running = 0;
+  /** Of those: at origins that have answered nothing yet, or nothing any more. */
+  let doubtful = 0;
   let aside = 0;
+  /** Who hangs and found no place aside. */
+  const turnedAway = new Set<Slot>();
   const lanes = new Map<string, Lane>();
+  /** Since origins were parked there has been room for one of them, or one has answered. */
+  let unparks = false;
   let looking = false;
 
+  const hasToPark = (origin: Origin): boolean => !origin.proven && doubtful >= mostDoubtful;
+
   const hasRoom = (origin: Origin): boolean => {
-    if (running >= limits.inFlight) return false;
+    if (running >= limits.inFlight || hasToPark(origin)) return false;
     if (origin.running < origin.window) return true;
     const now = milliseconds();
     if (origin.running >= few && now - origin.quietSince > PATIENCE_MS) {
-      origin.proven = false;
+      setProven(origin, false);
       origin.quietSince = now;
       origin.probe++;
       origin.hanging = origin.running;
@@ -102,15 +130,28 @@ export function makeGate(
     return origin.running < Math.min(beside + origin.window, limits.inFlightPerOrigin);
   };
 
+  const setProven = (origin: Origin, proven: boolean): void => {
+    if (origin.proven === proven) return;
+    origin.proven = proven;
+    doubtful += proven ? -origin.slots : origin.slots;
+    if (proven) unparks = true;
+  };
+
+  const isIdle = (origin: Origin): boolean => origin.running + origin.aside + origin.waiting === 0;
+
   const start = (origin: Origin): Slot => {
-    running++;
+    const at = milliseconds();
+    if (origin.running + origin.aside === 0) origin.quietSince = at;
+    take(origin, 1);
     origin.running++;
     const slot: Slot = {
       gate,
       origin,
-      at: milliseconds(),
+      at,
       probe: origin.probe,
       isAside: false,
+      counts: true,
+      begunAt: Number.POSITIVE_INFINITY,
       before: origin.last,
       next: undefined,
     };
@@ -132,13 +173,13 @@ export function makeGate(
       const line = lane.pushes.get(name);
       if (!origin || !line) continue;
       if (!hasRoom(origin)) {
-        passed.push(name);
+        // Thousands may wait for that, so that nobody should look at each of them whenever a slot is free.
+        (hasToPark(origin) ? lane.parked : passed).push(name);
         continue;
       }
       found = true;
       origin.waiting--;
-      const go = line.all[line.at];
-      line.all[line.at++] = undefined;
+      const go = isSilent(origin) ? line.all.pop() : first(line);
       if (line.at < line.all.length) lane.turns.push(name);
       else lane.pushes.delete(name);
       go?.(start(origin));
@@ -160,7 +201,17 @@ export function makeGate(
     }
   };
 
+  const unpark = () => {
+    unparks = false;
+    for (const lane of lanes.values()) {
+      if (lane.parked.length === 0) continue;
+      lane.turns = [...lane.parked, ...lane.turns];
+      lane.parked = [];
+    }
+  };
+
   const letIn = () => {
+    if (unparks) unpark();
     for (let without = 0; running < limits.inFlight && without < lanes.size; ) {
       const first = lanes.entries().next().value;
       if (!first) break;
@@ -168,7 +219,7 @@ export function makeGate(
       without = letOne(lane) ? 0 : without + 1;
       if (lanes.size === 1 && lane.turns.length > 0) continue;
       lanes.delete(group);
-      if (lane.turns.length > 0) lanes.set(group, lane);
+      if (lane.turns.length + lane.parked.length > 0) lanes.set(group, lane);
     }
   };
 
@@ -184,31 +235,50 @@ export function makeGate(
     origin.quietSince = milliseconds();
     if (!origin.proven) origin.window = few;
     origin.usualMs = origin.proven ? 0.9 * origin.usualMs + 0.1 * answeredMs : answeredMs;
-    origin.proven = true;
+    setProven(origin, true);
     if (answeredMs > SLOW_MS && origin.waiting > 0 && busy() < BUSY)
       origin.window = Math.min(origin.window + STEP, limits.inFlightPerOrigin);
   };
 
-  const free = (slot: Slot): void => {
+  const take = (origin: Origin, slots: 1 | -1): void => {
+    running += slots;
+    origin.slots += slots;
+    if (origin.proven) return;
+    doubtful += slots;
+    if (slots < 0) unparks = true;
+  };
+
+  const isSilent = (origin: Origin): boolean =>
+    origin.running + origin.aside > 0 &&
+    milliseconds() - origin.quietSince > Math.max(SILENT_MS, LATE * origin.usualMs);
+
+  const answers = (origin: Origin, now: number): boolean => origin.proven && now - origin.quietSince <= PATIENCE_MS;
+
+  const noLongerCounts = (slot: Slot): void => {
     const { origin } = slot;
     if (slot.probe < origin.probe) origin.hanging--;
     noLongerFresh(slot);
-    running--;
     origin.running--;
-    if (lanes.size > 0) pump();
-  };
-
-  const mayStandAside = (origin: Origin): boolean => {
-    const answers = origin.proven && milliseconds() - origin.quietSince <= PATIENCE_MS;
-    return aside < mostAside && origin.aside < (answers ? mostAside / 2 : PROBES);
+    slot.counts = false;
   };
 
   const gate: Gate = {
     enter: (name, group, go) => {
       let origin = origins.get(name);
+      if (origin && isIdle(origin) && milliseconds() - origin.quietSince > KNOWN_MS) setProven(origin, false);
       if (!origin) {
         origin = {
-          ...{ name, running: 0, aside: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
+          ...{
+            name,
+            running: 0,
+            slots: 0,
+            aside: 0,
+            first: undefined,
+            last: undefined,
+            fresh: 0,
+            probe: 0,
+            hanging: 0,
+          },
           ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
         };
         origins.set(name, origin);
@@ -217,7 +287,7 @@ export function makeGate(
       origin.waiting++;
       let lane = lanes.get(group);
       if (!lane) {
-        lane = { turns: [], pushes: new Map() };
+        lane = { turns: [], parked: [], pushes: new Map() };
         lanes.set(group, lane);
       }
       const line = lane.pushes.get(name);
@@ -236,21 +306,54 @@ export function makeGate(
     leave: (slot, answeredMs) => {
       const { origin } = slot;
       if (answeredMs !== undefined) learn(origin, answeredMs);
+      if (slot.counts) noLongerCounts(slot);
       if (slot.isAside) {
         aside--;
         origin.aside--;
-      } else free(slot);
-      if (origin.running + origin.aside + origin.waiting === 0) origins.delete(origin.name);
+      } else {
+        take(origin, -1);
+        turnedAway.delete(slot);
+      }
+      if (lanes.size > 0) pump();
+      if (!isIdle(origin)) return;
+      if (!origin.proven || origins.size > MOST_KNOWN) origins.delete(origin.name);
+      else origin.window = few;
     },
     setAside: (slot) => {
-      if (slot.isAside || !mayStandAside(slot.origin)) return;
+      const { origin } = slot;
+      if (slot.isAside || mostAside === 0) return;
+      const now = milliseconds();
+      const isWell = answers(origin, now);
+      if (aside >= mostAside || (isWell && origin.aside >= mostAside / 2)) {
+        turnedAway.add(slot);
+        return;
+      }
+      turnedAway.delete(slot);
       slot.isAside = true;
       aside++;
-      slot.origin.aside++;
-      free(slot);
+      origin.aside++;
+      take(origin, -1);
+      // Where everybody is served as slowly, or nobody at all, no more may be on their way than at any other origin.
+      if (isWell ? now - slot.at > LATE * origin.usualMs : origin.aside < limits.inFlightPerOrigin - few)
+        noLongerCounts(slot);
+      if (lanes.size > 0) pump();
+    },
+    isCrowded: () => {
+      turnedAway.forEach(gate.setAside);
+      return turnedAway.size > 0;
+    },
+    isSilent: (name) => {
+      const origin = origins.get(name);
+      return origin !== undefined && isSilent(origin);
     },
   };
   return gate;
+}
+
+function first(line: Line): ((slot: Slot) => void) | undefined {
+  const go = line.all[line.at];
+  line.all[line.at++] = undefined;
+  return go;
 }
 
 /** The event loop's share of time with something to do, over the last 20 ms or more. */

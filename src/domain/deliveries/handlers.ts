@@ -27,6 +27,7 @@ export type DeliveryDeps = {
   /** How this instance runs its channels. */
   settings?: SettingsReader;
   /** See `RunDeps`. */
+  mostAside?: number;
   patienceMs?: number;
   random?: () => number;
 };

@@ -24,7 +24,6 @@ const HANGS: ReadonlySet<string> = new Set(["retry", "unknown"]);
 export type PushDeps = RunDeps & {
   exposure: Exposure;
   hanging: Hanging;
-  /** So many pushes that hang may stand aside of those in flight, at most (of this gate). */
   mostAside: number;
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
@@ -45,15 +44,20 @@ export function makePusher(
   // Elsewhere a slot stands for what the vendor allows, whether it hangs or not.
   const eachForItself = channel.guarantee === "at-least-once";
   const aside = eachForItself ? deps.mostAside : 0;
-  const routineGate = makeGate({ inFlight, inFlightPerOrigin, aside });
+  // Half of a gate's room is for those who are known to answer.
+  const half = (room: number) => (eachForItself ? { doubtful: Math.ceil(room / 2) } : {});
+  const routineGate = makeGate({ inFlight, inFlightPerOrigin, aside, ...half(inFlight) });
+  const fewer = Math.ceil(inFlight / 4);
   // An account that takes one push at a time takes one.
-  const apart = (room: number, aside: number): Gate =>
+  const apart = (room: number, more: { aside: number; doubtful?: number }): Gate =>
     inFlight === 1
       ? routineGate
-      : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin), aside });
+      : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin), ...more });
   // Room of their own, so that no number of hanging routine pushes holds the urgent ones.
-  const urgentGate = apart(Math.min(URGENT_ROOM, Math.ceil(inFlight / 4)), aside);
-  const lateGate = apart(Math.ceil(inFlight / 4), 0);
+  const urgentRoom = Math.min(URGENT_ROOM, fewer);
+  const urgentGate = apart(urgentRoom, { aside: aside / 2, ...half(urgentRoom) });
+  const lateGate = apart(fewer, { aside: aside / 4 });
+  const lateUrgentGate = apart(urgentRoom, { aside: aside / 4 });
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
@@ -83,31 +87,34 @@ export function makePusher(
 
   /** Who did not answer the last time may hang again, and keeps no slot from those who do answer. */
   function gateOf(work: Work, job: Job): Gate {
-    if (work.urgent) return urgentGate;
     const last = job.row?.attempts.at(-1);
     const hung = last !== undefined && last.status === undefined && HANGS.has(last.outcome);
-    return hung || hanging.has(job.endpoint) || isFailing(work, job.endpoint) ? lateGate : routineGate;
+    const isLate = hung || hanging.has(job.endpoint) || isFailing(work, job.endpoint);
+    if (work.urgent) return isLate ? lateUrgentGate : urgentGate;
+    return isLate ? lateGate : routineGate;
   }
 
   /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
     const gate = gateOf(work, job);
-    if (eachForItself && gate === lateGate) work.apart.add(job.endpoint);
+    if (eachForItself && (gate === lateGate || gate === lateUrgentGate)) work.apart.add(job.endpoint);
     let waits = true;
-    const slot = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
+    const entered = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
       if (!waits) return gate.leave(slot, undefined);
       waits = false;
+      work.queued.delete(job.endpoint);
       void inSlot(work, job, target, ticket, gate, slot, true);
     });
-    if (slot) void inSlot(work, job, target, ticket, gate, slot, false);
-    else
-      whenOver(work, () => {
-        if (waits) {
-          work.apart.delete(job.endpoint);
-          finish(work);
-        }
-        waits = false;
-      });
+    if (entered) return void inSlot(work, job, target, ticket, gate, entered, false);
+    work.queued.set(job.endpoint, job);
+    whenOver(work, () => {
+      if (waits) {
+        work.queued.delete(job.endpoint);
+        work.apart.delete(job.endpoint);
+        finish(work);
+      }
+      waits = false;
+    });
   }
 
   async function inSlot(
@@ -134,7 +141,7 @@ export function makePusher(
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
           const startedAt = deps.now();
-          work.begunAt = startedAt.getTime();
+          slot.begunAt = startedAt.getTime();
           let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
           const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
           if (pace)
@@ -267,19 +274,33 @@ export function makePusher(
     }, at - deps.now().getTime());
   }
 
-  /** Whoever is on its way hangs: it makes room for others where it may. */
-  function setAside(work: Work): void {
+  /** Whoever is on its way since then hangs: it makes room for others where it may, and no longer counts as exposed. */
+  function setAside(work: Work, since: number): void {
+    let found = 0;
     for (const [endpoint, slot] of work.flying) {
+      if (slot.begunAt > since && !(slot.begunAt < Infinity && slot.gate.isSilent(slot.origin.name))) continue;
+      found++;
+      work.flying.delete(endpoint);
       hanging.note(endpoint);
       if (!eachForItself) continue;
       work.apart.add(endpoint);
       slot.gate.setAside(slot);
     }
-    work.flying.clear();
+    if (found > 0) exposure.leave(found);
+    // Who waits for a turn where everybody hangs waits as long as they do.
+    if (eachForItself && work.openUntil - OPEN_MS <= since)
+      for (const [endpoint, job] of work.queued)
+        if (job.target && gateOf(work, job).isSilent(originOf(job.target.address))) work.apart.add(endpoint);
     restIfAlone(work);
   }
 
-  return { launch, finish, setAside };
+  /** Whether first attempts find no place aside: who has had one before waits where it keeps nobody waiting. */
+  function isCrowded(): boolean {
+    const [routine, urgent] = [routineGate, urgentGate, lateGate, lateUrgentGate].map((gate) => gate.isCrowded());
+    return routine === true || urgent === true;
+  }
+
+  return { launch, finish, setAside, isCrowded };
 }
 
 function pushOf({ batch }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {

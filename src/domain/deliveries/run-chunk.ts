@@ -37,6 +37,8 @@ export type RunDeps = {
   random?: () => number;
   /** See `LeaseDeps`. */
   onlyHost?: string;
+  /** So many routine pushes of one channel that hang may stand aside of those in flight (256). */
+  mostAside?: number;
   log: Log;
   links: Links;
   channels: Record<ChannelName, Channel>;
@@ -49,8 +51,10 @@ const MANY_OPEN = 8;
 /** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
 const HANGS_MS = 1000;
 const LOOK_MS = 250;
-/** So many may hang beside those in flight; a function can have a thousand files open. */
-const MOST_ASIDE = { oneProcess: 1024, function: 256 };
+/** See `RunDeps.mostAside`: a function can have a thousand files open. */
+const MOST_ASIDE = 256;
+/** Where more than may stand aside hang, an answer is waited for only so long. */
+const SHORT_PATIENCE_MS = 3000;
 const SAVES = { every: 100, first: 1100, slowest: 5000 };
 
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
@@ -69,7 +73,6 @@ export function makeRunner(
     Promise.all([...open].map(storeSoon)),
   );
   const hanging = makeHanging(deps.now);
-  const mostAside = deps.onlyHost === undefined ? MOST_ASIDE.function : MOST_ASIDE.oneProcess;
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
@@ -85,7 +88,11 @@ export function makeRunner(
   });
   const digests = digestRenderings(channel, linksOf, revisionOf);
   const join = digestJoiner(deps);
-  const pusher = makePusher({ ...deps, exposure, hanging, mostAside, render }, channel, pace);
+  const pusher = makePusher(
+    { ...deps, exposure, hanging, mostAside: deps.mostAside ?? MOST_ASIDE, render },
+    channel,
+    pace,
+  );
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
@@ -123,7 +130,7 @@ export function makeRunner(
       ...{
         running: 1,
         flying: new Map<string, Slot>(),
-        begunAt: 0,
+        queued: new Map<string, Job>(),
         apart: new Set<string>(),
         waits: () => call?.waits(),
         unstored: 0,
@@ -142,7 +149,7 @@ export function makeRunner(
       if (ledger.isBehind()) await stored(work, () => ledger.save(true));
     });
     open.add(work);
-    clock ??= setInterval(() => open.forEach(countOff), LOOK_MS);
+    clock ??= setInterval(lookAfterHanging, LOOK_MS);
     for (const job of jobs) pusher.launch(work, job);
     pusher.finish(work);
     await end;
@@ -166,10 +173,10 @@ export function makeRunner(
     if (work.broken !== undefined) throw work.broken;
   }
 
-  function countOff(work: Work): void {
-    if (work.flying.size === 0 || deps.now().getTime() - work.begunAt < HANGS_MS) return;
-    exposure.leave(work.flying.size);
-    pusher.setAside(work);
+  function lookAfterHanging(): void {
+    const since = deps.now().getTime() - HANGS_MS;
+    for (const work of open) pusher.setAside(work, since);
+    if (pusher.isCrowded()) channel.giveUp?.(SHORT_PATIENCE_MS);
   }
 
   /** What was answered before the ledger was stored is no longer exposed then. */

@@ -41,9 +41,10 @@ export type Work = {
   /** What ends the waiting of each who waited then; those who do no longer know it. */
   waiting: (() => void)[];
   running: number;
-  /** Endpoints with a push on its way that counts as exposed, and when the newest of them began (milliseconds since 1970). */
+  /** Endpoints with a push on its way that counts as exposed, in the order of beginning. */
   flying: Map<string, Slot>;
-  begunAt: number;
+  /** Who waits at a gate. */
+  queued: Map<string, Job>;
   /** Endpoints that hang, or wait with those who do: when nobody else is left, the chunk only waits. */
   apart: Set<string>;
   waits: () => void;

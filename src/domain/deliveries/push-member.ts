@@ -82,7 +82,7 @@ export function makePusher(
 
   /** Where nobody is left but those who hang, the chunk only waits. */
   function restIfAlone(work: Work): void {
-    if (work.running === work.apart.size) work.waits();
+    if (work.apart.size > 0 && work.running === work.apart.size) work.waits();
   }
 
   /** Who did not answer the last time may hang again, and keeps no slot from those who do answer. */

@@ -179,7 +179,7 @@ export function makeGate(
       }
       found = true;
       origin.waiting--;
-      const go = isSilent(origin) ? line.all.pop() : first(line);
+      const go = isSilent(origin) ? line.all.pop() : takeFirst(line);
       if (line.at < line.all.length) lane.turns.push(name);
       else lane.pushes.delete(name);
       go?.(start(origin));
@@ -350,7 +350,7 @@ export function makeGate(
   return gate;
 }
 
-function first(line: Line): ((slot: Slot) => void) | undefined {
+function takeFirst(line: Line): ((slot: Slot) => void) | undefined {
   const go = line.all[line.at];
   line.all[line.at++] = undefined;
   return go;

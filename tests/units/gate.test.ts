@@ -7,7 +7,7 @@ const limits = { inFlight: 512, inFlightPerOrigin: 512 };
 function come(gate: Gate, origin: string, count: number) {
   const slots: Slot[] = [];
   for (let i = 0; i < count; i++) {
-    const slot = gate.enter(origin, "", (slot) => slots.push(slot));
+    const slot = enter(gate, origin, "", (slot) => slots.push(slot));
     if (slot) slots.push(slot);
   }
   let left = 0;
@@ -20,6 +20,13 @@ function come(gate: Gate, origin: string, count: number) {
       left += count;
     },
   };
+}
+
+/** A slot at once, or later through `go`. */
+function enter(gate: Gate, origin: string, group: string, go: (slot: Slot) => void): Slot | undefined {
+  const slot = gate.enter(origin);
+  if (!slot) gate.wait(origin, group, go);
+  return slot;
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -69,7 +76,7 @@ test("an origin of which one address in a hundred hangs serves the others as if 
   const running: { slot: Slot; hangs: boolean }[] = [];
   for (let i = 0; i < 10_000; i++) {
     const start = (slot: Slot) => running.push({ slot, hangs: i % 100 === 55 });
-    const slot = gate.enter("https://many.example", "", start);
+    const slot = enter(gate, "https://many.example", "", start);
     if (slot) start(slot);
   }
   await settled();
@@ -93,7 +100,7 @@ function hangers(gate: Gate) {
     come(origin: string, count: number) {
       const before = slots.length;
       for (let i = 0; i < count; i++) {
-        const slot = gate.enter(origin, "", (slot) => slots.push(slot));
+        const slot = enter(gate, origin, "", (slot) => slots.push(slot));
         if (slot) slots.push(slot);
       }
       return slots.length - before;
@@ -225,12 +232,12 @@ test("a text for one is not behind a text for thousands that came before it", as
   const gate = makeGate({ inFlight: 10, inFlightPerOrigin: 10 }, () => 0);
   const order: string[] = [];
   const first: Slot[] = [];
-  const enter = (origin: string, group: string) => {
-    const slot = gate.enter(origin, group, () => order.push(group));
+  const come = (origin: string, group: string) => {
+    const slot = enter(gate, origin, group, () => order.push(group));
     if (slot) first.push(slot);
   };
-  for (let i = 0; i < 1000; i++) enter(`https://${i}.example`, "many");
-  enter("https://one.example", "one");
+  for (let i = 0; i < 1000; i++) come(`https://${i}.example`, "many");
+  come("https://one.example", "one");
   for (const slot of first.slice(0, 4)) gate.leave(slot, 3);
   await settled();
   expect(first).toHaveLength(10);
@@ -260,11 +267,29 @@ test("thousands who leave as soon as they are let through, as a correction makes
   const first = come(gate, "https://a.example", 64);
   let passed = 0;
   for (let i = 0; i < 50_000; i++)
-    gate.enter("https://a.example", "", (slot) => {
+    enter(gate, "https://a.example", "", (slot) => {
       passed++;
       gate.leave(slot, undefined);
     });
   first.leave(64, 5);
   expect(passed).toBe(50_000);
   expect(come(gate, "https://a.example", 64).now).toBe(64);
+});
+
+test("whoever no longer wants leaves the line, and is never called", async () => {
+  const gate = makeGate({ inFlight: 1, inFlightPerOrigin: 1 }, () => 0);
+  const first = gate.enter("https://a.example");
+  const called: number[] = [];
+  const waiters = Array.from({ length: 1000 }, (_, i) =>
+    gate.wait(`https://${i % 3}.example`, `text ${i % 2}`, (slot) => {
+      called.push(i);
+      gate.leave(slot, 3);
+    }),
+  );
+  for (const [i, waiter] of waiters.entries()) if (i % 10 !== 0) expect(gate.cancel(waiter)).toBe(true);
+  if (first) gate.leave(first, 3);
+  await settled();
+  expect(called.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i * 10));
+  expect(waiters.map((waiter) => gate.cancel(waiter))).not.toContain(true);
+  expect(come(gate, "https://1.example", 1).now).toBe(1);
 });

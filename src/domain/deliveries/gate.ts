@@ -10,8 +10,12 @@ import { performance as clock } from "node:perf_hooks";
  * yet share so many slots that no number of dead ones holds up those that answer.
  */
 export type Gate = {
-  /** Answers a slot when there is room now; else `go` is called with one when its turn comes, once. */
-  enter(origin: string, group: string, go: (slot: Slot) => void): Slot | undefined;
+  /** A slot when there is room now, and nobody waits for that origin. */
+  enter(origin: string): Slot | undefined;
+  /** `go` is called with a slot when its turn comes, once. */
+  wait(origin: string, group: string, go: (slot: Slot) => void): Waiter;
+  /** It waits no longer; answers whether it did. */
+  cancel(waiter: Waiter): boolean;
   /** `answeredMs`: how long the origin took to give any answer; undefined: it gave none, or was not asked. */
   leave(slot: Slot, answeredMs: number | undefined): void;
   /** It hangs for long: it makes room for others, at once if no more than `aside` have done so. It still has to leave. */
@@ -64,10 +68,19 @@ type Origin = {
 type Lane = { turns: string[]; parked: string[]; pushes: Map<string, Line> };
 
 /**
- * First come, first served: thousands wait, and taking the first of a long array moves the others. Where everybody
- * hangs the last one is tried: the first ones may be what is left of chunks whose other members were served.
+ * First come, first served; whoever no longer wants leaves it. Where everybody hangs the last one is tried: the first ones may be
+ * what is left of chunks whose other members were served.
  */
-type Line = { all: (((slot: Slot) => void) | undefined)[]; at: number };
+type Line = { first: Waiter | undefined; last: Waiter | undefined };
+
+/** `line`: while it waits. `before` and `next`: its neighbours there. */
+export type Waiter = {
+  go: (slot: Slot) => void;
+  origin: Origin;
+  line: Line | undefined;
+  before: Waiter | undefined;
+  next: Waiter | undefined;
+};
 
 const FEW = 64;
 // Enough to find out whether some of its addresses are well, too few to be missed by the other origins.
@@ -169,20 +182,23 @@ export function makeGate(
     while (!found) {
       const name = lane.turns.shift();
       if (name === undefined) break;
-      const origin = origins.get(name);
       const line = lane.pushes.get(name);
-      if (!origin || !line) continue;
+      const origin = line?.first?.origin;
+      if (!line || !origin) {
+        lane.pushes.delete(name);
+        continue;
+      }
       if (!hasRoom(origin)) {
         // Thousands may wait for that, so that nobody should look at each of them whenever a slot is free.
         (hasToPark(origin) ? lane.parked : passed).push(name);
         continue;
       }
       found = true;
-      origin.waiting--;
-      const go = isSilent(origin) ? line.all.pop() : takeFirst(line);
-      if (line.at < line.all.length) lane.turns.push(name);
+      const waiter = isSilent(origin) ? line.last : line.first;
+      if (waiter) endWaiting(waiter, line);
+      if (line.first) lane.turns.push(name);
       else lane.pushes.delete(name);
-      go?.(start(origin));
+      waiter?.go(start(origin));
     }
     if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
     return found;
@@ -216,10 +232,13 @@ export function makeGate(
       const first = lanes.entries().next().value;
       if (!first) break;
       const [group, lane] = first;
-      without = letOne(lane) ? 0 : without + 1;
-      if (lanes.size === 1 && lane.turns.length > 0) continue;
+      const found = letOne(lane);
+      if (found) without = 0;
+      if (found && lanes.size === 1 && lane.turns.length > 0) continue;
       lanes.delete(group);
-      if (lane.turns.length + lane.parked.length > 0) lanes.set(group, lane);
+      if (lane.turns.length + lane.parked.length === 0) continue;
+      lanes.set(group, lane);
+      if (!found) without++;
     }
   };
 
@@ -262,38 +281,42 @@ export function makeGate(
     slot.counts = false;
   };
 
+  const originNamed = (name: string): Origin => {
+    const known = origins.get(name);
+    if (known) {
+      if (isIdle(known) && milliseconds() - known.quietSince > KNOWN_MS) setProven(known, false);
+      return known;
+    }
+    const origin: Origin = {
+      ...{ name, running: 0, slots: 0, aside: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
+      ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
+    };
+    origins.set(name, origin);
+    return origin;
+  };
+
+  const forgetIdle = (origin: Origin): void => {
+    if (!isIdle(origin)) return;
+    if (!origin.proven || origins.size > MOST_KNOWN) origins.delete(origin.name);
+    else origin.window = few;
+  };
+
   const gate: Gate = {
-    enter: (name, group, go) => {
-      let origin = origins.get(name);
-      if (origin && isIdle(origin) && milliseconds() - origin.quietSince > KNOWN_MS) setProven(origin, false);
-      if (!origin) {
-        origin = {
-          ...{
-            name,
-            running: 0,
-            slots: 0,
-            aside: 0,
-            first: undefined,
-            last: undefined,
-            fresh: 0,
-            probe: 0,
-            hanging: 0,
-          },
-          ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
-        };
-        origins.set(name, origin);
-      }
-      if (origin.waiting === 0 && hasRoom(origin)) return start(origin);
-      origin.waiting++;
+    enter: (name) => {
+      const origin = originNamed(name);
+      return origin.waiting === 0 && hasRoom(origin) ? start(origin) : undefined;
+    },
+    wait: (name, group, go) => {
+      const origin = originNamed(name);
       let lane = lanes.get(group);
       if (!lane) {
         lane = { turns: [], parked: [], pushes: new Map() };
         lanes.set(group, lane);
       }
-      const line = lane.pushes.get(name);
-      if (line) line.all.push(go);
-      else {
-        lane.pushes.set(name, { all: [go], at: 0 });
+      let line = lane.pushes.get(name);
+      if (!line) {
+        line = { first: undefined, last: undefined };
+        lane.pushes.set(name, line);
         lane.turns.push(name);
       }
       if (!looking) {
@@ -301,7 +324,15 @@ export function makeGate(
         setTimeout(lookAgain, LOOK_MS);
       }
       looking = true;
-      return undefined;
+      return joined(line, origin, go);
+    },
+    cancel: (waiter) => {
+      const { origin, line } = waiter;
+      if (!line) return false;
+      endWaiting(waiter, line);
+      forgetIdle(origin);
+      unparks = true; // what is empty now is not worth a look any more
+      return true;
     },
     leave: (slot, answeredMs) => {
       const { origin } = slot;
@@ -315,9 +346,7 @@ export function makeGate(
         turnedAway.delete(slot);
       }
       if (lanes.size > 0) pump();
-      if (!isIdle(origin)) return;
-      if (!origin.proven || origins.size > MOST_KNOWN) origins.delete(origin.name);
-      else origin.window = few;
+      forgetIdle(origin);
     },
     setAside: (slot) => {
       const { origin } = slot;
@@ -350,10 +379,25 @@ export function makeGate(
   return gate;
 }
 
-function takeFirst(line: Line): ((slot: Slot) => void) | undefined {
-  const go = line.all[line.at];
-  line.all[line.at++] = undefined;
-  return go;
+function joined(line: Line, origin: Origin, go: (slot: Slot) => void): Waiter {
+  const waiter: Waiter = { go, origin, line, before: line.last, next: undefined };
+  if (line.last) line.last.next = waiter;
+  else line.first = waiter;
+  line.last = waiter;
+  origin.waiting++;
+  return waiter;
+}
+
+function endWaiting(waiter: Waiter, line: Line): void {
+  const { before, next } = waiter;
+  if (before) before.next = next;
+  else line.first = next;
+  if (next) next.before = before;
+  else line.last = before;
+  waiter.line = undefined;
+  waiter.before = undefined;
+  waiter.next = undefined;
+  waiter.origin.waiting--;
 }
 
 /** The event loop's share of time with something to do, over the last 20 ms or more. */

@@ -98,22 +98,19 @@ export function makePusher(
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
     const gate = gateOf(work, job);
     if (eachForItself && (gate === lateGate || gate === lateUrgentGate)) work.apart.add(job.endpoint);
-    let waits = true;
-    const entered = gate.enter(originOf(target.address), work.batch.ref.announcementId, (slot) => {
-      if (!waits) return gate.leave(slot, undefined);
-      waits = false;
+    const origin = originOf(target.address);
+    const slot = gate.enter(origin);
+    if (slot) return void inSlot(work, job, target, ticket, gate, slot, false);
+    work.queued.set(job.endpoint, job);
+    const waiter = gate.wait(origin, work.batch.ref.announcementId, (slot) => {
       work.queued.delete(job.endpoint);
       void inSlot(work, job, target, ticket, gate, slot, true);
     });
-    if (entered) return void inSlot(work, job, target, ticket, gate, entered, false);
-    work.queued.set(job.endpoint, job);
     whenOver(work, () => {
-      if (waits) {
-        work.queued.delete(job.endpoint);
-        work.apart.delete(job.endpoint);
-        finish(work);
-      }
-      waits = false;
+      if (!gate.cancel(waiter)) return;
+      work.queued.delete(job.endpoint);
+      work.apart.delete(job.endpoint);
+      finish(work);
     });
   }
 

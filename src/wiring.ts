@@ -21,6 +21,8 @@ export const VERSION = "0.1.0";
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
 /** So many hanging pushes of one channel beside those in flight, where so many connections may be open. */
 const MOST_ASIDE = 4096;
+const LEAST_ASIDE = 64;
+const FILES_IN_USE = 2048;
 const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 256, wechaty: 4 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
@@ -215,8 +217,8 @@ export async function embedded(
     ...options,
     config,
     onlyHost: randomSecret(48),
-    // All gates together may use half of what may be open.
-    mostAside: Math.min(MOST_ASIDE, Math.floor(openFiles() / 4)),
+    // Twice as many for all gates of a channel; the rest is for pushes in flight, the doors and the store.
+    mostAside: Math.min(MOST_ASIDE, Math.max(LEAST_ASIDE, Math.floor((openFiles() - FILES_IN_USE) / 4))),
     objectDoor: platform.objectDoor,
     streams: true,
     remoteAddress: (c) => clientOf(incomingOf(c)?.socket.remoteAddress, c.req.raw.headers),

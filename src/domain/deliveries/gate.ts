@@ -20,7 +20,7 @@ export type Gate = {
   leave(slot: Slot, answeredMs: number | undefined): void;
   /** It hangs for long: it makes room for others, at once if no more than `aside` have done so. It still has to leave. */
   setAside(slot: Slot): void;
-  /** Sets aside who found no place before; answers whether somebody finds none still. */
+  /** Looks again at who hangs: sets aside who found no place before. Answers whether somebody finds none still. */
   isCrowded(): boolean;
   /** Whether everybody hangs there at the moment, so that who waits for it may wait long. */
   isSilent(origin: string): boolean;
@@ -61,11 +61,15 @@ type Origin = {
   /** How long it takes to answer, about. */
   usualMs: number;
   quietSince: number;
+  answeredAt: number;
   waiting: number;
 };
 
 /** Who waits in one group: its origins in turn, those that wait for room for doubtful ones, and the pushes to each. */
-type Lane = { turns: string[]; parked: string[]; pushes: Map<string, Line> };
+type Lane = { turns: string[]; parked: Parked; pushes: Map<string, Line> };
+
+/** Names in the order of coming, from `at` on; whoever is not among `now` any more has left. */
+type Parked = { names: string[]; at: number; now: Set<string> };
 
 /**
  * First come, first served; whoever no longer wants leaves it. Where everybody hangs the last one is tried: the first ones may be
@@ -121,9 +125,9 @@ export function makeGate(
   let aside = 0;
   /** Who hangs and found no place aside. */
   const turnedAway = new Set<Slot>();
+  /** Who stands aside and counts against its origin all the same: everybody there seemed to be as slow. */
+  const stillCount = new Set<Slot>();
   const lanes = new Map<string, Lane>();
-  /** Since origins were parked there has been room for one of them, or one has answered. */
-  let unparks = false;
   let looking = false;
 
   const hasToPark = (origin: Origin): boolean => !origin.proven && doubtful >= mostDoubtful;
@@ -147,7 +151,8 @@ export function makeGate(
     if (origin.proven === proven) return;
     origin.proven = proven;
     doubtful += proven ? -origin.slots : origin.slots;
-    if (proven) unparks = true;
+    if (!proven) return;
+    for (const lane of lanes.values()) if (lane.parked.now.delete(origin.name)) lane.turns.push(origin.name);
   };
 
   const isIdle = (origin: Origin): boolean => origin.running + origin.aside + origin.waiting === 0;
@@ -180,7 +185,8 @@ export function makeGate(
     const passed: string[] = [];
     let found = false;
     while (!found) {
-      const name = lane.turns.shift();
+      // Thousands may be parked: nobody looks at each of them whenever one slot is free.
+      const name = (doubtful < mostDoubtful ? nextParked(lane.parked) : undefined) ?? lane.turns.shift();
       if (name === undefined) break;
       const line = lane.pushes.get(name);
       const origin = line?.first?.origin;
@@ -189,8 +195,8 @@ export function makeGate(
         continue;
       }
       if (!hasRoom(origin)) {
-        // Thousands may wait for that, so that nobody should look at each of them whenever a slot is free.
-        (hasToPark(origin) ? lane.parked : passed).push(name);
+        if (hasToPark(origin)) park(lane.parked, name);
+        else passed.push(name);
         continue;
       }
       found = true;
@@ -217,17 +223,7 @@ export function makeGate(
     }
   };
 
-  const unpark = () => {
-    unparks = false;
-    for (const lane of lanes.values()) {
-      if (lane.parked.length === 0) continue;
-      lane.turns = [...lane.parked, ...lane.turns];
-      lane.parked = [];
-    }
-  };
-
   const letIn = () => {
-    if (unparks) unpark();
     for (let without = 0; running < limits.inFlight && without < lanes.size; ) {
       const first = lanes.entries().next().value;
       if (!first) break;
@@ -236,7 +232,7 @@ export function makeGate(
       if (found) without = 0;
       if (found && lanes.size === 1 && lane.turns.length > 0) continue;
       lanes.delete(group);
-      if (lane.turns.length + lane.parked.length === 0) continue;
+      if (lane.turns.length + lane.parked.now.size === 0) continue;
       lanes.set(group, lane);
       if (!found) without++;
     }
@@ -252,6 +248,7 @@ export function makeGate(
 
   const learn = (origin: Origin, answeredMs: number) => {
     origin.quietSince = milliseconds();
+    origin.answeredAt = origin.quietSince;
     if (!origin.proven) origin.window = few;
     origin.usualMs = origin.proven ? 0.9 * origin.usualMs + 0.1 * answeredMs : answeredMs;
     setProven(origin, true);
@@ -262,9 +259,7 @@ export function makeGate(
   const take = (origin: Origin, slots: 1 | -1): void => {
     running += slots;
     origin.slots += slots;
-    if (origin.proven) return;
-    doubtful += slots;
-    if (slots < 0) unparks = true;
+    if (!origin.proven) doubtful += slots;
   };
 
   const isSilent = (origin: Origin): boolean =>
@@ -284,12 +279,12 @@ export function makeGate(
   const originNamed = (name: string): Origin => {
     const known = origins.get(name);
     if (known) {
-      if (isIdle(known) && milliseconds() - known.quietSince > KNOWN_MS) setProven(known, false);
+      if (isIdle(known) && milliseconds() - known.answeredAt > KNOWN_MS) setProven(known, false);
       return known;
     }
     const origin: Origin = {
       ...{ name, running: 0, slots: 0, aside: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
-      ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), waiting: 0 },
+      ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), answeredAt: 0, waiting: 0 },
     };
     origins.set(name, origin);
     return origin;
@@ -310,14 +305,15 @@ export function makeGate(
       const origin = originNamed(name);
       let lane = lanes.get(group);
       if (!lane) {
-        lane = { turns: [], parked: [], pushes: new Map() };
+        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, pushes: new Map() };
         lanes.set(group, lane);
       }
       let line = lane.pushes.get(name);
       if (!line) {
         line = { first: undefined, last: undefined };
         lane.pushes.set(name, line);
-        lane.turns.push(name);
+        if (hasToPark(origin)) park(lane.parked, name);
+        else lane.turns.push(name);
       }
       if (!looking) {
         busy(); // from here on it counts
@@ -331,7 +327,6 @@ export function makeGate(
       if (!line) return false;
       endWaiting(waiter, line);
       forgetIdle(origin);
-      unparks = true; // what is empty now is not worth a look any more
       return true;
     },
     leave: (slot, answeredMs) => {
@@ -341,6 +336,7 @@ export function makeGate(
       if (slot.isAside) {
         aside--;
         origin.aside--;
+        stillCount.delete(slot);
       } else {
         take(origin, -1);
         turnedAway.delete(slot);
@@ -365,10 +361,17 @@ export function makeGate(
       // Where everybody is served as slowly, or nobody at all, no more may be on their way than at any other origin.
       if (isWell ? now - slot.at > LATE * origin.usualMs : origin.aside < limits.inFlightPerOrigin - few)
         noLongerCounts(slot);
+      else stillCount.add(slot);
       if (lanes.size > 0) pump();
     },
     isCrowded: () => {
       turnedAway.forEach(gate.setAside);
+      const now = milliseconds();
+      for (const slot of stillCount) {
+        if (!answers(slot.origin, now) || now - slot.at <= LATE * slot.origin.usualMs) continue;
+        stillCount.delete(slot);
+        noLongerCounts(slot);
+      }
       return turnedAway.size > 0;
     },
     isSilent: (name) => {
@@ -377,6 +380,21 @@ export function makeGate(
     },
   };
   return gate;
+}
+
+function nextParked(parked: Parked): string | undefined {
+  while (parked.at < parked.names.length) {
+    const name = parked.names[parked.at++] ?? "";
+    if (parked.now.delete(name)) return name;
+  }
+  parked.names = [];
+  parked.at = 0;
+  return undefined;
+}
+
+function park(parked: Parked, name: string): void {
+  if (!parked.now.has(name)) parked.names.push(name);
+  parked.now.add(name);
 }
 
 function joined(line: Line, origin: Origin, go: (slot: Slot) => void): Waiter {

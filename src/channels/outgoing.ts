@@ -11,6 +11,8 @@ export type OutgoingRequest = {
   body?: Buffer;
   /** False: the answer counts from its head on, its body is read and dropped behind the caller's back. */
   reads: boolean;
+  /** Ends it, within a quarter of a second, as if its time were up. */
+  signal?: AbortSignal | undefined;
   /** For a file instead of a text: it is read up to so many bytes, and stands in the answer's `bytes`. */
   fileBytes?: number;
 };
@@ -89,6 +91,13 @@ export function makeOutgoing(
       expire(exchange);
       leave(exchange);
     }
+    let next: Exchange | undefined;
+    for (let exchange = open.first; exchange; exchange = next) {
+      next = exchange.next;
+      if (!exchange.signal?.aborted) continue;
+      expire(exchange);
+      leave(exchange);
+    }
     if (!open.first && clock !== undefined) {
       clearInterval(clock);
       clock = undefined;
@@ -148,6 +157,7 @@ type Open = { first: Exchange | undefined; last: Exchange | undefined };
 
 type Exchange = Dispatcher.DispatchHandler & {
   reads: boolean;
+  signal: AbortSignal | undefined;
   fileBytes: number | undefined;
   endsAt: number;
   open: Open;
@@ -164,13 +174,14 @@ type Exchange = Dispatcher.DispatchHandler & {
 
 // Shared functions on a plain object: a closure per handler and push would be a fifth of a push's garbage.
 function newExchange(
-  { reads, fileBytes }: OutgoingRequest,
+  { reads, signal, fileBytes }: OutgoingRequest,
   endsAt: number,
   answer: (answer: Answer) => void,
   open: Open,
 ): Exchange {
   return {
     reads,
+    signal,
     fileBytes,
     endsAt,
     open,

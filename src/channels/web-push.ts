@@ -62,7 +62,7 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
   async function send(
     target: Target,
     text: string,
-    more: { urgency: string; ttl: number; topic: string },
+    more: { urgency: string; ttl: number; topic: string; signal?: AbortSignal | undefined },
   ): Promise<Answer | Outcome> {
     const receiver = receiverOf(target.secrets[0] ?? "");
     if (!receiver) return { kind: "rejected", detail: "the endpoint's keys cannot be used" };
@@ -75,7 +75,14 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
       ...["ttl", String(more.ttl), "urgency", more.urgency, "topic", more.topic],
       ...["authorization", vapid(originOf(target.address), key, subject)],
     ];
-    const answer = await outgoing.send({ method: "POST", url: target.address, headers, body, reads: false });
+    const answer = await outgoing.send({
+      method: "POST",
+      url: target.address,
+      headers,
+      body,
+      reads: false,
+      signal: more.signal,
+    });
     if (answer.kind === "unreachable" && answer.refused)
       deps.log.warn("egress-refused", { channel: "web-push", endpoint: target.endpoint });
     return answer;
@@ -136,9 +143,9 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
       const bytes = bodyLength(Buffer.byteLength(json) + TAIL_BYTES);
       return { text: `${title}\n${body}`, bytes, limit: BODY_BYTES, faults };
     },
-    async push({ json, short, subject, urgency, ttl }, { deliveryId, target }): Promise<Outcome> {
+    async push({ json, short, subject, urgency, ttl }, { deliveryId, target, signal }): Promise<Outcome> {
       const tail = `,"deliveryId":${JSON.stringify(deliveryId)}}`;
-      const more = { urgency, ttl, topic: topicOf(target, subject) };
+      const more = { urgency, ttl, topic: topicOf(target, subject), signal };
       let answer = await send(target, json + tail, more);
       // Every push service has to take 4,096 bytes; one that does not still gets the title and the way to the rest.
       if (answer.kind === "answer" && answer.status === 413) answer = await send(target, short + tail, more);

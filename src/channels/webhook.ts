@@ -51,12 +51,12 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     return headers;
   }
 
-  async function push(rendered: RenderedEvent, { deliveryId, target }: Push): Promise<Outcome> {
+  async function push(rendered: RenderedEvent, { deliveryId, target, signal }: Push): Promise<Outcome> {
     const body = assemble(deliveryId, rendered.middle, JSON.stringify(target.matched) + END);
     if (body.length >= BYTES) return { kind: "rejected", detail: `larger than ${BYTES} bytes` };
     const url = target.address;
     const headers = signed(deliveryId, "application/cloudevents+json", body, target.secrets);
-    const answer = await outgoing.send({ method: "POST", url, headers, body, reads: false });
+    const answer = await outgoing.send({ method: "POST", url, headers, body, reads: false, signal });
     if (answer.kind === "unreachable" && answer.refused)
       deps.log.warn("egress-refused", { channel: "webhook", endpoint: target.endpoint });
     return outcomeOf(answer, deps.now);

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Entry, FeedHead } from "#src/domain/announcements/feed-formats.ts";
-import type { Channel, ConfirmOutcome, Links, Outcome, Preview, Target } from "#src/domain/deliveries/channel.ts";
+import type { Channel, ConfirmOutcome, Links, Outcome, Preview, Push, Target } from "#src/domain/deliveries/channel.ts";
 import { newestLease } from "#src/domain/deliveries/lease.ts";
 import type { InputError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
@@ -63,7 +63,7 @@ export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
     return answer;
   }
 
-  async function push(rendered: RenderedFeed, { target }: { target: Target }): Promise<Outcome> {
+  async function push(rendered: RenderedFeed, { target, signal }: Push): Promise<Outcome> {
     const { callback, path } = parts(target.address);
     const lease = newestLease(target.secrets);
     if (!lease || lease.until <= deps.now().getTime()) return { kind: "rejected", detail: "the lease is over" };
@@ -76,7 +76,7 @@ export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
     const headers = [...AGENT, "content-type", contentType, "link", link];
     if (lease.secret !== "")
       headers.push("x-hub-signature", `sha256=${createHmac("sha256", lease.secret).update(body).digest("hex")}`);
-    const answer = await outgoing.send({ method: "POST", url: callback, headers, body, reads: false });
+    const answer = await outgoing.send({ method: "POST", url: callback, headers, body, reads: false, signal });
     log(answer, target);
     return outcomeOf(answer, deps.now);
   }

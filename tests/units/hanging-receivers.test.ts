@@ -6,15 +6,14 @@ import { makeWorld } from "#src/wiring.ts";
 import { ADMIN, askOf } from "#tests/app.ts";
 import { startWebhookSink } from "#tests/receivers/webhook-sink.ts";
 
+const ENDPOINTS = 400;
+const all = Array.from({ length: ENDPOINTS }, (_, i) => i);
+
 /** Of 400 receivers, by their numbers: whether one never answers, and where it is. */
 type Receivers = { hangs: (i: number) => boolean; at?: (i: number) => "well" | "dead" };
 
-/**
- * Publishes to 400 receivers with one worker of each kind, and resolves once all who are well have it. Throws after 12 s: those
- * who hang are waited for 15 s.
- */
-async function publishBeside({ hangs, at = () => "well" }: Receivers, urgency = "routine", mostAside?: number) {
-  const ENDPOINTS = 400;
+/** A house with one worker of each kind, a column, and 400 receivers that want all of it. */
+async function houseOf({ hangs, at = () => "well" }: Receivers, mostAside?: number) {
   const sinks = { well: await startWebhookSink(), dead: await startWebhookSink() };
   const platform = embeddedPlatform({ data: ":memory:", now: () => new Date(), log: silentLog });
   const config = readConfig({
@@ -40,7 +39,6 @@ async function publishBeside({ hangs, at = () => "well" }: Receivers, urgency = 
   await call("PUT", "/api/v1/columns/notices", {
     ...{ name: "通知公告", kind: "notice", mayBreakQuietHours: false, approvals: 0 },
   });
-  const all = Array.from({ length: ENDPOINTS }, (_, i) => i);
   const lines = all.map((i) =>
     JSON.stringify({
       endpoint: { channel: "webhook", address: sinks[at(i)].url(`/${i}`) },
@@ -49,17 +47,33 @@ async function publishBeside({ hangs, at = () => "well" }: Receivers, urgency = 
   );
   await call("POST", "/api/v1/subscriptions/import", lines.join("\n"), { "content-type": "application/x-ndjson" });
   for (const i of all) if (hangs(i)) sinks[at(i)].answer(`/${i}`, { fault: "hang" });
-  const draft = await call("POST", "/api/v1/announcements", {
-    ...{ title: "防电诈提醒", body: "请勿转账。", column: "notices", unitId: "town", urgency },
-  });
-  await call("POST", `/api/v1/announcements/${draft.id}/publish`, { contentHash: draft.contentHash });
-  const well = all.filter((i) => !hangs(i)).length;
-  const reached = () =>
-    new Set(sinks.well.received.map(({ path }) => path).filter((path) => !hangs(Number(path.slice(1))))).size;
+  return {
+    call,
+    received: sinks.well.received,
+    async publish(urgency = "routine") {
+      const draft = await call("POST", "/api/v1/announcements", {
+        ...{ title: "防电诈提醒", body: "请勿转账。", column: "notices", unitId: "town", urgency },
+      });
+      await call("POST", `/api/v1/announcements/${draft.id}/publish`, { contentHash: draft.contentHash });
+      return draft;
+    },
+    async close() {
+      await Promise.all([sinks.well.close(), sinks.dead.close()]);
+      await platform.stop();
+      await world.close();
+    },
+  };
+}
+
+/** Resolves once all who are well have the text. Throws after 12 s: those who hang are waited for 15 s. */
+async function publishBeside(receivers: Receivers, urgency = "routine", mostAside?: number) {
+  const house = await houseOf(receivers, mostAside);
+  await house.publish(urgency);
+  const isWell = (path: string) => !receivers.hangs(Number(path.slice(1)));
+  const reached = () => new Set(house.received.map(({ path }) => path).filter(isWell)).size;
+  const well = all.filter((i) => !receivers.hangs(i)).length;
   await expect.poll(reached, { timeout: 12_000, interval: 50 }).toBe(well);
-  await Promise.all([sinks.well.close(), sinks.dead.close()]);
-  await platform.stop();
-  await world.close();
+  await house.close();
 }
 
 it.each(["routine", "urgent"])(
@@ -80,3 +94,17 @@ it(
   },
   () => publishBeside({ hangs: (i) => i % 10 !== 3 }, "routine", 32),
 );
+
+it("a correction does not wait for those of the older text who hang", { timeout: 40_000 }, async () => {
+  const hangs = (i: number) => i % 100 === 3;
+  const house = await houseOf({ hangs });
+  const { id, contentHash } = await house.publish("urgent");
+  const reached = (type: string) =>
+    house.received.filter(({ body, path }) => !hangs(Number(path.slice(1))) && body.includes(type)).length;
+  await expect.poll(() => reached("announcement.published"), { timeout: 12_000, interval: 50 }).toBe(396);
+  await house.call("POST", `/api/v1/announcements/${id}/correct`, {
+    ...{ contentHash, title: "防电诈提醒（更正）", reason: "标题有误" },
+  });
+  await expect.poll(() => reached("announcement.corrected"), { timeout: 6000, interval: 50 }).toBe(396);
+  await house.close();
+});

@@ -61,8 +61,11 @@ export type Target = {
   matched: string[];
 };
 
-/** `deliveryId` stays the same over every attempt; receivers drop repeats by it. */
-export type Push = { deliveryId: string; attempt: number; target: Target };
+/**
+ * `deliveryId` stays the same over every attempt; receivers drop repeats by it. `signal`, once aborted, says that nobody waits for the
+ * answer any more: a channel may end the attempt as if its time were up.
+ */
+export type Push = { deliveryId: string; attempt: number; target: Target; signal?: AbortSignal };
 
 /**
  * What one attempt came to. A channel answers one of these and throws only for what it did not expect.

@@ -95,7 +95,11 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     }
   };
   return {
-    planFanout: async (revision) => (await import("./plan-fanout.ts")).planFanout(deps, revision),
+    planFanout: async (revision) => {
+      await (await import("./plan-fanout.ts")).planFanout(deps, revision);
+      if (revision.revision > 1)
+        for (const sender of senders.values()) (await sender).supersede(revision.announcementId, revision.revision);
+    },
     askSubscription: async (item) => {
       const { queueLeaving, queueQuestion } = await import("#src/domain/subscriptions/ask-endpoint.ts");
       const subscription = parseSubscription(item);

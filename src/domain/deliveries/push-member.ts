@@ -101,11 +101,11 @@ export function makePusher(
     const origin = originOf(target.address);
     const slot = gate.enter(origin);
     if (slot) return void inSlot(work, job, target, ticket, gate, slot, false);
-    work.queued.set(job.endpoint, job);
     const waiter = gate.wait(origin, work.batch.ref.announcementId, (slot) => {
       work.queued.delete(job.endpoint);
       void inSlot(work, job, target, ticket, gate, slot, true);
     });
+    work.queued.set(job.endpoint, { job, gate, waiter });
     whenOver(work, () => {
       if (!gate.cancel(waiter)) return;
       work.queued.delete(job.endpoint);
@@ -286,8 +286,8 @@ export function makePusher(
     if (found > 0) exposure.leave(found);
     // Who waits for a turn where everybody hangs waits as long as they do.
     if (eachForItself && work.openUntil - OPEN_MS <= since)
-      for (const [endpoint, job] of work.queued)
-        if (job.target && gateOf(work, job).isSilent(originOf(job.target.address))) work.apart.add(endpoint);
+      for (const [endpoint, { gate, waiter }] of work.queued)
+        if (gate.isSilent(waiter.origin.name)) work.apart.add(endpoint);
     restIfAlone(work);
   }
 
@@ -297,15 +297,33 @@ export function makePusher(
     return routine === true || urgent === true;
   }
 
-  return { launch, finish, setAside, isCrowded };
+  /** A newer revision has taken over: whoever waits at a gate is kept back now, and not when its turn comes. */
+  function dropQueued(work: Work): void {
+    for (const [endpoint, { job, gate, waiter }] of work.queued) {
+      if (!gate.cancel(waiter)) continue;
+      work.queued.delete(endpoint);
+      work.apart.delete(endpoint);
+      launch(work, job);
+      finish(work);
+    }
+  }
+
+  /** Of a text that a newer one has replaced: who has hung for long keeps the newer one from nobody. */
+  function giveUpHanging(work: Work): void {
+    dropQueued(work);
+    if (eachForItself && work.flying.size === 0 && work.running > 0) work.patience.abort();
+  }
+
+  return { launch, finish, setAside, isCrowded, dropQueued, giveUpHanging };
 }
 
-function pushOf({ batch }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
+function pushOf({ batch, patience }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
   const { address, language, secrets } = target;
   const attempt = (row?.attempts.length ?? 0) + 1;
   return {
     deliveryId: deliveryId(batch.ref, endpoint),
     attempt,
+    signal: patience.signal,
     target: { endpoint, address, language, secrets, matched },
   };
 }

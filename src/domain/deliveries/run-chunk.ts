@@ -57,12 +57,18 @@ const MOST_ASIDE = 256;
 const SHORT_PATIENCE_MS = 3000;
 const SAVES = { every: 100, first: 1100, slowest: 5000 };
 
+export type Runner = {
+  run(ledger: ChunkLedger, batch: Batch, call?: Call): Promise<void>;
+  /** This revision has taken over: what waits of older ones is not sent. Chunks find out by themselves, too, within seconds. */
+  supersede(announcementId: string, revision: number): void;
+};
+
 /** Pushes to members of claimed chunks of one channel, many at once, and closes their ledgers. */
 export function makeRunner(
   deps: RunDeps,
   channel: Channel,
   pace?: Pace & { turn(ask: TurnAsk): Promise<Turn> },
-): (ledger: ChunkLedger, batch: Batch, call?: Call) => Promise<void> {
+): Runner {
   const once = channel.guarantee === "at-most-once";
   const open = new Set<Work>();
   let clock: NodeJS.Timeout | undefined;
@@ -130,7 +136,8 @@ export function makeRunner(
       ...{
         running: 1,
         flying: new Map<string, Slot>(),
-        queued: new Map<string, Job>(),
+        queued: new Map(),
+        patience: new AbortController(),
         apart: new Set<string>(),
         waits: () => call?.waits(),
         unstored: 0,
@@ -175,7 +182,10 @@ export function makeRunner(
 
   function lookAfterHanging(): void {
     const since = deps.now().getTime() - HANGS_MS;
-    for (const work of open) pusher.setAside(work, since);
+    for (const work of open) {
+      pusher.setAside(work, since);
+      if (work.stopped) pusher.giveUpHanging(work);
+    }
     if (pusher.isCrowded()) channel.giveUp?.(SHORT_PATIENCE_MS);
   }
 
@@ -243,5 +253,14 @@ export function makeRunner(
     await deps.queue(lateQueueOf(channel, urgent)).send(grouped(ref.announcementId, messages));
   }
 
-  return run;
+  function supersede(announcementId: string, revision: number): void {
+    for (const work of open) {
+      const { ref } = work.batch;
+      if (ref.announcementId !== announcementId || ref.revision >= revision) continue;
+      work.stopped = true;
+      pusher.dropQueued(work);
+    }
+  }
+
+  return { run, supersede };
 }

@@ -16,6 +16,8 @@ import { grouped } from "./work-queue.ts";
 export type Sender = {
   chunk(message: ChunkMessage, queue: QueueName, call?: Call): Promise<void>;
   retry(message: RetryMessage, queue: QueueName, call?: Call): Promise<void>;
+  /** See `Runner`. */
+  supersede(announcementId: string, revision: number): void;
   /** Undefined for a channel without one. */
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined;
 };
@@ -26,7 +28,7 @@ export type SendDeps = RunDeps & LeaseDeps;
 export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const made = makePace(deps, channel);
   const pace = made && { ...made, turn: makeTurns(channel, made) };
-  const run = makeRunner(deps, channel, pace);
+  const { run, supersede } = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
 
   async function chunk(message: ChunkMessage, queue: QueueName, call?: Call): Promise<void> {
@@ -114,5 +116,5 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     );
   }
 
-  return { chunk, retry, pace };
+  return { chunk, retry, supersede, pace };
 }

@@ -1,7 +1,7 @@
 import type { EndpointMark } from "#src/domain/subscriptions/store.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import type { DigestName } from "./digest.ts";
-import type { Slot } from "./gate.ts";
+import type { Gate, Slot, Waiter } from "./gate.ts";
 import type { heldUntil } from "./hold.ts";
 import type { MessageTarget } from "./message.ts";
 import { mayHaveArrived } from "./settle.ts";
@@ -44,7 +44,9 @@ export type Work = {
   /** Endpoints with a push on its way that counts as exposed, in the order of beginning. */
   flying: Map<string, Slot>;
   /** Who waits at a gate. */
-  queued: Map<string, Job>;
+  queued: Map<string, { job: Job; gate: Gate; waiter: Waiter }>;
+  /** Aborted when nobody waits for the answers of those on their way any more. */
+  patience: AbortController;
   /** Endpoints that hang, or wait with those who do: when nobody else is left, the chunk only waits. */
   apart: Set<string>;
   waits: () => void;

@@ -125,7 +125,11 @@ export type Server = {
   ca?: string;
 };
 
-export type Dkim = { domain: string; selector: string; key: string };
+/** `unsigned`: header fields that whoever carries the mail replaces, so that a signature over them would break. */
+export type Dkim = { domain: string; selector: string; key: string; unsigned: readonly string[] };
+
+// SES developer guide, "Authenticating Email with DKIM", manual signing: these fields are its own.
+const REPLACED_BY_SES = ["message-id", "date", "return-path", "bounces-to"];
 
 /** `leave`: a mailbox whose mails come in at our own door, so that a request to leave is read. */
 export type Sender = {
@@ -148,7 +152,7 @@ export function mailingOf(settings: Settings | undefined): Mailing | undefined {
   if (!sender || (!sesRegion && !server)) return undefined;
   const reply = boxOf(replyTo);
   const leave = noticeKey ? boxOf(leaveAddress) : undefined;
-  const dkim = dkimOf(settings ?? {});
+  const dkim = dkimOf(settings ?? {}, sesRegion ? REPLACED_BY_SES : []);
   return {
     sender: {
       from: sender,
@@ -168,9 +172,9 @@ function boxOf(text: string | undefined): string | undefined {
   return checked && "address" in checked ? checked.address : undefined;
 }
 
-function dkimOf({ dkimDomain, dkimSelector, dkimKey }: Settings): Dkim | undefined {
+function dkimOf({ dkimDomain, dkimSelector, dkimKey }: Settings, unsigned: readonly string[]): Dkim | undefined {
   return dkimDomain && dkimSelector && dkimKey
-    ? { domain: dkimDomain, selector: dkimSelector, key: dkimKey }
+    ? { domain: dkimDomain, selector: dkimSelector, key: dkimKey, unsigned }
     : undefined;
 }
 

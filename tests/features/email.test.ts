@@ -420,6 +420,28 @@ describe("what comes back", () => {
     expect(refused.body.errors[0].code).toBe("BOUNCED");
   });
 
+  it("ends one whose server refuses it while the mail is handed over just the same, until it confirms anew", async () => {
+    const address = someone();
+    const subscription = await confirmed(address);
+    sink.answer(address, { reply: ["550 5.1.1 no such user", undefined] });
+    await closed((await publish()).id);
+    const read = async () => (await world.admin.get(`/subscriptions/${subscription.id}`)).body;
+    await world.until(async () => (await read()).status === "ended");
+    expect((await read()).endedBecause).toBe("bounced");
+    const line = JSON.stringify({
+      endpoint: { channel: "email", address },
+      ...{ topics: ["all"], confirmed: true, basis: "登记表" },
+    });
+    const refused = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+    expect(refused.body).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "BOUNCED" }] });
+    shift.ms += 7 * 86_400_000;
+    const again = await ask(address);
+    await page("/confirm", form(fieldsOf(linkIn(await sink.next(address, 2), "/confirm"))));
+    expect(await statusOf(again)).toBe("confirmed");
+    const taken = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+    expect(taken.body).toMatchObject({ accepted: 1, rejected: 0 });
+  });
+
   it("sends a person's second mailbox what the first one returned, at once, and nothing when it kept silent", async () => {
     const [address, second] = [someone(), someone()];
     await confirmed(address);

@@ -332,7 +332,7 @@ describe("a server that does not take it", () => {
     [
       "nobody there",
       { reply: "550 5.1.1 <who@example.org>: Recipient address rejected: User unknown" },
-      { kind: "gone", status: 550 },
+      { kind: "gone", because: "bounced", status: 550 },
     ],
     ["no such user, said plainly", { reply: "550 No such user here" }, { kind: "gone", status: 550 }],
     ["a mailbox switched off", { reply: "550 5.2.1 mailbox disabled" }, { kind: "gone" }],

@@ -563,6 +563,29 @@ describe("what comes back", () => {
     expect((await world.admin.get(`/subscriptions/${two.subscription.id}`)).body.endedBecause).toBe("complained");
   });
 
+  it("from Amazon SES: a full mailbox is the end of that mail, not of the mailbox", async () => {
+    const address = someone();
+    const subscription = await confirmed(address);
+    const { id } = await publish();
+    const { messageId = "" } = await sink.next(address, 2);
+    const state = async () => {
+      const found = await editor.get(`/deliveries?announcement=${id}&endpoint=${encodeURIComponent(address)}`);
+      return found.body.items[0]?.state;
+    };
+    await world.until(async () => (await state()) === "delivered");
+    const recipient = { emailAddress: address, status: "4.2.2", action: "failed" };
+    const message = {
+      notificationType: "Bounce",
+      mail: { messageId: messageId.slice(1, -1) },
+      bounce: { bounceType: "Transient", bounceSubType: "MailboxFull", bouncedRecipients: [recipient] },
+    };
+    for (let i = 0; i < 2; i++) expect((await sns(message)).status).toBe(204);
+    await world.until(async () => (await state()) === "failed");
+    expect(await statusOf(subscription)).toBe("confirmed");
+    await publish();
+    await sink.next(address, 3);
+  });
+
   it("is taken only with the key, and never makes this server open an address that is not Amazon's", async () => {
     const { subscription, head, address } = await mailed();
     expect((await bounces(dsn(head, "5.1.1"), "wrong")).status).toBe(401);

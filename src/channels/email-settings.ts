@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
 import type { SettingSpec, Settings } from "#src/domain/deliveries/channel.ts";
 import { mailAddress } from "./email-address.ts";
@@ -75,8 +76,8 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
     name: "dkimKey",
     secret: true,
     required: false,
-    label: { zh: "DKIM 私钥（RSA，PEM）", en: "DKIM private key (RSA, PEM)" },
-    check: KEY,
+    label: { zh: "DKIM 私钥（RSA，至少1024位，PEM）", en: "DKIM private key (RSA of at least 1024 bits, PEM)" },
+    check: { test: isSigningKey },
     lines: true,
   },
   {
@@ -124,6 +125,20 @@ export type Server = {
   password?: string;
   ca?: string;
 };
+
+// RFC 8301 3.2: fewer bits are not to be signed with, and receivers count such a signature as none.
+const LEAST_KEY_BITS = 1024;
+
+/** An RSA key that can sign: with a text that only looks like one every mail would be stopped. */
+function isSigningKey(text: string): boolean {
+  if (!KEY.test(text)) return false;
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(text);
+    return asymmetricKeyType === "rsa" && (asymmetricKeyDetails?.modulusLength ?? 0) >= LEAST_KEY_BITS;
+  } catch {
+    return false;
+  }
+}
 
 /** `unsigned`: header fields that whoever carries the mail replaces, so that a signature over them would break. */
 export type Dkim = { domain: string; selector: string; key: string; unsigned: readonly string[] };

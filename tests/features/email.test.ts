@@ -184,6 +184,25 @@ describe("somebody who subscribes a mailbox", () => {
   });
 });
 
+describe("whoever sets mail up", () => {
+  it("is told at once that a key for signatures is none, in both languages, and nothing has changed", async () => {
+    const before = (await world.admin.get("/channels/email")).body;
+    const dkimKey = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    const settings = { dkimDomain: "county.example", dkimSelector: "g1", dkimKey };
+    for (const [language, told] of [
+      ["zh-CN", "格式不符：DKIM 私钥"],
+      ["en", "not in the form that is needed: DKIM private key"],
+    ] as const) {
+      const refused = await world.admin.put("/channels/email", { settings }, { "accept-language": language });
+      expect(refused.status).toBe(422);
+      expect(refused.body.errors).toMatchObject([
+        { pointer: "/settings/dkimKey", detail: expect.stringContaining(told) },
+      ]);
+    }
+    expect((await world.admin.get("/channels/email")).body).toEqual(before);
+  });
+});
+
 describe("a mail scanner", () => {
   it("that opens every link of every mail changes nothing", async () => {
     const address = someone();

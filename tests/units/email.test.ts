@@ -595,6 +595,20 @@ test("every setting checks what is entered", () => {
   expect(check("fromName")?.test("某县\r\nBcc: x")).toBe(false);
   expect(check("from")?.test("a@b.example")).toBe(true);
   expect(check("noticeKey")?.test("short")).toBe(false);
+  const rsa = (bits: number) => generateKeyPairSync("rsa", { modulusLength: bits }).privateKey;
+  for (const type of ["pkcs1", "pkcs8"] as const)
+    expect(check("dkimKey")?.test(rsa(1024).export({ type, format: "pem" }).toString())).toBe(true);
+  const key = rsa(2048).export({ type: "pkcs8", format: "pem" }).toString();
+  const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  for (const wrong of [
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    key.replace(/\n[^\n]+\n-----END/, "\n-----END"),
+    elliptic.export({ type: "pkcs8", format: "pem" }).toString(),
+    generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    rsa(512).export({ type: "pkcs8", format: "pem" }).toString(),
+    `${key}x`,
+  ])
+    expect(check("dkimKey")?.test(wrong), wrong).toBe(false);
   expect(check("sesRegion")?.test("us-gov-west-1")).toBe(true);
   expect(check("sesRegion")?.test("x.evil.example/")).toBe(false);
   expect(channel.settings?.filter(({ secret }) => secret).map(({ name }) => name)).toEqual([

@@ -123,7 +123,8 @@ export type SettingSpec = {
   secret: boolean;
   required: boolean;
   label: Text;
-  check?: RegExp;
+  /** Whether a value has the form that is needed. */
+  check?: { test(value: string): boolean };
   /** The only values that it may have; the first one counts while none is chosen. */
   choices?: readonly SettingChoice[];
   /** The value may have several lines (a key in PEM, a greeting). */

@@ -558,6 +558,30 @@ describe("what comes back", () => {
     expect(sink.to(address)).toHaveLength(2);
   });
 
+  it("of a complaint holds for every spelling of the mailbox, whichever one it came from", async () => {
+    const complain = (address: string) =>
+      sns({
+        notificationType: "Complaint",
+        mail: { messageId: "0100-cases" },
+        complaint: { complainedRecipients: [{ emailAddress: address }] },
+      });
+    const imported = async (address: string) => {
+      const wishes = { endpoint: { channel: "email", address }, topics: ["all"], confirmed: true, basis: "登记表" };
+      return (await world.admin.post("/subscriptions/import", JSON.stringify(wishes), "application/x-ndjson")).body;
+    };
+    const [one, two] = [someone(), someone()];
+    const other = (address: string) => address.replace("person", "Person");
+    await confirmed(one);
+    expect((await complain(one)).status).toBe(204);
+    const plain = await confirmed(two);
+    expect(await imported(other(two))).toMatchObject({ accepted: 1 });
+    expect((await complain(other(two))).status).toBe(204);
+    expect(await statusOf(plain)).toBe("ended");
+    for (const address of [one, two])
+      for (const spelling of [address, other(address), address.toUpperCase()])
+        expect(await imported(spelling), spelling).toMatchObject({ accepted: 0, errors: [{ code: "COMPLAINED" }] });
+  });
+
   it("from Amazon SES: bounces, complaints, and nothing of what is only late", async () => {
     const one = await mailed();
     const mail = { messageId: "0100-ses-id" };

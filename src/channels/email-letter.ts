@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Target } from "#src/domain/deliveries/channel.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import type { Sender } from "./email-settings.ts";
+import type { Dkim, Sender } from "./email-settings.ts";
 import { escaped, type MailText } from "./email-text.ts";
 import { DKIM, encodeWords, foldLines, MailComposer } from "./nodemailer.ts";
 import { oneLine } from "./summary.ts";
@@ -64,8 +64,13 @@ export async function writeLetter(text: MailText, target: Pick<Target, "matched"
   return sender.dkim ? signed(bytes, sender.dkim) : bytes;
 }
 
-async function signed(bytes: Buffer, { domain, selector, key }: NonNullable<Sender["dkim"]>): Promise<Buffer> {
-  const signer = new DKIM({ domainName: domain, keySelector: selector, privateKey: key });
+async function signed(bytes: Buffer, { domain, selector, key, unsigned }: Dkim): Promise<Buffer> {
+  const signer = new DKIM({
+    domainName: domain,
+    keySelector: selector,
+    privateKey: key,
+    skipFields: unsigned.join(":"),
+  });
   const whole = await collected(signer.sign(bytes));
   if (!whole.subarray(0, 15).toString("latin1").startsWith("DKIM-Signature:")) throw new Error(DKIM_FAILED);
   return whole;

@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
 import type { SettingSpec, Settings } from "#src/domain/deliveries/channel.ts";
 import { mailAddress } from "./email-address.ts";
@@ -75,8 +76,8 @@ export const MAIL_SETTINGS: readonly SettingSpec[] = [
     name: "dkimKey",
     secret: true,
     required: false,
-    label: { zh: "DKIM 私钥（RSA，PEM）", en: "DKIM private key (RSA, PEM)" },
-    check: KEY,
+    label: { zh: "DKIM 私钥（RSA，至少1024位，PEM）", en: "DKIM private key (RSA of at least 1024 bits, PEM)" },
+    check: { test: isSigningKey },
     lines: true,
   },
   {
@@ -125,7 +126,25 @@ export type Server = {
   ca?: string;
 };
 
-export type Dkim = { domain: string; selector: string; key: string };
+// RFC 8301 3.2: fewer bits are not to be signed with, and receivers count such a signature as none.
+const LEAST_KEY_BITS = 1024;
+
+/** An RSA key that can sign: with a text that only looks like one every mail would be stopped. */
+function isSigningKey(text: string): boolean {
+  if (!KEY.test(text)) return false;
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(text);
+    return asymmetricKeyType === "rsa" && (asymmetricKeyDetails?.modulusLength ?? 0) >= LEAST_KEY_BITS;
+  } catch {
+    return false;
+  }
+}
+
+/** `unsigned`: header fields that whoever carries the mail replaces, so that a signature over them would break. */
+export type Dkim = { domain: string; selector: string; key: string; unsigned: readonly string[] };
+
+// SES developer guide, "Authenticating Email with DKIM", manual signing: these fields are its own.
+const REPLACED_BY_SES = ["message-id", "date", "return-path", "bounces-to"];
 
 /** `leave`: a mailbox whose mails come in at our own door, so that a request to leave is read. */
 export type Sender = {
@@ -148,7 +167,7 @@ export function mailingOf(settings: Settings | undefined): Mailing | undefined {
   if (!sender || (!sesRegion && !server)) return undefined;
   const reply = boxOf(replyTo);
   const leave = noticeKey ? boxOf(leaveAddress) : undefined;
-  const dkim = dkimOf(settings ?? {});
+  const dkim = dkimOf(settings ?? {}, sesRegion ? REPLACED_BY_SES : []);
   return {
     sender: {
       from: sender,
@@ -168,9 +187,9 @@ function boxOf(text: string | undefined): string | undefined {
   return checked && "address" in checked ? checked.address : undefined;
 }
 
-function dkimOf({ dkimDomain, dkimSelector, dkimKey }: Settings): Dkim | undefined {
+function dkimOf({ dkimDomain, dkimSelector, dkimKey }: Settings, unsigned: readonly string[]): Dkim | undefined {
   return dkimDomain && dkimSelector && dkimKey
-    ? { domain: dkimDomain, selector: dkimSelector, key: dkimKey }
+    ? { domain: dkimDomain, selector: dkimSelector, key: dkimKey, unsigned }
     : undefined;
 }
 

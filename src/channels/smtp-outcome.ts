@@ -24,7 +24,8 @@ const POLICY =
 
 /**
  * From a server's reply to an outcome: RFC 5321 4.2 and the enhanced codes of RFC 3463. Only a mailbox that the server says does
- * not exist is gone; what is refused for any other reason is rejected, so that a policy never ends a subscription.
+ * not exist is gone, and has bounced like one that a report names later; what is refused for any other reason is rejected, so
+ * that a policy never ends a subscription.
  */
 export function smtpOutcome(failure: SmtpFailure, dotSent: boolean, secrets: readonly string[]): Outcome {
   const { responseCode: status, response = "" } = failure;
@@ -63,7 +64,7 @@ function replied(failure: SmtpFailure, status: number, detail: string): Outcome 
   if (status === 530 || about === "1.8" || about === "7.8" || (about === "7.0" && status === 530))
     return { kind: "retry", status, detail, pause: configuration };
   if (command.startsWith("RCPT") && isNobody(status, about, enhanced !== null, response))
-    return { kind: "gone", status, detail };
+    return { kind: "gone", because: "bounced", status, detail };
   return { kind: "rejected", status, detail };
 }
 

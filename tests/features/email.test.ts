@@ -184,6 +184,25 @@ describe("somebody who subscribes a mailbox", () => {
   });
 });
 
+describe("whoever sets mail up", () => {
+  it("is told at once that a key for signatures is none, in both languages, and nothing has changed", async () => {
+    const before = (await world.admin.get("/channels/email")).body;
+    const dkimKey = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    const settings = { dkimDomain: "county.example", dkimSelector: "g1", dkimKey };
+    for (const [language, told] of [
+      ["zh-CN", "格式不符：DKIM 私钥"],
+      ["en", "not in the form that is needed: DKIM private key"],
+    ] as const) {
+      const refused = await world.admin.put("/channels/email", { settings }, { "accept-language": language });
+      expect(refused.status).toBe(422);
+      expect(refused.body.errors).toMatchObject([
+        { pointer: "/settings/dkimKey", detail: expect.stringContaining(told) },
+      ]);
+    }
+    expect((await world.admin.get("/channels/email")).body).toEqual(before);
+  });
+});
+
 describe("a mail scanner", () => {
   it("that opens every link of every mail changes nothing", async () => {
     const address = someone();
@@ -420,6 +439,28 @@ describe("what comes back", () => {
     expect(refused.body.errors[0].code).toBe("BOUNCED");
   });
 
+  it("ends one whose server refuses it while the mail is handed over just the same, until it confirms anew", async () => {
+    const address = someone();
+    const subscription = await confirmed(address);
+    sink.answer(address, { reply: ["550 5.1.1 no such user", undefined] });
+    await closed((await publish()).id);
+    const read = async () => (await world.admin.get(`/subscriptions/${subscription.id}`)).body;
+    await world.until(async () => (await read()).status === "ended");
+    expect((await read()).endedBecause).toBe("bounced");
+    const line = JSON.stringify({
+      endpoint: { channel: "email", address },
+      ...{ topics: ["all"], confirmed: true, basis: "登记表" },
+    });
+    const refused = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+    expect(refused.body).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "BOUNCED" }] });
+    shift.ms += 7 * 86_400_000;
+    const again = await ask(address);
+    await page("/confirm", form(fieldsOf(linkIn(await sink.next(address, 2), "/confirm"))));
+    expect(await statusOf(again)).toBe("confirmed");
+    const taken = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+    expect(taken.body).toMatchObject({ accepted: 1, rejected: 0 });
+  });
+
   it("sends a person's second mailbox what the first one returned, at once, and nothing when it kept silent", async () => {
     const [address, second] = [someone(), someone()];
     await confirmed(address);
@@ -517,6 +558,30 @@ describe("what comes back", () => {
     expect(sink.to(address)).toHaveLength(2);
   });
 
+  it("of a complaint holds for every spelling of the mailbox, whichever one it came from", async () => {
+    const complain = (address: string) =>
+      sns({
+        notificationType: "Complaint",
+        mail: { messageId: "0100-cases" },
+        complaint: { complainedRecipients: [{ emailAddress: address }] },
+      });
+    const imported = async (address: string) => {
+      const wishes = { endpoint: { channel: "email", address }, topics: ["all"], confirmed: true, basis: "登记表" };
+      return (await world.admin.post("/subscriptions/import", JSON.stringify(wishes), "application/x-ndjson")).body;
+    };
+    const [one, two] = [someone(), someone()];
+    const other = (address: string) => address.replace("person", "Person");
+    await confirmed(one);
+    expect((await complain(one)).status).toBe(204);
+    const plain = await confirmed(two);
+    expect(await imported(other(two))).toMatchObject({ accepted: 1 });
+    expect((await complain(other(two))).status).toBe(204);
+    expect(await statusOf(plain)).toBe("ended");
+    for (const address of [one, two])
+      for (const spelling of [address, other(address), address.toUpperCase()])
+        expect(await imported(spelling), spelling).toMatchObject({ accepted: 0, errors: [{ code: "COMPLAINED" }] });
+  });
+
   it("from Amazon SES: bounces, complaints, and nothing of what is only late", async () => {
     const one = await mailed();
     const mail = { messageId: "0100-ses-id" };
@@ -539,6 +604,29 @@ describe("what comes back", () => {
     };
     expect((await sns(complaint)).status).toBe(204);
     expect((await world.admin.get(`/subscriptions/${two.subscription.id}`)).body.endedBecause).toBe("complained");
+  });
+
+  it("from Amazon SES: a full mailbox is the end of that mail, not of the mailbox", async () => {
+    const address = someone();
+    const subscription = await confirmed(address);
+    const { id } = await publish();
+    const { messageId = "" } = await sink.next(address, 2);
+    const state = async () => {
+      const found = await editor.get(`/deliveries?announcement=${id}&endpoint=${encodeURIComponent(address)}`);
+      return found.body.items[0]?.state;
+    };
+    await world.until(async () => (await state()) === "delivered");
+    const recipient = { emailAddress: address, status: "4.2.2", action: "failed" };
+    const message = {
+      notificationType: "Bounce",
+      mail: { messageId: messageId.slice(1, -1) },
+      bounce: { bounceType: "Transient", bounceSubType: "MailboxFull", bouncedRecipients: [recipient] },
+    };
+    for (let i = 0; i < 2; i++) expect((await sns(message)).status).toBe(204);
+    await world.until(async () => (await state()) === "failed");
+    expect(await statusOf(subscription)).toBe("confirmed");
+    await publish();
+    await sink.next(address, 3);
   });
 
   it("is taken only with the key, and never makes this server open an address that is not Amazon's", async () => {

@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from "node:crypto";
 import { simpleParser } from "mailparser";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeEmail } from "#src/channels/email.ts";
 import { silentLog } from "#src/log.ts";
 import { sesSender } from "#src/platform/aws/mail.ts";
+import { verifies } from "#tests/receivers/dkim-verifier.ts";
 import { type SesAnswer, startSes } from "#tests/receivers/ses-simulator.ts";
 import { revisionOf, testLinks } from "./push-world.ts";
 
@@ -15,11 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => ses.close());
 
-function mailer(endpoint = ses.endpoint) {
+function mailer(endpoint = ses.endpoint, more: Record<string, string> = {}) {
   return makeEmail({
     baseUrl: "https://example.org",
     settings: async () => ({
-      settings: { from: "notice@county.example", sesRegion: "eu-north-1" },
+      settings: { from: "notice@county.example", sesRegion: "eu-north-1", ...more },
       updatedAt: "",
       version: 1,
     }),
@@ -52,6 +54,23 @@ test("a mail goes out whole, signed for its region, and its id is the receipt", 
   const mail = await simpleParser(Buffer.from(call?.body.Content.Raw.Data ?? "", "base64"));
   expect(mail.subject).toBe("停水通知 - 某县互联网信息中心");
   expect(mail.text).toContain("您收到本邮件，是因为在告示订阅了：全部公告。");
+});
+
+test("the operator's signature still holds when SES has set the Message-ID and the date that it sets on every mail", async () => {
+  ses.answer(undefined);
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const dkimKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  await push(mailer(ses.endpoint, { dkimDomain: "county.example", dkimSelector: "g1", dkimKey }));
+  const handed = Buffer.from(ses.calls.at(-1)?.body.Content.Raw.Data ?? "", "base64").toString("latin1");
+  const sent = handed
+    .replace(/^Message-ID:[^<]*<[^>]+>/im, "Message-ID: <0102019abc-1234-000000@eu-north-1.amazonses.com>")
+    .replace(/^Date: .*$/im, "Date: Mon, 2 Mar 2026 02:00:07 +0000");
+  expect(sent).not.toBe(handed);
+  const signed = verifies(Buffer.from(sent, "latin1"), publicKey);
+  expect(signed.ok).toBe(true);
+  expect(signed.names).toEqual(expect.arrayContaining(["from", "subject", "to", "list-unsubscribe"]));
+  for (const replaced of ["message-id", "date", "return-path", "bounces-to"])
+    expect(signed.names).not.toContain(replaced);
 });
 
 test.each<[string, SesAnswer, object]>([

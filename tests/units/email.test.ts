@@ -1,9 +1,10 @@
-import { createHash, createVerify, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeEmail } from "#src/channels/email.ts";
 import type { Outcome, Target } from "#src/domain/deliveries/channel.ts";
 import { leavingEndpoint, mailedEndpoint, managedEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
 import { silentLog } from "#src/log.ts";
+import { verifies } from "#tests/receivers/dkim-verifier.ts";
 import { type SmtpBehaviour, type SmtpSink, startSmtpSink } from "#tests/receivers/smtp-sink.ts";
 import { type MoreRevision, revisionOf, testLinks } from "./push-world.ts";
 
@@ -306,7 +307,7 @@ describe("a signature", () => {
     const signed = verifies(raw, publicKey);
     expect(signed.ok).toBe(true);
     expect(signed.names).toEqual(
-      expect.arrayContaining(["from", "subject", "list-unsubscribe", "list-unsubscribe-post", "message-id"]),
+      expect.arrayContaining(["from", "subject", "list-unsubscribe", "list-unsubscribe-post", "message-id", "date"]),
     );
     const forged = Buffer.from(raw.toString("latin1").replace("unsubscribe?t=", "unsubscribe?t=x"), "latin1");
     expect(verifies(forged, publicKey).ok).toBe(false);
@@ -324,41 +325,6 @@ describe("a signature", () => {
   });
 });
 
-/** RFC 6376 by hand: relaxed/relaxed, rsa-sha256. */
-function verifies(raw: Buffer, key: KeyObject): { ok: boolean; names: string[] } {
-  const text = raw.toString("latin1");
-  const split = text.indexOf("\r\n\r\n");
-  const fields = text.slice(0, split).split(/\r\n(?![ \t])/);
-  const relaxed = (field: string) => {
-    const colon = field.indexOf(":");
-    const value = field
-      .slice(colon + 1)
-      .replace(/\r\n/g, "")
-      .replace(/[ \t]+/g, " ")
-      .trim();
-    return `${field.slice(0, colon).trim().toLowerCase()}:${value}`;
-  };
-  const signature = relaxed(fields.find((field) => /^dkim-signature:/i.test(field)) ?? "");
-  const tag = (name: string) =>
-    new RegExp(`(?:^|[:;])\\s*${name}=([^;]*)`).exec(signature)?.[1]?.replace(/\s/g, "") ?? "";
-  const names = tag("h").toLowerCase().split(":");
-  const body = text
-    .slice(split + 4)
-    .split("\r\n")
-    .map((line) => line.replace(/[ \t]+/g, " ").replace(/ $/, ""))
-    .join("\r\n")
-    .replace(/(\r\n)*$/, "\r\n");
-  const bodyHash = createHash("sha256").update(body, "latin1").digest("base64");
-  const left = [...fields];
-  const signedFields = names.flatMap((name) => {
-    const at = left.findLastIndex((field) => field.toLowerCase().startsWith(`${name}:`));
-    return at < 0 ? [] : left.splice(at, 1).map(relaxed);
-  });
-  const data = `${signedFields.join("\r\n")}\r\n${signature.replace(/b=[^;]*$/, "b=")}`;
-  const ok = createVerify("RSA-SHA256").update(data, "latin1").verify(key, tag("b"), "base64");
-  return { ok: ok && bodyHash === tag("bh"), names };
-}
-
 describe("a server that does not take it", () => {
   const rate = { because: "rate" };
   const configuration = { because: "configuration" };
@@ -366,7 +332,7 @@ describe("a server that does not take it", () => {
     [
       "nobody there",
       { reply: "550 5.1.1 <who@example.org>: Recipient address rejected: User unknown" },
-      { kind: "gone", status: 550 },
+      { kind: "gone", because: "bounced", status: 550 },
     ],
     ["no such user, said plainly", { reply: "550 No such user here" }, { kind: "gone", status: 550 }],
     ["a mailbox switched off", { reply: "550 5.2.1 mailbox disabled" }, { kind: "gone" }],
@@ -629,6 +595,20 @@ test("every setting checks what is entered", () => {
   expect(check("fromName")?.test("某县\r\nBcc: x")).toBe(false);
   expect(check("from")?.test("a@b.example")).toBe(true);
   expect(check("noticeKey")?.test("short")).toBe(false);
+  const rsa = (bits: number) => generateKeyPairSync("rsa", { modulusLength: bits }).privateKey;
+  for (const type of ["pkcs1", "pkcs8"] as const)
+    expect(check("dkimKey")?.test(rsa(1024).export({ type, format: "pem" }).toString())).toBe(true);
+  const key = rsa(2048).export({ type: "pkcs8", format: "pem" }).toString();
+  const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  for (const wrong of [
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    key.replace(/\n[^\n]+\n-----END/, "\n-----END"),
+    elliptic.export({ type: "pkcs8", format: "pem" }).toString(),
+    generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    rsa(512).export({ type: "pkcs8", format: "pem" }).toString(),
+    `${key}x`,
+  ])
+    expect(check("dkimKey")?.test(wrong), wrong).toBe(false);
   expect(check("sesRegion")?.test("us-gov-west-1")).toBe(true);
   expect(check("sesRegion")?.test("x.evil.example/")).toBe(false);
   expect(channel.settings?.filter(({ secret }) => secret).map(({ name }) => name)).toEqual([

@@ -190,7 +190,7 @@ describe("what a mail server writes", () => {
 });
 
 it("Amazon's notices end nothing that is only full, late or unclear", () => {
-  const kinds = (bounceType: string, bounceSubType: string, status?: string) =>
+  const kinds = (bounceType: string, bounceSubType: string, status?: string, action?: string) =>
     sesNotices(
       JSON.stringify({
         notificationType: "Bounce",
@@ -198,7 +198,7 @@ it("Amazon's notices end nothing that is only full, late or unclear", () => {
         bounce: {
           bounceType,
           bounceSubType,
-          bouncedRecipients: [{ emailAddress: "a@example.org", ...(status ? { status } : {}) }],
+          bouncedRecipients: [{ emailAddress: "a@example.org", status, action }],
         },
       }),
     ).map(({ kind }) => kind);
@@ -206,6 +206,11 @@ it("Amazon's notices end nothing that is only full, late or unclear", () => {
   expect(kinds("Permanent", "Suppressed")).toEqual(["bounced"]);
   expect(kinds("Permanent", "General", "5.7.1")).toEqual(["refused"]);
   expect(kinds("Transient", "MailboxFull", "4.2.2")).toEqual(["delayed"]);
+  for (const last of ["MailboxFull", "MessageTooLarge", "ContentRejected"]) {
+    expect(kinds("Transient", last, "4.2.2", "failed")).toEqual(["refused"]);
+    expect(kinds("Transient", last, "4.2.2", "delayed")).toEqual(["delayed"]);
+  }
+  expect(kinds("Transient", "General", "4.4.7", "failed")).toEqual(["delayed"]);
   expect(kinds("Undetermined", "Undetermined")).toEqual(["refused"]);
   for (const odd of ["", "{}", "[]", "null", '{"notificationType":"Bounce","mail":{"messageId":"m"}}'])
     expect(sesNotices(odd)).toEqual([]);

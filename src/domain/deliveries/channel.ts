@@ -70,7 +70,9 @@ export type Push = { deliveryId: string; attempt: number; target: Target; signal
 /**
  * What one attempt came to. A channel answers one of these and throws only for what it did not expect.
  * - delivered: the receiver said yes. accepted: a provider took it, the receipt follows.
- * - gone: the address has ended (410, unfollowed): the subscription ends. rejected: this message will never be taken.
+ * - gone: the address has ended (410, unfollowed): the subscription ends. `because: "bounced"`: there
+ *   is no such address; it has to say yes itself before anything is pushed to it again.
+ * - rejected: this message will never be taken.
  * - retry: not now. `retryAfterSeconds` when the receiver named a time (at most 86,400).
  * - unknown: the bytes left, no answer came.
  * `detail` is for the operator: short, without secrets. `receipt` is the provider's own id for the message, by which a
@@ -78,7 +80,8 @@ export type Push = { deliveryId: string; attempt: number; target: Target; signal
  */
 export type Outcome =
   | { kind: "delivered" | "accepted"; status?: number; receipt?: string }
-  | { kind: "gone" | "rejected"; status?: number; detail: string }
+  | { kind: "gone"; status?: number; detail: string; because?: "bounced" }
+  | { kind: "rejected"; status?: number; detail: string }
   | { kind: "retry"; status?: number; detail: string; retryAfterSeconds?: number; pause?: Pause }
   | { kind: "unknown"; detail: string; receipt?: string };
 
@@ -123,7 +126,8 @@ export type SettingSpec = {
   secret: boolean;
   required: boolean;
   label: Text;
-  check?: RegExp;
+  /** Whether a value has the form that is needed. */
+  check?: { test(value: string): boolean };
   /** The only values that it may have; the first one counts while none is chosen. */
   choices?: readonly SettingChoice[];
   /** The value may have several lines (a key in PEM, a greeting). */

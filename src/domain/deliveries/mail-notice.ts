@@ -1,5 +1,6 @@
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import type { Log } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Receipt } from "./receipts.ts";
@@ -28,16 +29,24 @@ const OUTCOMES: Partial<Record<MailNotice["kind"], "delivered" | "failed">> = {
   delivered: "delivered",
 };
 
-/** Ends the endpoint that bounced or complained, and hands the receipt on. Twice the same changes nothing more. */
+/** Ends the mailbox that bounced or complained, in the spelling that was written to and in lower case, and hands the receipt on. Twice the same changes nothing more. */
 export async function takeMailNotice(
   deps: { table: Table; now: () => Date; log: Log; receipt?: ReceiptNote },
   notice: MailNotice,
 ): Promise<void> {
   const { kind, address, receipt, detail } = notice;
   const endpoint = notice.endpoint ?? (address === undefined ? undefined : endpointKey("email", address));
-  if (endpoint !== undefined && (kind === "bounced" || kind === "complained")) await endEndpoint(deps, endpoint, kind);
+  if (endpoint !== undefined && (kind === "bounced" || kind === "complained"))
+    for (const one of await spellings(deps.table, endpoint, address)) await endEndpoint(deps, one, kind);
   if (kind !== "delivered") deps.log.info("mail-notice", { kind, endpoint, detail });
   const outcome = OUTCOMES[kind];
   if (outcome && receipt !== undefined)
     await deps.receipt?.({ channel: "email", receipt, outcome, ...(detail === undefined ? {} : { detail }) });
+}
+
+/** The endpoint and, where its address has capitals, the same in lower case: `mailboxKey`, which every spelling is checked by. */
+async function spellings(table: Table, endpoint: string, address: string | undefined): Promise<Set<string>> {
+  const known = await subscriptionsOf(table, endpoint);
+  const addresses = [...known.map((one) => one.address), ...(address === undefined ? [] : [address])];
+  return new Set([endpoint, ...addresses.map((one) => endpointKey("email", one.toLowerCase()))]);
 }

@@ -68,7 +68,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
     const failed = outcome.kind === "retry" || (outcome.kind === "unknown" && channel.retriesUnknown);
     // The credential is at fault, not the one endpoint.
     if (outcome.kind === "retry" && outcome.pause) return;
-    if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, "gone"));
+    if (outcome.kind === "gone") work.after.push(() => endEndpoint(deps, endpoint, outcome.because ?? "gone"));
     else if (failed && (attempts > 1 || failing))
       work.after.push(async () => {
         if (await noteFailure(deps, endpoint, failing, startedAt))

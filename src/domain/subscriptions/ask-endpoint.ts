@@ -6,11 +6,10 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { AddressedChannel, AddressedChannels, VendorPause } from "./channel.ts";
 import { confirm } from "./confirm.ts";
-import { endpointKey } from "./endpoint.ts";
 import { endpointItem, findEndpoint, findSubscription, parseSubscription, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
-import { suppressionOf } from "./suppress.ts";
+import { mailboxKey, suppressionOf } from "./suppress.ts";
 import { unsubscribe } from "./unsubscribe.ts";
 
 export type AskDeps = {
@@ -153,7 +152,7 @@ async function confirmAsked(deps: AskDeps, asked: Subscription): Promise<void> {
  */
 async function countQuestion(deps: AskDeps, pending: Subscription): Promise<string | undefined> {
   const { channel, address } = pending;
-  const endpoint = countedAs(deps, pending);
+  const endpoint = mailboxKey(deps.channel, pending);
   const suppressed = (await suppressionOf(deps.table, pending.endpoint)) ?? (await suppressionOf(deps.table, endpoint));
   for (;;) {
     const now = deps.now().getTime();
@@ -176,14 +175,9 @@ async function countQuestion(deps: AskDeps, pending: Subscription): Promise<stri
   }
 }
 
-/** Spellings of a mail address that differ in case are one mailbox nearly everywhere: they share what may be asked. */
-function countedAs({ channel }: AskDeps, { endpoint, address }: Subscription): string {
-  return channel.confirms === "link" ? endpointKey(channel.name, address.toLowerCase()) : endpoint;
-}
-
 /** Nobody was bothered by a question that surely did not arrive: it may be asked again soon. */
 async function uncountQuestion(deps: AskDeps, asked: Subscription, at: string): Promise<void> {
-  const endpoint = countedAs(deps, asked);
+  const endpoint = mailboxKey(deps.channel, asked);
   for (;;) {
     const known = await findEndpoint(deps.table, endpoint);
     if (!known?.asked.includes(at)) return;

@@ -4,7 +4,7 @@ import type { Log } from "#src/log.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
-import { type AddressedChannels, checkedAddress, checkedEndpoint } from "./channel.ts";
+import { type AddressedChannels, channelOf, checkedAddress, checkedEndpoint } from "./channel.ts";
 import { endpointKey } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { fallbackOf } from "./fallback.ts";
@@ -12,6 +12,7 @@ import type { ImportedSubscription } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
 import type { EndReason, Subscription } from "./subscription.ts";
+import { mailboxKey } from "./suppress.ts";
 import { canonicalTopics } from "./topic.ts";
 
 export type LineError = { line: number; code: string; detail: Text };
@@ -59,12 +60,12 @@ async function importBatch(
     }
   }
   const known = await deps.table.getMany(batch.map(({ subscription }) => keys.subscription(subscription.id)));
-  const suppressed = await deps.table.getMany(batch.map(({ subscription }) => keys.suppression(subscription.endpoint)));
+  const suppressed = await suppressions(deps, batch);
   const fresh = new Map<string, Subscription>();
   for (const [i, { line, subscription }] of batch.entries()) {
     const before = known[i] && parseSubscription(known[i]);
     const because = before?.status === "ended" ? before.endedBecause : undefined;
-    const own = suppressed[i]?.["because"] as EndReason | undefined;
+    const own = suppressed[i];
     const said =
       REFUSED[because ?? "gone"] ?? (subscription.status === "confirmed" ? REFUSED[own ?? "gone"] : undefined);
     if (said) refuse(result, { line, ...said });
@@ -75,6 +76,21 @@ async function importBatch(
     }
   }
   await store(deps, [...fresh.values()]);
+}
+
+/** What is remembered of each address itself, and of the mailbox that it is one spelling of. */
+async function suppressions(
+  { table, channels }: ImportDeps,
+  batch: { subscription: Subscription }[],
+): Promise<(EndReason | undefined)[]> {
+  const all = batch.map(({ subscription }) => [
+    subscription.endpoint,
+    mailboxKey(channelOf(channels, subscription.channel), subscription),
+  ]);
+  const items = await table.getMany([...new Set(all.flat())].map((endpoint) => keys.suppression(endpoint)));
+  const because = new Map(items.flatMap((item) => (item ? [[item.pk, item["because"] as EndReason]] : [])));
+  const of = (endpoint: string) => because.get(keys.suppression(endpoint).pk);
+  return all.map(([own = "", mailbox = ""]) => of(own) ?? of(mailbox));
 }
 
 /** What is there already stays as it is, unless this line turns on what was not. */

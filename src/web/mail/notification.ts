@@ -44,18 +44,25 @@ export function sesNotices(message: string): MailNotice[] {
       receipt,
     }));
   if (type !== "Bounce" || !bounce) return [];
-  return bounce.bouncedRecipients.map(({ emailAddress, status = "" }) => {
+  return bounce.bouncedRecipients.map(({ emailAddress, status = "", action }) => {
     const code = /^\d\.\d{1,3}\.\d{1,3}$/.test(status) ? { detail: status } : {};
-    return { kind: bounced(bounce, status), address: bare(emailAddress), receipt, ...code };
+    return { kind: bounced(bounce, status, action), address: bare(emailAddress), receipt, ...code };
   });
 }
+
+// Transient is what may go well another time: of these it is another mail, the one that failed is not tried again.
+const LAST = ["MailboxFull", "MessageTooLarge", "ContentRejected"];
 
 /** SES calls permanent what it will not try again; which of that ends a mailbox its own subtype or the status says. */
 function bounced(
   { bounceType, bounceSubType = "" }: { bounceType: string; bounceSubType?: string | undefined },
   status: string,
+  action: string | undefined,
 ) {
-  if (bounceType === "Transient") return kindOf("failed", status) === "bounced" ? "refused" : "delayed";
+  if (bounceType === "Transient") {
+    const isLast = action?.toLowerCase() === "failed" && LAST.includes(bounceSubType);
+    return isLast || kindOf("failed", status) === "bounced" ? "refused" : "delayed";
+  }
   if (bounceType !== "Permanent") return "refused";
   if (["NoEmail", "Suppressed", "OnAccountSuppressionList"].includes(bounceSubType) || status === "") return "bounced";
   return kindOf("failed", status);

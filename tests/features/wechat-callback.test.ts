@@ -70,6 +70,30 @@ describe("a follower's message", () => {
     expect((await caller().says(OPENID, "新")).reply?.["Content"]).toBe("您说：新");
   });
 
+  test.each<[string, Partial<CallerSetup>]>([
+    ["XML", {}],
+    ["JSON", { json: true }],
+  ])("has its own answer, whatever else is written in the same moment (%s)", async (_, more) => {
+    answer = async ({ address, text }) => `${text}给 ${address}`;
+    const wechat = caller(more);
+    for (const name of ["oAnna", "oBert", "oCarl"])
+      for (const text of ["一", "二", "三"])
+        expect((await wechat.says(name, text)).reply).toMatchObject({
+          ToUserName: name,
+          Content: `${text}给 openid:${name}`,
+        });
+    expect(said).toHaveLength(9);
+  });
+
+  test("is the follower's own even where another's has the same id", async () => {
+    answer = async ({ address }) => `给 ${address}`;
+    const wechat = caller();
+    for (const name of ["oAnna", "oBert"]) {
+      const message = { ...wechat.text(name, "地址"), MsgId: 24_000_000_000_000_001n };
+      expect((await wechat.send(wechat.packed(message))).reply?.["Content"]).toBe(`给 openid:${name}`);
+    }
+  });
+
   test("gets the help where there is no text, and nothing is asked", async () => {
     const wechat = caller();
     const image = { ...wechat.text(OPENID, ""), MsgType: "image", PicUrl: "https://x" };

@@ -12,7 +12,7 @@ export type CallerSetup = {
 
 export type Told = { status: number; text: string; reply: Record<string, string> | undefined };
 
-type Fields = { [name: string]: string | number | Fields };
+type Fields = { [name: string]: string | number | bigint | Fields };
 
 let ids = 24_000_000_000_000_000n;
 
@@ -30,7 +30,7 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
   /** A message as it leaves the platform; sending it twice is what the platform does when it heard nothing. */
   function packed(fields: Fields, more: { at?: Date; nonce?: string } = {}): { url: string; body: string } {
     const at = more.at ?? now();
-    const plain = setup.json ? JSON.stringify(fields) : xml(fields);
+    const plain = setup.json ? json(fields) : xml(fields);
     const asked = query({ openid: String(fields["FromUserName"]) }, at);
     if (setup.mode === "plain" || setup.key === undefined) return { url: `${url}?${asked}`, body: plain };
     const Encrypt = encrypt(setup.key, plain, setup.appId);
@@ -38,7 +38,7 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
     asked.set("encrypt_type", "aes");
     asked.set("msg_signature", getSignature(setup.token, timestamp, asked.get("nonce") ?? "", Encrypt));
     const outer = setup.mode === "compatible" ? { ...fields, Encrypt } : { ToUserName: origin, Encrypt };
-    return { url: `${url}?${asked}`, body: setup.json ? JSON.stringify(outer) : xml(outer) };
+    return { url: `${url}?${asked}`, body: setup.json ? json(outer) : xml(outer) };
   }
 
   async function send({ url: place, body }: { url: string; body: string }): Promise<Told> {
@@ -75,7 +75,7 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
   const text = (openid: string, content: string) => ({
     ...base(openid, "text"),
     Content: content,
-    MsgId: String(++ids),
+    MsgId: ++ids,
   });
   return {
     origin,
@@ -93,12 +93,19 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
   };
 }
 
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** Ids of 64 bits stand there as numbers, to the last digit. */
+function json(fields: Fields): string {
+  return JSON.stringify(fields, (_, value: unknown) => (typeof value === "bigint" ? rawJSON(String(value)) : value));
+}
+
 function xml(fields: Fields): string {
   const inside = (one: Fields): string =>
     Object.entries(one)
       .map(([name, value]) => {
         if (typeof value === "object") return `<${name}>${inside(value)}</${name}>`;
-        return `<${name}>${typeof value === "number" ? value : `<![CDATA[${value.replaceAll("]]>", "]]]]><![CDATA[>")}]]>`}</${name}>`;
+        return `<${name}>${typeof value !== "string" ? value : `<![CDATA[${value.replaceAll("]]>", "]]]]><![CDATA[>")}]]>`}</${name}>`;
       })
       .join("\n");
   return `<xml>${inside(fields)}</xml>`;

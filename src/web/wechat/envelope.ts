@@ -1,3 +1,4 @@
+import { parseVendorJson } from "#src/domain/deliveries/vendor-json.ts";
 import { randomSecret } from "#src/ids.ts";
 import { readJson } from "#src/web/body.ts";
 import { decrypted, encrypted, isSigned, signatureOf } from "./crypto.ts";
@@ -68,7 +69,7 @@ function readFields(text: string): { fields: Fields; form: "xml" | "json" } | un
     return fields && { fields, form: "xml" };
   }
   try {
-    const value = readJson(text);
+    const value = readJson(text, parseVendorJson);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? { fields: textual(value), form: "json" }
       : undefined;

@@ -22,11 +22,14 @@ export type Tried = {
  */
 const FREE_PAUSES = 20;
 const LONGEST_GROWN_SECONDS = 3600;
+/** Into so many parts at most do times that the receiver names divide a step of the schedule. */
+const PARTS_OF_A_STEP = 20;
 
 /**
- * The rules from outcome to state. Retries follow the channel's schedule with ±20 % of jitter, or the receiver's own
- * Retry-After with up to 10 % on top, a day at most; when the schedule is used up the delivery has failed. A pause of the
- * whole credential (`Outcome.pause`) is waited for and leaves the schedule where it was.
+ * The rules from outcome to state. Retries follow the channel's schedule with ±20 % of jitter; when that is used up the delivery
+ * has failed. A receiver's own Retry-After (a day at most, up to 10 % on top) says not before when: one that is over sooner than
+ * the schedule's step gives tries in between, which cost none of the schedule. A pause of the whole credential (`Outcome.pause`)
+ * is waited for and leaves the schedule where it was.
  */
 export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settled {
   const { ref, endpoint, row } = tried;
@@ -61,12 +64,28 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   if (outcome.kind === "gone" || outcome.kind === "rejected") return made("f", "failed");
   const usedUp = outcome.kind === "unknown" ? made("u", "unknown") : made("f", "failed");
   if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
-  const wait = channel.retrySeconds[attempts.length - Math.min(pauses, FREE_PAUSES) - 1];
+  const between = attempts.filter(({ sooner }) => sooner).length;
+  const wait = channel.retrySeconds[attempts.length - between - Math.min(pauses, FREE_PAUSES) - 1];
   if (wait === undefined && (!pause || pauses > FREE_PAUSES)) return usedUp;
   const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? (pause && grown(pause, pauses))) : undefined;
-  const inSeconds =
-    asked === undefined ? jittered(wait ?? 0, seedOf(tried, outcome), attempts.length) : patient(asked, endpoint);
+  const seed = seedOf(tried, outcome);
+  let inSeconds: number;
+  if (asked === undefined) inSeconds = jittered(wait ?? 0, seed, attempts.length);
+  else if (pause || wait === undefined) inSeconds = patient(asked, endpoint);
+  else {
+    inSeconds = patient(Math.max(asked, wait / PARTS_OF_A_STEP), endpoint);
+    const left = leftOfStep(attempts, wait, seed);
+    if (inSeconds < left) attempt.sooner = true;
+    else inSeconds = Math.max(inSeconds, Math.ceil(left));
+  }
   return { ...made("r", "waiting", new Date(tried.startedAt.getTime() + tried.ms + inSeconds * 1000)), inSeconds };
+}
+
+/** Seconds from the last attempt until the schedule's own one; the step began with the first that was not made in between. */
+function leftOfStep(attempts: Attempt[], wait: number, seed: string): number {
+  const first = attempts.slice(0, -1).findLastIndex(({ sooner }) => !sooner) + 1;
+  const endOf = (one: Attempt | undefined) => (one ? Date.parse(one.at) + one.ms : 0);
+  return jittered(wait, seed, first + 1) - (endOf(attempts.at(-1)) - endOf(attempts[first])) / 1000;
 }
 
 /** A vendor that says the same to one delivery again and again is asked ever more seldom. */

@@ -214,6 +214,8 @@ export const Attempt = schema(() =>
     trigger: z.enum(["plan", "schedule", "release", "person", "receipt"]),
     /** The vendor stopped the whole credential: that says nothing of this delivery, and costs it no try. */
     pause: z.enum(["rate", "quota", "configuration"]).exactOptional(),
+    /** The receiver named a time before the schedule's own: the attempt after this one is one more, and costs no try. */
+    sooner: z.literal(true).exactOptional(),
     /** What a person gave as the reason, and who that was. */
     note: z.string().exactOptional(),
     by: z.string().exactOptional(),

@@ -10,6 +10,7 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
+const START = Date.parse("2026-03-02T02:00:00Z");
 const hook = (i: number | string) => `https://example.org/${i}`;
 
 async function subscribers(world: World, count: number): Promise<void> {
@@ -191,6 +192,34 @@ describe("a correction", () => {
     expect(texts.filter((revisions) => revisions === "2").length).toBe(150);
     expect(await sum(world, 1)).toMatchObject({ closed: true, matched: 250, delivered: 100, suppressed: 150 });
     expect(await sum(world, 2)).toMatchObject({ closed: true, matched: 250, delivered: 250 });
+  });
+
+  it("closes the older text's ledger within minutes, whoever slept or was to be tried again", async () => {
+    const world = pushWorld({ webhook: { retriesUnknown: true } });
+    const quietHours = { from: "09:00", to: "23:00" };
+    for (let i = 0; i < 120; i++) await world.subscribe(hook(i), { quietHours });
+    for (const name of ["down", "silent", "well"]) await world.subscribe(hook(name));
+    world.channels.webhook.answer(({ target: { address } }) => {
+      if (address === hook("down")) return { kind: "retry", status: 503, detail: "down", retryAfterSeconds: 36_000 };
+      if (address === hook("silent")) return { kind: "unknown", detail: "silent" };
+      return { kind: "delivered", status: 200 };
+    });
+    await world.publish();
+    await world.drain();
+    await world.live(3600, 60);
+    expect(await sum(world, 1)).toMatchObject({ closed: false, held: 120, waiting: 2, delivered: 1 });
+    await world.publish({ revision: 2, kind: "withdrawn" });
+    await world.live(130, 5);
+    const settled = { matched: 123, delivered: 1, unknown: 1, suppressed: 121, held: 0, waiting: 0 };
+    expect(await sum(world, 1)).toMatchObject({ closed: true, ...settled });
+    const [slept] = await deliveriesTo(world.deps, ID, 1, endpointKey("webhook", hook(7)));
+    expect(slept).toMatchObject({ state: "suppressed", reason: "superseded" });
+    expect(slept).not.toHaveProperty("dueAt");
+    // Its withdrawal goes to who saw it, or may have.
+    expect(await sum(world, 2)).toMatchObject({ matched: 2 });
+    await world.live(86_400, 600);
+    const older = world.channels.webhook.seen.filter(({ revision, at }) => revision === 1 && at > START + 3_600_000);
+    expect(older).toEqual([]);
   });
 
   it("waits for pushes of the older text that are in flight", async () => {

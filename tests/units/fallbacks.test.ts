@@ -313,6 +313,39 @@ describe("a fallback", () => {
     expect(got(world).length).toBeGreaterThanOrEqual(1);
   });
 
+  it("goes together with all the others of its chunk that are due, without their waiting for each other", async () => {
+    const asked: string[][] = [];
+    const world = pushWorld({
+      wrap: (ports) => ({
+        ...ports,
+        queue: (name) => ({
+          ...ports.queue(name),
+          send: async (messages) => {
+            for (const { body } of messages) {
+              const { kind, endpoints } = body as { kind?: string; endpoints?: string[] };
+              if (kind === "retry" && endpoints) asked.push(endpoints);
+            }
+            await ports.queue(name).send(messages);
+          },
+        }),
+      }),
+    });
+    const names = Array.from({ length: 150 }, (_, i) => i);
+    for (const i of names) {
+      await world.subscribe(hook(`first ${i}`));
+      await standIn(world, `second ${i}`, `first ${i}`, 1);
+    }
+    world.channels.webhook.answer(({ target }) => (target.address.includes("first") ? down : delivered));
+    await world.publish();
+    await world.drain();
+    await world.live(70);
+    expect(await sum(world)).toMatchObject({ matched: 300, delivered: 150, suppressed: 150 });
+    const seconds = new Set(names.map((i) => key(`second ${i}`)));
+    const released = asked.filter((endpoints) => endpoints.some((endpoint) => seconds.has(endpoint)));
+    expect(released.flat().filter((endpoint) => seconds.has(endpoint)).length).toBe(150);
+    expect(released.length).toBeLessThan(10);
+  });
+
   it("hears of a correction at once when it was the one who saw the text", async () => {
     const world = pushWorld();
     await world.subscribe(hook("first"));

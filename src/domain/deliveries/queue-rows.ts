@@ -13,6 +13,9 @@ export type QueueRowsDeps = {
   now: () => Date;
 };
 
+// A first choice counts as on its way while its chunk is open: at once, chunks of fallbacks would all wait for each other.
+const FALLBACK_TURNS = 60;
+
 /**
  * Queues deliveries for when they are due, a chunk's together, and has the sweep look at them again after `lookMs` in case that
  * gets lost. Rows that changed since they were read are left alone. Answers how many were queued.
@@ -31,20 +34,34 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     const [id = "", revision] = key.split("#");
     return findFanout(deps.table, id, Number(revision));
   });
-  // Turns lie seconds apart, and each wakes at its own. Of those who wait for each other one has to be looked at alone.
-  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts, after, endpoint }) =>
-    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0, after && endpoint]),
+  // Turns lie seconds apart, and each wakes at its own.
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts }) =>
+    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0]),
   );
-  for (const together of byChunk.values()) {
+  let fallbacks = 0;
+  for (const together of [...byChunk.values()].flatMap(apartFromFirst)) {
     const ref = together[0]?.ref;
     if (!ref) continue;
     const body: RetryMessage = { kind: "retry", ref, endpoints: together.map(({ endpoint }) => endpoint) };
     const dueAt = Math.min(...together.map(({ dueAt = "" }) => Date.parse(dueAt)));
-    const delaySeconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
+    const seconds = Math.min(900, Math.max(0, Math.ceil((dueAt - deps.now().getTime()) / 1000))) || 0;
+    const delaySeconds = Math.min(
+      900,
+      seconds + (together.some(({ after }) => after) ? fallbacks++ % FALLBACK_TURNS : 0),
+    );
     const urgent = (await fanoutOf(`${ref.announcementId}#${ref.revision}`))?.urgent === true;
     const channel = deps.channels[ref.channel as ChannelName];
     const queue = together[0]?.attempts.length ? lateQueueOf(channel, urgent) : queueOf(channel, urgent);
     await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
   }
   return mine.length;
+}
+
+/** Whoever waits for another one of them is looked at alone, and before: while that one is looked at, too, it would count as on its way. */
+function apartFromFirst(rows: Delivery[]): Delivery[][] {
+  const endpoints = new Set(rows.map(({ endpoint }) => endpoint));
+  const { alone = [], together = [] } = Object.groupBy(rows, ({ after }) =>
+    after && endpoints.has(after.endpoint) ? "alone" : "together",
+  );
+  return [...alone.map((row) => [row]), ...(together.length > 0 ? [together] : [])];
 }

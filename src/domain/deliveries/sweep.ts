@@ -15,6 +15,7 @@ import type { ChunkMessage } from "./message.ts";
 import { queueRows } from "./queue-rows.ts";
 import { resultsOf } from "./results.ts";
 import { settleHeld } from "./settle-digests.ts";
+import { settleSuperseded } from "./settle-superseded.ts";
 import { startDigests } from "./start-digests.ts";
 import {
   type ChunkRef,
@@ -78,6 +79,8 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   let tallied = await tallyAll(table, fanout);
   const held = Object.values(tallied.channels).some((counts) => counts.held > 0);
   if (!digest && held && (await settleHeld(deps, fanout))) tallied = await tallyAll(table, fanout);
+  const superseded = !digest && fanout.supersededBy !== undefined && !isSettled(tallied.channels);
+  if (superseded && (await settleSuperseded(deps, fanout))) tallied = await tallyAll(table, fanout);
   const { channels, ranges } = tallied;
   for (const { range, totals } of ranges) {
     if (range.settled) continue;
@@ -85,7 +88,8 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
     else await remind(deps, fanout, range);
   }
   const closed = ranges.every(({ range }) => range.done) && isSettled(channels);
-  const seconds = CHECKS_SECONDS[Math.min(fanout.sweeps, CHECKS_SECONDS.length - 1)] ?? 60;
+  const looks = superseded ? 0 : Math.min(fanout.sweeps, CHECKS_SECONDS.length - 1);
+  const seconds = CHECKS_SECONDS[looks] ?? 60;
   const next: Fanout = { ...fanout, sweeps: fanout.sweeps + 1, version: fanout.version + 1 };
   if (closed) return closeFanout(deps, { ...next, closedAt: now.toISOString(), totals: channels });
   const item = fanoutItem(next, new Date(now.getTime() + seconds * 1000));

@@ -1,6 +1,7 @@
 import type { ChannelMemory } from "#src/domain/deliveries/channel-memory.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import type { SharedTokens, TokenFault, TokenSource } from "#src/domain/deliveries/shared-token.ts";
+import { parseVendorJson } from "#src/domain/deliveries/vendor-json.ts";
 import type { Egress } from "./egress.ts";
 import type { Answer, Outgoing } from "./outgoing.ts";
 
@@ -80,7 +81,7 @@ export function readReply(answer: Answer): Reply {
 
 function parsed(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseVendorJson(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

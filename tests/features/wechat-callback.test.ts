@@ -269,6 +269,11 @@ describe("the platform's later word on what it took", () => {
     ],
     [
       "MASSSENDJOBFINISH",
+      { MsgID: 302, Status: "sendsuccess", TotalCount: 100, SentCount: 75 },
+      { receipt: "mass:302", outcome: "delivered" },
+    ],
+    [
+      "MASSSENDJOBFINISH",
       { MsgID: 301, Status: "err(10001)", TotalCount: 9, SentCount: 0 },
       { receipt: "mass:301", outcome: "failed", detail: "err(10001), 0 of 9" },
     ],

@@ -122,11 +122,36 @@ it("sends an article to all followers once, by an admin's entry with its basis",
   expect(api.at("/cgi-bin/message/mass/sendall")).toHaveLength(1);
   const mass = [...api.masses.values()][0] ?? "";
   const { text } = await wechat.does("oFollower0000000000000000001", "MASSSENDJOBFINISH", {
-    ...{ MsgID: Number(mass), Status: "send success", TotalCount: 100, FilterCount: 80, SentCount: 75, ErrorCount: 5 },
+    ...{ MsgID: BigInt(mass), Status: "send success", TotalCount: 100, FilterCount: 80, SentCount: 75, ErrorCount: 5 },
   });
   expect(text).toBe("success");
   expect(lines.some((line) => line.includes("wechat-receipt") && line.includes(`mass:${mass}`))).toBe(true);
 }, 60_000);
+
+it("shows a notice as failed when the platform says so later, by the id that it gave", async () => {
+  const notice = { templateId: "template-0001", templateFields: "thing1=title,thing2=unit,time3=time" };
+  const settings = { ...ACCOUNT, kind: "service", ...notice };
+  expect((await world.admin.put("/channels/official-account", { settings })).status).toBe(200);
+  const openids = ["oNoticed000000000000000000001", "oNoticed000000000000000000002"];
+  // Longer ago than a reply may follow.
+  const CreateTime = Math.floor(Date.now() / 1000) - 200;
+  for (const openid of openids) await wechat.does(openid, "subscribe", { CreateTime });
+  const id = await publish("停电通知");
+  const noticed = () => api.at("/cgi-bin/message/template/send").map(({ json }) => json.touser as string);
+  await world.until(async () => noticed().length === openids.length, 20);
+  const rowOf = async (openid: string) => {
+    const { items } = (await world.admin.get(`/deliveries?announcement=${id}`)).body;
+    return items.find(({ address }: { address: string }) => address.endsWith(openid.slice(-4)));
+  };
+  const [left = "", stayed = ""] = noticed();
+  expect([await rowOf(left), await rowOf(stayed)]).toMatchObject([{ state: "delivered" }, { state: "delivered" }]);
+  const MsgID = BigInt(api.templates[0] ?? "");
+  await wechat.does(left, "TEMPLATESENDJOBFINISH", { MsgID, Status: "failed:user block" });
+  await world.until(async () => (await rowOf(left)).state === "failed", 20);
+  expect((await rowOf(left)).attempts.at(-1).error).toContain("user block");
+  // The notice with the next id is another one.
+  expect((await rowOf(stayed)).state).toBe("delivered");
+}, 90_000);
 
 it("asks a WeCom member by a card, and pushes to a department that an admin entered", async () => {
   const app = { corpId: "ww0123456789abcdef", secret: "s".repeat(43), agentId: "1000002" };

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { exactJson } from "./exact-json.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what came in is read as the platform would, without our types.
 type Json = any;
@@ -31,6 +32,8 @@ export type WechatApi = {
   /** Drafts that lie in the box, and clientmsgids with the message they made. */
   drafts: Map<string, Json>;
   masses: Map<string, string>;
+  /** Ids of template messages, in order. */
+  templates: string[];
   /** Pictures of articles: their bytes by the address they got. */
   pictures: Map<string, Buffer>;
   /** What became of messages and publications, by their ids: `msg_status`, `publish_status`. As usual: all went well. */
@@ -39,6 +42,12 @@ export type WechatApi = {
 };
 
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
+// Ids are as long as the platform's own: 64 bits, next to each other.
+const FIRST = {
+  mass: 3_147_483_648_000_000_001n,
+  publish: 2_247_483_650_000_000_001n,
+  template: 1_226_691_075_109_289_985n,
+};
 const TOKEN_PATHS = ["/cgi-bin/stable_token", "/cgi-bin/gettoken"];
 
 /** A server that answers like api.weixin.qq.com and qyapi.weixin.qq.com: HTTP 200 with an errcode, whatever happened. */
@@ -80,7 +89,7 @@ export async function startWechatApi(): Promise<WechatApi> {
       case "/cgi-bin/message/mass/get": {
         const id = String(call.json.msg_id);
         if (![...api.masses.values()].includes(id)) return { errcode: 40059, errmsg: "invalid msg id" };
-        return { msg_id: Number(id), msg_status: api.became.get(id) ?? "SEND_SUCCESS" };
+        return { msg_id: BigInt(id), msg_status: api.became.get(id) ?? "SEND_SUCCESS" };
       }
       case "/cgi-bin/freepublish/get": {
         const id = String(call.json.publish_id);
@@ -96,20 +105,23 @@ export async function startWechatApi(): Promise<WechatApi> {
       }
       case "/cgi-bin/message/mass/sendall": {
         const before = api.masses.get(String(call.json.clientmsgid));
-        if (before !== undefined) return { errcode: 45065, errmsg: "clientmsgid exist", msg_id: Number(before) };
+        if (before !== undefined) return { errcode: 45065, errmsg: "clientmsgid exist", msg_id: BigInt(before) };
         if (!api.drafts.has(call.json.mpnews.media_id)) return { errcode: 40007 };
         if (api.massLeft < 1) return { errcode: 45028, errmsg: "has no masssend quota" };
         api.massLeft--;
         api.drafts.delete(call.json.mpnews.media_id);
-        const id = String(3_000_000_000 + ++serial);
-        api.masses.set(String(call.json.clientmsgid), id);
-        return { errcode: 0, errmsg: "send job submission success", msg_id: Number(id), msg_data_id: 1 };
+        const id = FIRST.mass + BigInt(++serial);
+        api.masses.set(String(call.json.clientmsgid), String(id));
+        return { errcode: 0, errmsg: "send job submission success", msg_id: id, msg_data_id: FIRST.mass };
       }
       case "/cgi-bin/freepublish/submit":
         if (!api.drafts.delete(call.json.media_id)) return { errcode: 53600 };
-        return { errcode: 0, errmsg: "ok", publish_id: String(100_000 + ++serial) };
-      case "/cgi-bin/message/template/send":
-        return { errcode: 0, errmsg: "ok", msgid: 200_000 + ++serial };
+        return { errcode: 0, errmsg: "ok", publish_id: String(FIRST.publish + BigInt(++serial)) };
+      case "/cgi-bin/message/template/send": {
+        const id = FIRST.template + BigInt(++serial);
+        api.templates.push(String(id));
+        return { errcode: 0, errmsg: "ok", msgid: id };
+      }
       case "/cgi-bin/message/send":
         return { errcode: 0, errmsg: "ok", invaliduser: "", invalidparty: "", invalidtag: "", msgid: `m${++serial}` };
       default:
@@ -131,7 +143,7 @@ export async function startWechatApi(): Promise<WechatApi> {
       response.writeHead(status, { "content-type": type }).end(body);
     if (odd && "fault" in odd) return broken(String(odd.fault), call, response, end, usual);
     const body = !odd ? usual(call) : "ok" in odd ? odd.ok : { errmsg: `says access_token=${token}`, ...odd };
-    end(200, "application/json; encoding=utf-8", JSON.stringify(body));
+    end(200, "application/json; encoding=utf-8", exactJson(body));
   }
 
   const server = createServer((request, response) => {
@@ -154,6 +166,7 @@ export async function startWechatApi(): Promise<WechatApi> {
       massLeft: 1,
       drafts: new Map<string, Json>(),
       masses: new Map<string, string>(),
+      templates: [],
       pictures: new Map<string, Buffer>(),
       became: new Map<string, string | number>(),
     },
@@ -189,7 +202,7 @@ function broken(
   if (fault === "empty") return end(200, "application/json", "");
   if (fault === "text") return end(200, "application/json", '{"errcode":"0","access_token":7}');
   if (fault === "huge") return end(200, "application/json", `{"errcode":0,"x":"${"y".repeat(200_000)}"}`);
-  const body = JSON.stringify(usual(call));
+  const body = exactJson(usual(call));
   if (fault === "reset") response.socket?.resetAndDestroy();
   else end(200, "application/json", body.slice(0, body.length / 2));
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { decrypt, encrypt, getSignature } from "@wecom/crypto";
+import { exactJson } from "./exact-json.ts";
 
 /** What an Official Account's console is set to. */
 export type CallerSetup = {
@@ -30,7 +31,7 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
   /** A message as it leaves the platform; sending it twice is what the platform does when it heard nothing. */
   function packed(fields: Fields, more: { at?: Date; nonce?: string } = {}): { url: string; body: string } {
     const at = more.at ?? now();
-    const plain = setup.json ? json(fields) : xml(fields);
+    const plain = setup.json ? exactJson(fields) : xml(fields);
     const asked = query({ openid: String(fields["FromUserName"]) }, at);
     if (setup.mode === "plain" || setup.key === undefined) return { url: `${url}?${asked}`, body: plain };
     const Encrypt = encrypt(setup.key, plain, setup.appId);
@@ -38,7 +39,7 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
     asked.set("encrypt_type", "aes");
     asked.set("msg_signature", getSignature(setup.token, timestamp, asked.get("nonce") ?? "", Encrypt));
     const outer = setup.mode === "compatible" ? { ...fields, Encrypt } : { ToUserName: origin, Encrypt };
-    return { url: `${url}?${asked}`, body: setup.json ? json(outer) : xml(outer) };
+    return { url: `${url}?${asked}`, body: setup.json ? exactJson(outer) : xml(outer) };
   }
 
   async function send({ url: place, body }: { url: string; body: string }): Promise<Told> {
@@ -91,13 +92,6 @@ export function wechatCaller(url: string, setup: CallerSetup, now: () => Date, f
     check: async (echostr: string, more: Record<string, string> = {}) =>
       fetcher(`${url}?${query({ echostr, ...more })}`),
   };
-}
-
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-
-/** Ids of 64 bits stand there as numbers, to the last digit. */
-function json(fields: Fields): string {
-  return JSON.stringify(fields, (_, value: unknown) => (typeof value === "bigint" ? rawJSON(String(value)) : value));
 }
 
 function xml(fields: Fields): string {

@@ -104,7 +104,7 @@ function templateReceipt(fields: Fields): Receipt | undefined {
     : receiptOf({ receipt: `template:${id}`, delivered: status === "success", detail: plain(status) });
 }
 
-/** WX Batch_Sends: `send success`, `send fail`, `err(…)`; how many of how many stands beside it. */
+/** WX Batch_Sends: `send success` (`sendsuccess` in its example), `send fail`, `err(…)`; how many of how many stands beside it. */
 function massReceipt(fields: Fields): Receipt | undefined {
   const id = idOf(fields, "MsgID");
   const status = textOf(fields, "Status");
@@ -112,7 +112,7 @@ function massReceipt(fields: Fields): Receipt | undefined {
   const detail = plain(`${status}, ${sent} of ${total}`);
   return id === undefined
     ? undefined
-    : receiptOf({ receipt: `mass:${id}`, delivered: status.toLowerCase() === "send success", detail });
+    : receiptOf({ receipt: `mass:${id}`, delivered: /^send\s?success$/i.test(status.trim()), detail });
 }
 
 /** WX freepublish: 0 done, 1 still at it (another event follows), the others are ends. */

@@ -25,7 +25,7 @@ export function revisionText(revision: Revision, language: Language, links: Link
   const en = language === "en";
   const why = reason === undefined ? "" : oneLine(reason);
   const label = kind === "withdrawn" ? (en ? "Why withdrawn: " : "撤回原因：") : en ? "What changed: " : "更正说明：";
-  const summary = kind === "withdrawn" ? "" : cutBytes(oneLine(summaryOf(content, longest(content))), summaryBytes);
+  const summary = summaryIn(revision, summaryBytes);
   return {
     title: { text: MARKS[kind][language] + oneLine(content.title), url },
     lines: [
@@ -35,6 +35,11 @@ export function revisionText(revision: Revision, language: Language, links: Link
       [{ text: en ? `${PRODUCT.en} · ` : `${PRODUCT.zh} · ` }, { text: en ? "Read it" : "查看全文", url }],
     ],
   };
+}
+
+/** What a robot says of the text itself, in so many bytes at most. */
+export function summaryIn({ kind, content }: Revision, bytes: number): string {
+  return kind === "withdrawn" ? "" : cutBytes(oneLine(summaryOf(content, longest(content))), bytes);
 }
 
 /** An author's summary was approved as a whole; of a body the beginning is enough. */

@@ -14,8 +14,9 @@ import {
   readable,
   revisionText,
   SUMMARY_BYTES,
+  summaryIn,
 } from "./robot-text.ts";
-import { oneLine } from "./summary.ts";
+import { inBrief, oneLine } from "./summary.ts";
 import { type AnswerMembers, readVendorAnswer } from "./vendor-answer.ts";
 
 export type RobotDeps = {
@@ -137,7 +138,8 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
       const { text, message, size } = rendered(revision, language, links);
       const isCut = revision.kind !== "withdrawn" && Buffer.byteLength(oneLine(revision.content.summary ?? "")) > size;
       const faults = isCut ? [{ pointer: "/summary", code: "CHANNEL_SUMMARY_LONG", detail: SUMMARY }] : [];
-      return { text: readable(text), bytes: message.bytes, limit: vendor.bytes, faults };
+      const brief = inBrief(revision, summaryIn(revision, size));
+      return { text: readable(text), bytes: message.bytes, limit: vendor.bytes, ...brief, faults };
     },
     push: async (message, { target }) => {
       if (message.bytes <= vendor.bytes) return send(message, target);

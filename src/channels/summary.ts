@@ -1,5 +1,7 @@
 import type { Content, Revision } from "#src/domain/announcements/announcement.ts";
 import { cut, oneLine } from "#src/domain/announcements/one-line.ts";
+import type { Preview } from "#src/domain/deliveries/channel.ts";
+import { holdsBody } from "#src/domain/deliveries/shown-text.ts";
 import type { Language } from "#src/text.ts";
 
 export { cut, cutBytes, oneLine } from "#src/domain/announcements/one-line.ts";
@@ -14,6 +16,11 @@ export const MARKS: Record<Revision["kind"], Record<Language, string>> = {
 /** The author's summary, else the beginning of the body as plain text; one line, at most so many characters. */
 export function summaryOf(content: Content, characters: number): string {
   return cut(content.summary || plain(content.body.slice(0, 4000)), characters);
+}
+
+/** What a preview says of the `summary` that a channel sends in place of the body: nothing where it is the whole of it. */
+export function inBrief({ content }: Revision, summary: string): Pick<Preview, "summaryCharacters"> {
+  return holdsBody(summary, content.body) ? {} : { summaryCharacters: [...summary].length };
 }
 
 function plain(markdown: string): string {

@@ -9,7 +9,7 @@ import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
-import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
+import { cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
 import { makeVapid } from "./vapid.ts";
 import { BODY_BYTES, bodyLength, encrypt, PLAIN_BYTES, readReceiver, receiverReader } from "./web-push-encryption.ts";
 
@@ -138,10 +138,12 @@ export function makeWebPush(deps: WebPushDeps): Channel<RenderedPush> {
     render: (revision, language, links) => render(revision, language, links.announcement(revision.announcementId)),
     renderDigest: (digest, language, links) => renderDigest(digest, language, links),
     preview(revision, language, links) {
-      const { title, body, faults } = wordsOf(revision, language, links.announcement(revision.announcementId));
+      const words = wordsOf(revision, language, links.announcement(revision.announcementId));
+      const { title, body, faults } = words;
       const { json } = render(revision, language, links.announcement(revision.announcementId));
       const bytes = bodyLength(Buffer.byteLength(json) + TAIL_BYTES);
-      return { text: `${title}\n${body}`, bytes, limit: BODY_BYTES, faults };
+      const brief = inBrief(revision, body.slice(words.unitLength));
+      return { text: `${title}\n${body}`, bytes, limit: BODY_BYTES, ...brief, faults };
     },
     async push({ json, short, subject, urgency, ttl }, { deliveryId, target, signal }): Promise<Outcome> {
       const tail = `,"deliveryId":${JSON.stringify(deliveryId)}}`;
@@ -217,19 +219,22 @@ function topicOf({ secrets }: Target, subject: string): string {
   return hash("sha256", `${secrets[0]}\n${subject}`, "base64url").slice(0, 32);
 }
 
-type Words = { title: string; body: string; faults: InputError[] };
+/** `unitLength`: what stands before the summary in `body`. */
+type Words = { title: string; body: string; unitLength: number; faults: InputError[] };
 
 function wordsOf(revision: Revision, language: Language, url: string): Words {
   const { content, reason, unitName } = revision;
   const title = MARKS[revision.kind][language] + oneLine(content.title);
   const summary = oneLine(reason || summaryOf(content, 200));
-  const body = `${oneLine(unitName)}${summary === "" ? "" : (language === "en" ? ": " : "：") + cut(summary, 200)}`;
+  const unit = `${oneLine(unitName)}${summary === "" ? "" : language === "en" ? ": " : "："}`;
+  const unitLength = unit.length;
+  const body = unit + cut(summary, 200);
   const room = TEXT_BYTES - Buffer.byteLength(JSON.stringify(envelope(revision, url, title, "")));
   const size = Buffer.byteLength(JSON.stringify(body));
-  if (size <= room) return { title, body, faults: [] };
+  if (size <= room) return { title, body, unitLength, faults: [] };
   // An escaped character has more bytes in JSON than in the text, so cutting by the text's bytes cuts enough.
   const kept = cutBytes(body, Math.max(3, Buffer.byteLength(body) - (size - room)));
-  return { title, body: kept, faults: [TOO_LONG] };
+  return { title, body: kept, unitLength, faults: [TOO_LONG] };
 }
 
 const TOO_LONG: InputError = {

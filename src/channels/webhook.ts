@@ -6,7 +6,7 @@ import type { Egress } from "./egress.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { makeSign } from "./sign.ts";
-import { summaryOf } from "./summary.ts";
+import { inBrief, summaryOf } from "./summary.ts";
 
 export type WebhookDeps = {
   egress: Egress;
@@ -100,7 +100,8 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
     preview(revision, _language, links) {
       const { middle } = render(revision, links.source, links.announcement(revision.announcementId));
       const bytes = middle.length + ENVELOPE_BYTES;
-      return { text: `{…${middle.toString("utf8").slice(1)}[…]}}`, bytes, limit: BYTES, faults: [] };
+      const brief = inBrief(revision, summaryOf(revision.content, SUMMARY));
+      return { text: `{…${middle.toString("utf8").slice(1)}[…]}}`, bytes, limit: BYTES, ...brief, faults: [] };
     },
     push,
     giveUp: (afterMs) => outgoing.giveUp(afterMs),
@@ -120,7 +121,7 @@ function render(revision: Revision, source: string, url: string): RenderedEvent 
       id: revision.announcementId,
       revision: revision.revision,
       title: content.title,
-      summary: summaryOf(content, 500),
+      summary: summaryOf(content, SUMMARY),
       url,
       column: content.column,
       columnName: revision.columnName,
@@ -136,6 +137,7 @@ function render(revision: Revision, source: string, url: string): RenderedEvent 
   return { middle: Buffer.from(`,${event.slice(1, -END.length)},"matched":`) };
 }
 
+const SUMMARY = 500;
 // Id, version and matched topics, of which a subscription may have twenty.
 const ENVELOPE_BYTES = 2000;
 const DIGEST_ITEMS = 25;

@@ -13,7 +13,7 @@ import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
-import { cut, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
+import { cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
@@ -123,7 +123,9 @@ export function makeWechaty(deps: { now: () => Date; log: Log } & WechatyOptions
     renderDigest: (digest, language, links) => renderDigest(digest, language, links),
     preview: (revision, language, links) => {
       const { text } = render(revision, language, links.announcement(revision.announcementId)).text;
-      return { text, bytes: Buffer.byteLength(text), limit: BYTES, faults: lostIn(revision, language) };
+      const { description, unitLength } = wordsOf(revision, language);
+      const brief = inBrief(revision, description.slice(unitLength));
+      return { text, bytes: Buffer.byteLength(text), limit: BYTES, ...brief, faults: lostIn(revision, language) };
     },
     push: (rendered, { target }) =>
       handOver(target.address, (messenger) => (messenger.canLink() ? rendered.link : rendered.text)),
@@ -148,9 +150,9 @@ function wordsOf(revision: Revision, language: Language) {
   const whole = MARKS[revision.kind][language] + shown(revision.content.title);
   const reason = revision.reason === undefined ? "" : shown(revision.reason);
   const summary = cut(shown(reason || summaryOf(revision.content, 160)), 160);
-  const separator = language === "en" ? ": " : "：";
-  const description = cutBytes(summary === "" ? unit : `${unit}${separator}${summary}`, 512);
-  return { whole, title: cut(whole, 64), description };
+  const head = summary === "" ? unit : `${unit}${language === "en" ? ": " : "："}`;
+  const description = cutBytes(head + summary, 512);
+  return { whole, title: cut(whole, 64), description, unitLength: head.length };
 }
 
 function lostIn(revision: Revision, language: Language): InputError[] {

@@ -19,8 +19,8 @@ import { type Language, PRODUCT, say } from "#src/text.ts";
 import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
 import { makeOutgoing } from "./outgoing.ts";
-import { cut, cutBytes, MARKS, summaryOf } from "./summary.ts";
-import { makeWechatCall, readReply, tokenIn, type WechatDeps } from "./wechat-call.ts";
+import { cut, cutBytes, inBrief, MARKS, summaryOf } from "./summary.ts";
+import { idIn, makeWechatCall, readReply, tokenIn, type WechatDeps } from "./wechat-call.ts";
 import { chinaMinute, type ErrorTable, failureOf, NOT_SET_UP } from "./wechat-errors.ts";
 import { confirmation, confirmLink, unmarked } from "./wechat-words.ts";
 
@@ -136,12 +136,8 @@ export function makeWecomApp(deps: WechatDeps): Channel<RenderedApp> {
     if (reply.kind !== "ok") return failureOf(reply, { now: now(), errors: ERRORS, unsure: "unknown" });
     const missed = missedIn(reply.body, member, id);
     if (missed) return { kind: "rejected", status: 200, detail: missed };
-    const receipt = reply.body["msgid"];
-    return {
-      kind: "delivered",
-      status: 200,
-      ...(typeof receipt === "string" && receipt.length <= 512 ? { receipt } : {}),
-    };
+    const receipt = idIn(reply.body, "msgid");
+    return { kind: "delivered", status: 200, ...(receipt === undefined ? {} : { receipt }) };
   }
 
   /** One member can be asked; a whole party or tag never is, an operator enters it with its basis. */
@@ -198,6 +194,8 @@ export function makeWecomApp(deps: WechatDeps): Channel<RenderedApp> {
         text,
         bytes: Buffer.byteLength(text),
         limit: TITLE + DESCRIPTION + URL_BYTES,
+        // Behind unit and time, which are a line.
+        ...inBrief(revision, textcard.description.slice(textcard.description.indexOf("\n") + 1)),
         faults: lostIn(revision, language, textcard),
       };
     },

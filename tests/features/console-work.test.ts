@@ -14,6 +14,7 @@ beforeAll(async () => {
   sink = await startWebhookSink();
   await world.admin.put("/units/center", { name: "某县互联网信息中心" });
   await world.admin.put("/columns/calm", { name: "平时通知", kind: "notice", mayBreakQuietHours: false, approvals: 1 });
+  await world.admin.put("/columns/long", { name: "长文", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
   await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
   writer = await world.member("editor", "center");
   editor = await enter(["editor"], "center");
@@ -86,6 +87,27 @@ describe("the page of a draft", () => {
     expect(text).toContain("，完整发出");
     expect(text).not.toContain("a".repeat(64));
     expect(sink.received).toEqual([]);
+  });
+
+  it("never says that a text goes out whole where a channel sends a summary of it and a link", async () => {
+    const keys = { dingtalk: "a".repeat(64), key: "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0" };
+    await imported("long", [
+      { channel: "webhook", address: sink.url("/long") },
+      { channel: "dingtalk", address: `https://oapi.dingtalk.com/robot/send?access_token=${keys.dingtalk}` },
+      { channel: "wecom-robot", address: `https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=${keys.key}` },
+      { channel: "feishu", address: `https://open.feishu.cn/open-apis/bot/v2/hook/${keys.key}` },
+    ]);
+    const { id, page } = await drafted("long", { body: "三月二日八时至十二时停水，请提前储水。".repeat(150) });
+    const { text } = await read(page, reviewer);
+    expect(text).not.toContain("完整发出");
+    expect(text.match(/，只发摘要（200字）和全文链接。/g)).toHaveLength(3);
+    expect(text).toContain("，只发摘要（500字）和全文链接。");
+    const english = (await read(`${page}?lang=en`, reviewer)).text;
+    expect(english).not.toContain("goes out whole");
+    expect(english).toContain(", only a summary (200 characters) and a link to the text go out.");
+    const { channels } = (await writer.get(`/announcements/${id}/rehearsal`)).body;
+    expect(channels.feishu.texts).toMatchObject([{ summaryCharacters: 200, faults: [] }]);
+    expect(channels.webhook.texts).toMatchObject([{ summaryCharacters: 500, faults: [] }]);
   });
 
   it("lets a reviewer approve and an editor publish, then shows the ledger; nobody else and nothing from elsewhere", async () => {

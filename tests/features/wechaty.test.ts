@@ -154,7 +154,11 @@ describe("what an editor is told before", () => {
 
   test("nothing of a text that goes out whole", async () => {
     expect((await preview({ title: "题".repeat(64), summary: "摘".repeat(150) })).faults).toEqual([]);
-    expect((await preview({ body: "字".repeat(2000) })).faults).toEqual([]);
+  });
+
+  test("that a long text is sent as a summary and a link, which loses nothing that was meant to be shown", async () => {
+    expect(await preview({ body: "字".repeat(2000) })).toMatchObject({ summaryCharacters: 160, faults: [] });
+    expect(await preview({ body: "**字**" })).not.toHaveProperty("summaryCharacters");
   });
 
   test("that a title or a summary will be cut", async () => {

@@ -282,6 +282,11 @@ describe("what a browser gets", () => {
     const preview = await channel.preview(revisionOf(new Date(), { reason: '"'.repeat(200) }), "zh-CN", testLinks);
     expect(preview).toMatchObject({ limit: 4096, faults: [] });
     expect(preview.bytes).toBeLessThanOrEqual(4096);
+    const body = "周三停水。".repeat(100);
+    expect(await channel.preview(revisionOf(new Date(), { content: { body } }), "zh-CN", testLinks)).toMatchObject({
+      summaryCharacters: 200,
+      faults: [],
+    });
     const family = "👨‍👩‍👧‍👦".repeat(300);
     expect((await channel.preview(revisionOf(new Date(), { reason: family }), "en", testLinks)).faults).toMatchObject([
       { pointer: "/summary", code: "CHANNEL_SUMMARY_LONG" },

@@ -13,6 +13,18 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+test.each<[unknown, string | undefined]>([
+  [1_226_691_075_109_289_985n, "1226691075109289985"],
+  [200_001, "200001"],
+  ["xxx_-7", "xxx_-7"],
+  ["", undefined],
+  [null, undefined],
+])("a message whose id is %s is delivered, and known by all its digits", async (msgid, receipt) => {
+  world.api.next(SEND, { ok: { errcode: 0, msgid } });
+  const outcome = await world.delivery("user:zhangsan").push();
+  expect(outcome).toEqual({ kind: "delivered", status: 200, ...(receipt === undefined ? {} : { receipt }) });
+});
+
 test("a member gets one card, guarded against doubles for four hours", async () => {
   expect(await world.delivery("user:zhangsan").push()).toEqual({ kind: "delivered", status: 200, receipt: "m1" });
   expect(world.api.at(SEND)[0]?.json).toEqual({
@@ -151,6 +163,16 @@ test("the longest texts stay within the platform's bytes, and markup in them is 
   const { markdown } = world.api.at(SEND)[1]?.json ?? {};
   expect(Buffer.byteLength(markdown.content)).toBeLessThanOrEqual(2048);
   expect(markdown.content).toMatch(/\[另有\d+条\]/);
+});
+
+test("an editor is told before that a card has a summary of a long text, and is told nothing of a short one", async () => {
+  const told = async (body: string) =>
+    (await world.channel.preview(revisionOf(world.now(), { content: { body } }), "zh-CN", testLinks)).summaryCharacters;
+  expect(await told("# 停水\n\n周三**停水**。")).toBeUndefined();
+  // Of 160 characters so many find room in 512 bytes beside unit and time.
+  expect(await told("周三停水。".repeat(100))).toBe(155);
+  // What a link leads to stands on the site alone.
+  expect(await told("见[附件](https://example.org/a.pdf)。")).toBe(4);
 });
 
 test("an editor is told before that a title or a summary will be cut, by the platform's bytes", async () => {

@@ -116,6 +116,11 @@ export type Preview = {
   /** UTF-8 bytes of what goes out, and the channel's limit. */
   bytes: number;
   limit: number;
+  /**
+   * Where the message has no room for the body by its nature and brings a summary with a link to the text: that summary's
+   * characters. No fault. Absent: the whole body goes out, but for what `faults` name.
+   */
+  summaryCharacters?: number;
   /** What is cut away to fit, or would be refused: pointers into the content (`/title`, `/body`), codes as `CHANNEL_TITLE_LONG`. */
   faults: InputError[];
 };

@@ -24,6 +24,13 @@ export function asRevision({ announcement, content, contentHash, column, unitNam
   };
 }
 
+/** Whether every sign of the body stands in a text that is shown; how either is marked up says nothing. */
+export function holdsBody(text: string, body: string): boolean {
+  return signs(text).includes(signs(body));
+}
+
+const signs = (text: string) => text.replace(/[\s\p{P}\p{Z}\p{Cf}|~`^+=<>]/gu, "");
+
 /** Exactly what readers of a channel will see, once for each language they read. */
 export async function shownTexts(
   channel: Channel,

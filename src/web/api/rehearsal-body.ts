@@ -40,6 +40,8 @@ export const RehearsalBody = z
             text: z.string(),
             bytes: number,
             limit: number,
+            /** There where only a summary of so many characters goes out, with a link to the text. */
+            summaryCharacters: number.optional(),
             faults: z.array(FaultBody),
           }),
         ),
@@ -61,9 +63,9 @@ export async function rehearsedBody(
   return { ...rest, texts: texts.map((text) => textBody(text, language)) };
 }
 
-function textBody({ language, text, bytes, limit, faults }: ShownText, readers: Language) {
+function textBody({ faults, ...text }: ShownText, readers: Language) {
   const shown = faults.map(({ pointer, code, detail }) => ({ pointer, code, detail: say(detail, readers) }));
-  return { language, text, bytes, limit, faults: shown };
+  return { ...text, faults: shown };
 }
 
 export function warningBody({ channel, pointer, code, detail }: Warning, language: Language) {

@@ -4,7 +4,7 @@ import type { Manuscript } from "#src/domain/announcements/draft.ts";
 import { renderBody } from "#src/domain/announcements/render.ts";
 import type { ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type RehearsedChannel, rehearse } from "#src/domain/deliveries/rehearse.ts";
-import { asRevision, type ShownText, shownTexts } from "#src/domain/deliveries/shown-text.ts";
+import { asRevision, holdsBody, type ShownText, shownTexts } from "#src/domain/deliveries/shown-text.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { linksOf } from "#src/web/links.ts";
@@ -40,7 +40,7 @@ export async function rehearsalPage(
 ${news}
 ${textCard(view, manuscript)}
 ${reach(view, channels, estimated)}
-${channels.map((one) => channelCard(view, one))}
+${channels.map((one) => channelCard(view, one, content.body))}
 ${decisions(view, caller, manuscript)}`,
   };
 }
@@ -89,7 +89,7 @@ function reach(view: View, channels: Rehearsal[], estimated: boolean): Html {
 ${canaries > 0 ? html`<p class="hint">${t(`另有${canaries}个测试接收端也会收到，不计入以上人数；推送台账的“应推”含测试接收端。`, `Beside them ${canaries === 1 ? "one test endpoint gets" : `${canaries} test endpoints get`} it, too. ${canaries === 1 ? "It is" : "They are"} not counted here, but ${canaries === 1 ? "is" : "are"} in the ledger.`)}</p>` : NOTHING}</section>`;
 }
 
-function channelCard(view: View, one: Rehearsal): Html {
+function channelCard(view: View, one: Rehearsal, body: string): Html {
   const { t } = view;
   const now = one.endpoints - one.held;
   const name = channelName(view, one.name);
@@ -101,7 +101,7 @@ ${one.paused ? html`<p class="wrong">${pausedWords(view, one.paused.because)}${t
 ${one.canaries > 0 ? html`<dt>${t("测试接收端", "Test endpoint")}</dt><dd><span class="num">${one.canaries}</span> <small class="muted">${t("不计入上面的数", "not counted above")}</small></dd>` : NOTHING}
 <dt>${t("最后一条送达", "The last one arrives")}</dt><dd>${now > 0 ? html`${time(one.lastAt, view.language)} <small class="muted">${duration(view, one.drainSeconds)}</small>` : "—"}</dd>
 ${one.quotaLeft === null ? NOTHING : html`<dt>${t("配额剩余", "Quota left")}</dt><dd><span class="num">${one.quotaLeft}</span>${one.quotaResetsAt ? html` <small class="muted">${t("重置：", "starts anew ")}${time(one.quotaResetsAt, view.language)}</small>` : NOTHING}</dd>`}</dl>
-${apart(one.texts).map((text, _, all) => shownText(view, text, all.length < one.texts.length))}</section>`;
+${apart(one.texts).map((text, _, all) => shownText(view, text, all.length < one.texts.length, wholeness(view, one.name, text, body)))}</section>`;
 }
 
 function pausedWords(view: View, because: NonNullable<Rehearsal["paused"]>["because"]): string {
@@ -129,7 +129,12 @@ function apart(texts: ShownText[]): ShownText[] {
   return [...new Map(texts.map((one) => [one.text, one])).values()];
 }
 
-function shownText(view: View, { language, text, bytes, limit, faults }: ShownText, isForAll: boolean): Html {
+function shownText(
+  view: View,
+  { language, text, bytes, limit, faults }: ShownText,
+  isForAll: boolean,
+  how: string,
+): Html {
   const { t } = view;
   const ofLanguage =
     language === "en"
@@ -138,8 +143,28 @@ function shownText(view: View, { language, text, bytes, limit, faults }: ShownTe
   const name = isForAll ? t("发出的内容（各语言相同）", "What goes out (the same in every language)") : ofLanguage;
   return html`<h3>${name}</h3>
 <pre class="shown" lang="${language}" tabindex="0">${text}</pre>
-<p class="hint">${t(`${bytes.toLocaleString("en-US")} / ${limit.toLocaleString("en-US")} 字节`, `${bytes.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")} bytes`)}${faults.length === 0 ? t("，完整发出。", ", goes out whole.") : ""}</p>
+<p class="hint">${t(`${bytes.toLocaleString("en-US")} / ${limit.toLocaleString("en-US")} 字节`, `${bytes.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")} bytes`)}${how}</p>
 ${faults.length > 0 ? html`<ul>${faults.map((fault) => html`<li class="wrong">${partName(view, fault.pointer)}${view.say(fault.detail)}</li>`)}</ul>` : NOTHING}`;
+}
+
+/** How much of the body goes out: the whole of it is said only of what has it. */
+function wholeness(view: View, name: ChannelName, shown: ShownText, body: string): string {
+  const { t } = view;
+  const { summaryCharacters: size, faults, text } = shown;
+  if (size === 0) return t("，只发标题和全文链接。", ", only the title and a link to the text go out.");
+  if (size !== undefined)
+    return t(
+      `，只发摘要（${size}字）和全文链接。`,
+      `, only a summary (${size} characters) and a link to the text go out.`,
+    );
+  if (faults.length > 0) return "";
+  if (name === "official-account")
+    return t(
+      "，群发的图文为全文；逐个推送给关注者的只有摘要和全文链接。",
+      ", a mass message brings the whole text; followers who are written to one by one get a summary and a link.",
+    );
+  if (holdsBody(text, body)) return t("，完整发出。", ", goes out whole.");
+  return t("，正文全文发出（此处只是预览）。", ", the whole text goes out (what stands here is a preview).");
 }
 
 function partName(view: View, pointer: string): string {

@@ -287,3 +287,133 @@ describe("the pace of questions", () => {
     expect(world.channels["wecom-robot"].seen).toHaveLength(30);
   });
 });
+
+describe("a correction of a text that is still on its way at its pace", () => {
+  const READERS = 30;
+  const reader = (n: number) => `reader-${n}@example.org`;
+  const windows = [{ seconds: 10, count: 3 }];
+  const mostInAWindow = (times: number[]) =>
+    Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 10_000).length));
+
+  /** Three of thirty have the wrong text when it is corrected (or withdrawn). `others`: a second text waits behind it. */
+  async function corrected(options: { chunk?: number; others?: boolean; kind?: "corrected" | "withdrawn" } = {}) {
+    const { chunk = 100, kind = "corrected" } = options;
+    const world = pushWorld({ email: { credential: () => "smtp.example.org", limits: { ...limits, chunk, windows } } });
+    for (let n = 0; n < READERS; n++) await world.subscribe(reader(n), { channel: "email" });
+    await world.publish({ announcementId: id(1) });
+    await world.drain();
+    if (options.others) {
+      await world.publish({ announcementId: id(2) });
+      await world.drain();
+    }
+    await world.live(4);
+    const { seen } = world.channels.email;
+    const wrong = seen.map(({ target }) => target.address);
+    expect(wrong).toHaveLength(3);
+    const at = world.now().getTime();
+    await world.publish({ announcementId: id(1), revision: 2, kind });
+    await world.drain();
+    const right = () => seen.filter(({ revision, deliveryId }) => revision === 2 && deliveryId.startsWith(id(1)));
+    const seconds = () => right().map((one) => (one.at - at) / 1000);
+    return { world, seen, wrong, right, seconds };
+  }
+
+  it("reaches those who saw the wrong text in the very next window, and nobody gets the wrong one any more", async () => {
+    const { world, seen, wrong, right, seconds } = await corrected();
+    await world.live(12);
+    expect(
+      right()
+        .map(({ target }) => target.address)
+        .toSorted(),
+    ).toEqual(wrong.toSorted());
+    expect(Math.max(...seconds())).toBeLessThanOrEqual(8);
+    await world.live(120);
+    expect(new Set(right().map(({ target }) => target.address)).size).toBe(READERS);
+    expect(right()).toHaveLength(READERS);
+    // Ten windows and one more: none passes unused. A window is eleven steps of this clock.
+    expect(Math.max(...seconds())).toBeLessThanOrEqual(11 * 11);
+    expect(seen).toHaveLength(READERS + 3);
+    expect(mostInAWindow(seen.map((one) => one.at))).toBeLessThanOrEqual(3);
+  });
+
+  it("does so chunk by chunk, too, and each process that takes part in it knows nothing of the others", async () => {
+    const { world, seen, wrong, right, seconds } = await corrected({ chunk: 7 });
+    for (let second = 0; second < 120; second++) {
+      world.restart();
+      await world.live(1);
+    }
+    const firstThree = right().slice(0, 3);
+    expect(firstThree.map(({ target }) => target.address).toSorted()).toEqual(wrong.toSorted());
+    expect(seconds()[2]).toBeLessThanOrEqual(8);
+    expect(new Set(right().map(({ target }) => target.address)).size).toBe(READERS);
+    expect(right()).toHaveLength(READERS);
+    expect(seen).toHaveLength(READERS + 3);
+    expect(mostInAWindow(seen.map((one) => one.at))).toBeLessThanOrEqual(3);
+  });
+
+  it("keeps the place of the text it replaces: what was published in between stays behind it", async () => {
+    const { world, seen, right, seconds } = await corrected({ others: true });
+    await world.live(240);
+    expect(right()).toHaveLength(READERS);
+    // Behind the other text it would begin at 200 s; the last few share their windows with the first of that text.
+    expect(Math.max(...seconds())).toBeLessThanOrEqual(13 * 11);
+    const others = seen.filter(({ deliveryId }) => deliveryId.startsWith(id(2)));
+    expect(Math.min(...others.map((one) => one.at))).toBeGreaterThan(
+      Math.max(
+        ...right()
+          .slice(0, 24)
+          .map((one) => one.at),
+      ),
+    );
+    expect(seen).toHaveLength(2 * READERS + 3);
+    expect(mostInAWindow(seen.map((one) => one.at))).toBeLessThanOrEqual(3);
+  });
+
+  it("comes at once as a withdrawal to those who saw the text, whoever waits", async () => {
+    const { world, wrong, right, seconds } = await corrected({ others: true, kind: "withdrawn" });
+    await world.live(12);
+    expect(
+      right()
+        .map(({ target }) => target.address)
+        .toSorted(),
+    ).toEqual(wrong.toSorted());
+    expect(Math.max(...seconds())).toBeLessThanOrEqual(8);
+  });
+
+  it("may be corrected again: the third text has the place of the second", async () => {
+    const { world, seen, wrong } = await corrected();
+    await world.live(12);
+    const at = world.now().getTime();
+    await world.publish({ announcementId: id(1), revision: 3, kind: "corrected" });
+    await world.drain();
+    await world.live(12);
+    const third = () => seen.filter(({ revision }) => revision === 3);
+    expect(
+      third()
+        .map(({ target }) => target.address)
+        .toSorted(),
+    ).toEqual(wrong.toSorted());
+    await world.live(120);
+    expect(new Set(third().map(({ target }) => target.address)).size).toBe(READERS);
+    expect(third()).toHaveLength(READERS);
+    expect((Math.max(...third().map((one) => one.at)) - at) / 1000).toBeLessThanOrEqual(11 * 11);
+    expect(mostInAWindow(seen.map((one) => one.at))).toBeLessThanOrEqual(3);
+  });
+
+  it("reaches everybody when the process dies and its messages are lost, within the windows", async () => {
+    const { world, seen, wrong, right } = await corrected();
+    const queue = world.platform.queue("deliver-email");
+    for (;;) {
+      const lost = await queue.receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 30 });
+      if (lost.length === 0) break;
+      await queue.done(lost.map(({ receipt }) => receipt));
+    }
+    world.restart();
+    await world.live(300);
+    expect(new Set(right().map(({ target }) => target.address)).size).toBe(READERS);
+    expect(right()).toHaveLength(READERS);
+    expect(wrong).toHaveLength(3);
+    expect(seen).toHaveLength(READERS + 3);
+    expect(mostInAWindow(seen.map((one) => one.at))).toBeLessThanOrEqual(3);
+  });
+});

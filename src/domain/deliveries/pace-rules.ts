@@ -28,6 +28,8 @@ export const PaceState = schema(() =>
     lineFrom: z.number().exactOptional(),
     /** Turns of urgent ones that wait: the others let them pass. */
     urgent: z.string().exactOptional(),
+    /** Turns of those who may have a text that is wrong now: after the urgent ones and before the others. */
+    mending: z.string().exactOptional(),
     notBefore: z.number().exactOptional(),
     used: used().exactOptional(),
     promised: used().exactOptional(),
@@ -52,8 +54,8 @@ export const PaceState = schema(() =>
 export type PaceState = z.infer<ReturnType<typeof PaceState>>;
 export type Because = Pause["because"];
 
-/** `ticket`: whoever asks was promised this turn before. */
-export type Ask = { pushes: number; urgent: boolean; ticket: boolean };
+/** `ticket`: whoever asks was promised this turn before. `mends`: its reader may have a text that is wrong now. */
+export type Ask = { pushes: number; urgent: boolean; ticket: boolean; mends?: boolean };
 
 /** `granted` may go now, each of the others at its turn. `probe`: one that shows whether a configuration works again. */
 export type Decision = { granted: number; turns: number[]; because: Because; probe: boolean; next: PaceState };
@@ -64,12 +66,15 @@ const SPREAD_MS = 50;
 const LEAST_WAIT_MS = 250;
 const PROBE_MS = 60_000;
 const LONGEST_CONFIGURATION_SECONDS = 6 * 3600;
+// So many who mend have a line of their own; a longer list would make every ask slow.
+const MOST_MENDING = 2000;
 
-type Book = Omit<PaceState, "grants" | "line" | "urgent" | "version"> & {
+type Book = Omit<PaceState, "grants" | "line" | "urgent" | "mending" | "version"> & {
   grants: Run[];
   line: Run[];
   ahead: number;
   urgent: Run[];
+  mending: Run[];
 };
 
 export function blankPace(): PaceState {
@@ -85,7 +90,7 @@ export function decide(state: PaceState, rules: PaceRules, ask: Ask, now: number
   let because: Because = "rate";
   for (let i = 0; i < ask.pushes; i++) {
     const blocked = blockedBy(book, rules, now);
-    if (ask.ticket) takeTicket(book, rules, ask.urgent, now);
+    if (ask.ticket) takeTicket(book, rules, ask, now);
     if (!blocked && mayGo(book, rules, ask, now, random)) {
       probe = book.pause?.because === "configuration";
       grant(book, rules, now, random);
@@ -134,7 +139,8 @@ export function isPaused(state: PaceState, rules: PaceRules, now: number): PaceS
 
 /** The state at `now`: what lies in the future can only be another clock's word, and is taken for now. */
 function open(state: PaceState, rules: PaceRules, now: number): Book {
-  const { grants, line, urgent, ahead = 0, version: _, ...rest } = state;
+  const { grants, line, urgent, mending, ahead = 0, version: _, ...rest } = state;
+  const notLongGone = ([at]: Run) => at > now - 2 * GRACE_MS;
   const book: Book = {
     ...rest,
     grants: pruned(
@@ -144,7 +150,8 @@ function open(state: PaceState, rules: PaceRules, now: number): Book {
     ),
     line: unpackRuns(line),
     ahead,
-    urgent: unpackRuns(urgent).filter(([at]) => at > now - 2 * GRACE_MS),
+    urgent: unpackRuns(urgent).filter(notLongGone),
+    mending: unpackRuns(mending).filter(notLongGone),
   };
   const passed = book.line.findIndex(([at]) => at > now - GRACE_MS);
   if (book.line.length > 0 && passed !== 0) {
@@ -157,7 +164,7 @@ function open(state: PaceState, rules: PaceRules, now: number): Book {
     // A worker that still reads older settings ends no pause of the newer ones.
     const changed = pause.because === "configuration" && pause.setup < rules.setup;
     // Whoever was promised a turn behind the pause is woken, and asks anew.
-    if (changed) Object.assign(book, { line: [], urgent: [] });
+    if (changed) Object.assign(book, { line: [], urgent: [], mending: [] });
     if (changed || (pause.because !== "configuration" && until <= now - GRACE_MS)) delete book.pause;
     else book.pause = { ...pause, until };
   }
@@ -182,7 +189,7 @@ function nobodyComes(book: Book, rules: PaceRules, now: number): boolean {
 }
 
 function close(book: Book, rules: PaceRules, version: number, now: number): PaceState {
-  const { grants, line, ahead, urgent, promised, used: spent, lineFrom, ...rest } = book;
+  const { grants, line, ahead, urgent, mending, promised, used: spent, lineFrom, ...rest } = book;
   const kept = pruned(line, rules.windows, line.at(-1)?.[0] ?? now);
   const dropped = countOf(line) - countOf(kept);
   return {
@@ -191,6 +198,7 @@ function close(book: Book, rules: PaceRules, version: number, now: number): Pace
     ...(kept.length > 0 ? { line: packRuns(kept), lineFrom: lineFrom ?? kept[0]?.[0] ?? now } : {}),
     ...(kept.length > 0 && ahead + dropped > 0 ? { ahead: ahead + dropped } : {}),
     ...(urgent.length > 0 ? { urgent: packRuns(urgent) } : {}),
+    ...(mending.length > 0 ? { mending: packRuns(mending) } : {}),
     ...(spent && Object.keys(spent).length > 0 ? { used: spent } : {}),
     ...(promised && Object.keys(promised).length > 0 ? { promised } : {}),
     version,
@@ -207,11 +215,13 @@ function blockedBy(book: Book, rules: PaceRules, now: number): Because | undefin
 function mayGo(book: Book, rules: PaceRules, ask: Ask, now: number, random: () => number): boolean {
   const { windows, quotas } = rules;
   if ((book.notBefore ?? 0) > now) return false;
-  const first = book.urgent.filter(([at]) => at <= now);
-  if (ask.urgent) return roomNow(book.grants, windows, now) > (ask.ticket ? 0 : countOf(first));
-  if (ask.ticket) return roomNow(book.grants, windows, now) > countOf(first);
-  if (turnBehind(book, rules, [book.urgent, book.line], now, random, true) <= now) return true;
-  const unclaimed = roomNow(sorted(book.grants, book.urgent), windows, now - GRACE_MS) > 0;
+  const due = (runs: Run[]) => countOf(runs.filter(([at]) => at <= now));
+  const room = roomNow(book.grants, windows, now);
+  if (ask.urgent) return room > (ask.ticket ? 0 : due(book.urgent));
+  if (ask.mends) return room > due(book.urgent) + (ask.ticket ? 0 : due(book.mending));
+  if (ask.ticket) return room > due(book.urgent) + due(book.mending);
+  if (turnBehind(book, rules, [book.urgent, book.mending, book.line], now, random, true) <= now) return true;
+  const unclaimed = roomNow(sorted(book.grants, book.urgent, book.mending), windows, now - GRACE_MS) > 0;
   const lastStop = Math.max(book.notBefore ?? 0, book.pause?.until ?? 0);
   return unclaimed && lastStop <= now - GRACE_MS && leftAt(quotas, now, book.used, book.promised) > 0;
 }
@@ -235,26 +245,34 @@ function promise(book: Book, rules: PaceRules, ask: Ask, now: number, random: ()
     book.urgent = sorted(book.urgent, [[at, 1]]);
     return at;
   }
+  if (ask.mends && (ask.ticket || countOf(book.mending) < MOST_MENDING)) {
+    const before = ask.ticket ? [book.urgent] : [book.urgent, book.mending];
+    const at = Math.max(soon, turnBehind(book, rules, before, now, random, false));
+    book.mending = sorted(book.mending, [[at, 1]]);
+    return at;
+  }
   if (ask.ticket) {
-    const at = Math.max(soon, turnBehind(book, rules, [book.urgent], now, random, false));
+    const at = Math.max(soon, turnBehind(book, rules, [book.urgent, book.mending], now, random, false));
     if (book.line.length > 0 && at < (book.line[0]?.[0] ?? 0)) book.ahead++;
     else book.line = sorted(book.line, [[at, 1]]);
     book.promised = counted(book.promised, rules.quotas, at, 1);
     return at;
   }
-  const at = Math.max(soon, turnBehind(book, rules, [book.urgent, book.line], now, random, true));
+  const at = Math.max(soon, turnBehind(book, rules, [book.urgent, book.mending, book.line], now, random, true));
   book.line = sorted(book.line, [[at, 1]]);
   book.lineFrom ??= at;
   book.promised = counted(book.promised, rules.quotas, at, 1);
   return at;
 }
 
-function takeTicket(book: Book, rules: PaceRules, urgent: boolean, now: number): void {
+function takeTicket(book: Book, rules: PaceRules, { urgent, mends }: Ask, now: number): void {
+  const isDue = ([first]: Run[]) => first !== undefined && first[0] <= now + SPREAD_MS * 20;
   if (urgent) book.urgent = withoutFirst(book.urgent);
+  // One of those for whom there was no more room in a line of their own has its turn in the other.
+  else if (mends && isDue(book.mending)) book.mending = withoutFirst(book.mending);
   else {
     if (book.ahead > 0) book.ahead--;
-    else if ((book.line[0]?.[0] ?? Number.POSITIVE_INFINITY) <= now + SPREAD_MS * 20)
-      book.line = withoutFirst(book.line);
+    else if (isDue(book.line)) book.line = withoutFirst(book.line);
     if (book.promised) book.promised = counted(book.promised, rules.quotas, now, -1);
   }
 }

@@ -10,7 +10,7 @@ export type Turn =
   | { kind: "go"; at: number; probe: boolean; setup: number }
   | { kind: "wait"; at: number; until: number; because: Because };
 
-export type TurnAsk = { address: string; endpoint?: string; urgent: boolean; ticket: boolean };
+export type TurnAsk = { address: string; endpoint?: string; urgent: boolean; ticket: boolean; mends?: boolean };
 
 type Waiting = TurnAsk & { resolve: (turn: Turn) => void; reject: (error: unknown) => void };
 
@@ -33,19 +33,18 @@ export function makeTurns(channel: Channel, pace: Pace): (ask: TurnAsk) => Promi
 
 function askersOf(pace: Pace, hashOf: (address: string) => string): (ask: TurnAsk) => Promise<Turn> {
   const lines = new Map<string, Waiting[]>();
+  const rank = ({ urgent, mends }: Waiting) => (urgent ? 2 : mends ? 1 : 0);
 
   async function serve(hash: string, line: Waiting[]): Promise<void> {
     await new Promise((next) => setImmediate(next));
     while (line.length > 0) {
-      const first = line.find(({ urgent }) => urgent) ?? line[0];
+      const first = line.find((one) => rank(one) === 2) ?? line.find((one) => rank(one) === 1) ?? line[0];
       if (!first) break;
       let batch = [first];
       try {
         if (!(await pace.countsEndpoints(first.address)))
-          batch = line
-            .filter(({ urgent, ticket }) => urgent === first.urgent && ticket === first.ticket)
-            .slice(0, MOST_AT_ONCE);
-        const ask = { pushes: batch.length, urgent: first.urgent, ticket: first.ticket };
+          batch = line.filter((one) => rank(one) === rank(first) && one.ticket === first.ticket).slice(0, MOST_AT_ONCE);
+        const ask = { pushes: batch.length, urgent: first.urgent, ticket: first.ticket, mends: rank(first) === 1 };
         const { granted, at, turns, because, probe, setup } = await pace.take(first.address, ask, first.endpoint);
         for (const [i, one] of batch.entries()) {
           const until = turns[i - granted];

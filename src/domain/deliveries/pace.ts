@@ -262,6 +262,12 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
   };
 }
 
+/** Whether a push to this address may ever have to wait, other than for the vendor's word. */
+export async function holdsBack(settings: SettingsReader, channel: Channel, address: string): Promise<boolean> {
+  const [rules, setup] = await Promise.all([paceRules(settings, channel, address), settings(channel.name)]);
+  return !isFree({ ...rules, quotas: quotasOf(channel, setup?.settings, address) });
+}
+
 function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
   return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
 }

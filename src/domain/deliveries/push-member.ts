@@ -5,6 +5,7 @@ import type { Hanging } from "./hanging.ts";
 import { keptBack } from "./kept-back.ts";
 import type { MessageTarget } from "./message.ts";
 import { outcomeNotes } from "./note-outcome.ts";
+import { olderTurns } from "./older-turns.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
@@ -12,7 +13,7 @@ import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
 import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 
 type Go = Extract<Turn, { kind: "go" }>;
-type Wait = Extract<Turn, { kind: "wait" }>;
+type Wait = Extract<Turn, { kind: "wait" }> & { mends?: boolean };
 
 // Longer only where a channel has one account: elsewhere who waits holds a worker from other credentials.
 const PATIENCE_MS = 2000;
@@ -61,6 +62,7 @@ export function makePusher(
   const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
+  const standingOf = olderTurns(deps, channel);
   const mayNot = (work: Work, job: Job) => keptBack(deps, work, job, once);
 
   function launch(work: Work, job: Job): void {
@@ -173,10 +175,14 @@ export function makePusher(
   }
 
   /** The credential's turn, and the intent where a push must not be repeated; undefined: it may not be sent any more. */
-  async function inTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Turn | undefined> {
-    const ask = { address: target.address, endpoint: job.endpoint, urgent: work.urgent };
-    let turn = await pace?.turn({ ...ask, ticket });
-    if (turn?.kind === "wait") return turn;
+  async function inTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Go | Wait | undefined> {
+    const older = pace && (await standingOf(work, job));
+    const mends = older?.mends === true;
+    const at = deps.now().getTime();
+    if (older?.wait && older.wait.until > at) return { kind: "wait", at, ...older.wait, mends };
+    const ask = { address: target.address, endpoint: job.endpoint, urgent: work.urgent, mends };
+    let turn = await pace?.turn({ ...ask, ticket: ticket || older?.ticket === true });
+    if (turn?.kind === "wait") return { ...turn, mends };
     const before = work.ledger.letter(job.member);
     if (once && !(await noteIntent(work, job))) return undefined;
     // What took long in between would reach the vendor nearer to the next one than was reckoned.
@@ -184,8 +190,9 @@ export function makePusher(
       await pace?.giveBack(target.address, turn.at, job.endpoint);
       turn = await pace?.turn({ ...ask, ticket: true });
     }
-    if (turn?.kind === "wait") work.ledger.note(job.member, before);
-    return turn ?? FREE;
+    if (turn?.kind !== "wait") return turn ?? FREE;
+    work.ledger.note(job.member, before);
+    return { ...turn, mends };
   }
 
   /** Waits until a power cut would not repeat too much; answers whether it may still be sent then. */
@@ -221,7 +228,7 @@ export function makePusher(
   }
 
   /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
-  function awaitTurn(work: Work, job: Job, { until, because }: Wait): void {
+  function awaitTurn(work: Work, job: Job, { until, because, mends }: Wait): void {
     const { ref } = work.batch;
     const { member, endpoint } = job;
     const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
@@ -230,6 +237,7 @@ export function makePusher(
       state: "waiting",
       dueAt: new Date(until).toISOString(),
       waitsFor: because,
+      ...(mends ? { mends } : {}),
       version: known.version + 1,
     };
     const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;

@@ -140,6 +140,17 @@ describe("a repeat", () => {
     expect(said).toHaveLength(2);
   });
 
+  test("is not what tells of something else in the same second", async () => {
+    const wechat = caller();
+    for (const publish_id of ["2247483650000000001", "2247483650000000002"])
+      for (let times = 0; times < 2; times++)
+        await wechat.does(OPENID, "PUBLISHJOBFINISH", { PublishEventInfo: { publish_id, publish_status: 0 } });
+    expect(receipts.map(({ receipt }) => receipt)).toEqual([
+      "publish:2247483650000000001",
+      "publish:2247483650000000002",
+    ]);
+  });
+
   test("while the first is being worked on waits for its answer", async () => {
     answer = () => new Promise((resolve) => setTimeout(resolve, 600, "好了"));
     const wechat = caller();

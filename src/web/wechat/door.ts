@@ -107,15 +107,15 @@ const callOf = ({ timestamp, nonce, signature, messageSignature }: Query) =>
   JSON.stringify([timestamp, nonce, messageSignature || signature]);
 
 /**
- * Who speaks to which account, and the name by which a repeat is known: the sender's id of the message, or time and event.
+ * Who speaks to which account, and the name by which a repeat is known: the id of the message, or all that an event says.
  * A repeat gets the first one's answer, which may hold a secret: so the sender is always part of it.
  */
 function messageIn({ fields }: Opened): { from: string; to: string; name: string } | undefined {
   const text = (name: string) => (typeof fields[name] === "string" ? fields[name] : "");
   const [from, to, id] = [text("FromUserName"), text("ToUserName"), text("MsgId")];
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(from) || !/^[A-Za-z0-9_-]{1,64}$/.test(to)) return undefined;
-  const name = id === "" ? [text("CreateTime"), text("Event"), text("EventKey"), text("MsgID")] : [id];
-  return { from, to, name: JSON.stringify([to, from, ...name]) };
+  const isEvent = id === "" || text("MsgType") === "event";
+  return { from, to, name: JSON.stringify([to, from, isEvent ? fields : id]) };
 }
 
 const BUSY = "系统繁忙，请稍后再发一次。";

@@ -15,7 +15,7 @@ const WORK_MS = 8000;
 type HeardDeps = { table: Table; now: () => Date };
 
 /**
- * Takes a message once, whichever process it reaches: `message` names it (its id, or sender, time and event), `call` the
+ * Takes a message once, whichever process it reaches: `message` names it (sender and id, or all that an event says), `call` the
  * signed request that brought it, which may come again only with the same body.
  */
 export async function hear(

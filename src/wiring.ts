@@ -12,17 +12,16 @@ import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
+import { shareOut } from "#src/platform/share-out.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { App, WebDeps } from "#src/web/app.ts";
 import type { Workers } from "#src/workers.ts";
 
 export const VERSION = "0.1.0";
 
+// Of AWS Lambda.
+const FUNCTION_FILES = 1024;
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
-/** So many hanging pushes of one channel beside those in flight, where so many connections may be open. */
-const MOST_ASIDE = 4096;
-const LEAST_ASIDE = 64;
-const FILES_IN_USE = 2048;
 const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 256, wechaty: 4 };
 
 export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
@@ -44,7 +43,8 @@ export async function makeWorld(
     log: Log;
     now?: () => Date;
     onlyHost?: string;
-    mostAside?: number;
+    /** How many files and connections the process may have open at once (1,024). */
+    files?: number;
     wechaty?: ChannelDeps["wechaty"];
     /** Set by tests only. */
     origins?: ChannelDeps["origins"];
@@ -58,6 +58,7 @@ export async function makeWorld(
 ): Promise<World> {
   const { config, log, now = () => new Date() } = options;
   const newId = randomIds(now);
+  const room = shareOut(options.files ?? FUNCTION_FILES);
   let reader: Promise<SettingsReader> | undefined;
   const settings: SettingsReader = async (name, freshMs) => {
     reader ??= import("#src/domain/deliveries/channel-settings.ts").then(({ settingsReader }) =>
@@ -93,6 +94,7 @@ export async function makeWorld(
     ]);
     return makeChannels({
       egress: guarded,
+      mostIdle: room.idle,
       baseUrl: config.baseUrl,
       links,
       settings,
@@ -129,7 +131,7 @@ export async function makeWorld(
         log,
         links,
         ...(options.onlyHost === undefined ? {} : { onlyHost: options.onlyHost }),
-        ...(options.mostAside === undefined ? {} : { mostAside: options.mostAside }),
+        room,
       }),
     );
     return loading;
@@ -217,8 +219,7 @@ export async function embedded(
     ...options,
     config,
     onlyHost: randomSecret(48),
-    // Twice as many for all gates of a channel; the rest is for pushes in flight, the doors and the store.
-    mostAside: Math.min(MOST_ASIDE, Math.max(LEAST_ASIDE, Math.floor((openFiles() - FILES_IN_USE) / 4))),
+    files: openFiles(),
     objectDoor: platform.objectDoor,
     streams: true,
     remoteAddress: (c) => clientOf(incomingOf(c)?.socket.remoteAddress, c.req.raw.headers),

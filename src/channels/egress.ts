@@ -103,6 +103,7 @@ export function makeEgress(allow: string[], resolve: Resolve = systemResolve): E
       }
       const socket = base(options, callback) as unknown as Socket | undefined;
       if (protocol === "https:") socket?.on("session", (session: Buffer) => keep(options.hostname, session));
+      return socket;
     };
   }
 

@@ -18,6 +18,8 @@ import { makeWecomRobot } from "./wecom-robot.ts";
 
 export type ChannelDeps = {
   egress: Egress;
+  /** See `makeOutgoing`. */
+  mostIdle?: number;
   baseUrl: string;
   links: Pick<Links, "confirm">;
   settings: SettingsReader;

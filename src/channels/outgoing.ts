@@ -1,4 +1,5 @@
-import type { Agent, Dispatcher } from "undici";
+import type { Socket } from "node:net";
+import type { Agent, buildConnector, Dispatcher } from "undici";
 import { EGRESS_REFUSED, type Egress } from "./egress.ts";
 
 /** A request to an address that passed `Egress.check`, or was stored after it did. */
@@ -51,23 +52,37 @@ export type OutgoingSeconds = { answer: number; total: number };
 
 const MAX_BODY = 64 * 1024;
 const TICK_MS = 250;
+const MOST_IDLE = 512;
 
 /**
  * One pool of kept connections per origin, undici's dispatch without its streams (the least CPU a push can cost), and
  * one coarse clock for all total time-outs. Redirects are answers like any other; proxies of the environment are ignored.
+ * `mostIdle`: where more connections than so many are open without a request, each is closed after its next answer, so that
+ * thousands of hosts do not use up the files that this process may open.
  */
 export function makeOutgoing(
   egress: Pick<Egress, "connector">,
   seconds: OutgoingSeconds = { answer: 15, total: 20 },
+  mostIdle = MOST_IDLE,
 ): Outgoing {
   let agent: Agent | undefined;
   let loading: Promise<Agent> | undefined;
+  let connections = 0;
+
+  function counted(connect: buildConnector.connector): buildConnector.connector {
+    return (options, callback) => {
+      const socket = connect(options, callback) as unknown as Socket | undefined;
+      if (!socket) return;
+      connections++;
+      socket.once("close", () => connections--);
+    };
+  }
 
   // undici takes a tenth of a second to load: only who sends pays for it.
   async function load(): Promise<Agent> {
     const undici = await import("./undici.ts");
     agent = new undici.Agent({
-      connect: egress.connector(undici.buildConnector),
+      connect: counted(egress.connector(undici.buildConnector)),
       allowH2: false,
       headersTimeout: seconds.answer * 1000,
       // The same, or undici makes two timers anew for every push; what takes longer in all is ended by our own clock.
@@ -81,7 +96,7 @@ export function makeOutgoing(
 
   const lifetime = Math.ceil((seconds.total * 1000) / TICK_MS);
   // In the order of starting, and all with the same lifetime: the first one is always the next to end.
-  const open: Open = { first: undefined, last: undefined };
+  const open: Open = { first: undefined, last: undefined, count: 0 };
   let tick = 0;
   let clock: NodeJS.Timeout | undefined;
 
@@ -110,6 +125,7 @@ export function makeOutgoing(
       const exchange = newExchange(request, tick + lifetime, resolve, open);
       enter(exchange);
       const slash = request.url.indexOf("/", 8);
+      const reset = connections - open.count > mostIdle;
       agent.dispatch(
         {
           origin: request.url.slice(0, slash),
@@ -117,6 +133,7 @@ export function makeOutgoing(
           method: request.method,
           headers: request.headers,
           body: request.body ?? null,
+          reset,
         },
         exchange,
       );
@@ -153,7 +170,7 @@ type Headers = Record<string, string | string[] | undefined>;
  * A list of its own instead of a Set: a Set that thousands pass through makes a new table again and again, each old one refers
  * to the next, and what stood in them outlives its use until the whole heap is collected.
  */
-type Open = { first: Exchange | undefined; last: Exchange | undefined };
+type Open = { first: Exchange | undefined; last: Exchange | undefined; count: number };
 
 type Exchange = Dispatcher.DispatchHandler & {
   reads: boolean;
@@ -210,6 +227,7 @@ function enter(exchange: Exchange) {
   if (open.last) open.last.next = exchange;
   else open.first = exchange;
   open.last = exchange;
+  open.count++;
 }
 
 function leave(exchange: Exchange) {
@@ -221,6 +239,7 @@ function leave(exchange: Exchange) {
   else open.last = before;
   exchange.before = undefined;
   exchange.next = undefined;
+  open.count--;
 }
 
 function settle(exchange: Exchange, answer: Answer) {

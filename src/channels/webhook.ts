@@ -10,6 +10,8 @@ import { inBrief, summaryOf } from "./summary.ts";
 
 export type WebhookDeps = {
   egress: Egress;
+  /** See `makeOutgoing`. */
+  mostIdle?: number;
   baseUrl: string;
   now: () => Date;
   log: Log;
@@ -32,7 +34,7 @@ const HOUR = 3600;
  * by `webhook-id`. Schedule and outcomes follow Standard Webhooks and the CloudEvents webhook specification 1.0.
  */
 export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
-  const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS);
+  const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS, deps.mostIdle);
   const sign = makeSign();
 
   function signed(id: string, type: string, body: Buffer, secrets: string[]): string[] {

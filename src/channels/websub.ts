@@ -13,6 +13,8 @@ import { outcomeOf } from "./webhook.ts";
 
 export type WebsubDeps = {
   egress: Egress;
+  /** See `makeOutgoing`. */
+  mostIdle?: number;
   baseUrl: string;
   now: () => Date;
   log: Log;
@@ -37,7 +39,7 @@ const HOUR = 3600;
  * is `<callback> <path of the feed>`, its secret the lease. At least once; a reader knows an entry by its id and its time.
  */
 export function makeWebsub(deps: WebsubDeps): Channel<RenderedFeed> {
-  const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS);
+  const outgoing = makeOutgoing(deps.egress, deps.seconds ?? SECONDS, deps.mostIdle);
 
   function log(answer: Answer, { endpoint }: Target): void {
     if (answer.kind === "unreachable" && answer.refused)

@@ -27,7 +27,7 @@ export type DeliveryDeps = {
   /** How this instance runs its channels. */
   settings?: SettingsReader;
   /** See `RunDeps`. */
-  mostAside?: number;
+  room?: { inFlight: number; aside: number };
   patienceMs?: number;
   random?: () => number;
 };

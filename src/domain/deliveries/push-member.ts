@@ -25,7 +25,7 @@ const HANGS: ReadonlySet<string> = new Set(["retry", "unknown"]);
 export type PushDeps = RunDeps & {
   exposure: Exposure;
   hanging: Hanging;
-  mostAside: number;
+  room: { inFlight: number; aside: number };
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
 };
@@ -40,20 +40,22 @@ export function makePusher(
   channel: Channel,
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined,
 ) {
-  const { inFlight, inFlightPerOrigin, spacing } = channel.limits;
-  const { exposure, hanging } = deps;
+  const { spacing } = channel.limits;
+  const { exposure, hanging, room } = deps;
+  const inFlight = Math.min(channel.limits.inFlight, room.inFlight);
+  const inFlightPerOrigin = Math.min(channel.limits.inFlightPerOrigin, inFlight);
   // Elsewhere a slot stands for what the vendor allows, whether it hangs or not.
   const eachForItself = channel.guarantee === "at-least-once";
-  const aside = eachForItself ? deps.mostAside : 0;
+  const aside = eachForItself ? room.aside : 0;
   // Half of a gate's room is for those who are known to answer.
-  const half = (room: number) => (eachForItself ? { doubtful: Math.ceil(room / 2) } : {});
+  const half = (slots: number) => (eachForItself ? { doubtful: Math.ceil(slots / 2) } : {});
   const routineGate = makeGate({ inFlight, inFlightPerOrigin, aside, ...half(inFlight) });
   const fewer = Math.ceil(inFlight / 4);
   // An account that takes one push at a time takes one.
-  const apart = (room: number, more: { aside: number; doubtful?: number }): Gate =>
+  const apart = (slots: number, more: { aside: number; doubtful?: number }): Gate =>
     inFlight === 1
       ? routineGate
-      : makeGate({ inFlight: room, inFlightPerOrigin: Math.min(room, inFlightPerOrigin), ...more });
+      : makeGate({ inFlight: slots, inFlightPerOrigin: Math.min(slots, inFlightPerOrigin), ...more });
   // Room of their own, so that no number of hanging routine pushes holds the urgent ones.
   const urgentRoom = Math.min(URGENT_ROOM, fewer);
   const urgentGate = apart(urgentRoom, { aside: aside / 2, ...half(urgentRoom) });

@@ -37,8 +37,8 @@ export type RunDeps = {
   random?: () => number;
   /** See `LeaseDeps`. */
   onlyHost?: string;
-  /** So many routine pushes of one channel that hang may stand aside of those in flight (256). */
-  mostAside?: number;
+  /** So many routine pushes of one channel are in flight at most, and so many that hang may stand aside of them (256). */
+  room?: { inFlight: number; aside: number };
   log: Log;
   links: Links;
   channels: Record<ChannelName, Channel>;
@@ -51,8 +51,8 @@ const MANY_OPEN = 8;
 /** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
 const HANGS_MS = 1000;
 const LOOK_MS = 250;
-/** See `RunDeps.mostAside`: a function can have a thousand files open. */
-const MOST_ASIDE = 256;
+/** Where nothing is said about it. */
+const ROOM = { inFlight: Number.POSITIVE_INFINITY, aside: 256 };
 /** Where more than may stand aside hang, an answer is waited for only so long. */
 const SHORT_PATIENCE_MS = 3000;
 const SAVES = { every: 100, first: 1100, slowest: 5000 };
@@ -94,11 +94,7 @@ export function makeRunner(
   });
   const digests = digestRenderings(channel, linksOf, revisionOf);
   const join = digestJoiner(deps);
-  const pusher = makePusher(
-    { ...deps, exposure, hanging, mostAside: deps.mostAside ?? MOST_ASIDE, render },
-    channel,
-    pace,
-  );
+  const pusher = makePusher({ ...deps, exposure, hanging, room: deps.room ?? ROOM, render }, channel, pace);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");

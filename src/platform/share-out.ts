@@ -1,0 +1,18 @@
+/**
+ * How many pushes of one channel may be in flight, how many that hang may stand aside of them, and how many connections it
+ * keeps without a request; each is halved or quartered again for the channel's other gates. The rest is for the doors, the
+ * store and the other channels.
+ */
+export type Room = { inFlight: number; aside: number; idle: number };
+
+const IN_USE = 2048;
+const ASIDE = { least: 64, most: 4096 };
+const MOST_IDLE = 512;
+
+export function shareOut(files: number): Room {
+  return {
+    inFlight: Math.max(1, Math.floor(files / 8)),
+    aside: Math.min(ASIDE.most, Math.max(ASIDE.least, Math.floor((files - IN_USE) / 4))),
+    idle: Math.min(MOST_IDLE, Math.floor(files / 8)),
+  };
+}

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Egress } from "#src/channels/egress.ts";
 import type { ChannelDeps } from "#src/channels/index.ts";
+import type { HostsFile } from "#src/channels/resolve.ts";
 import type { SendBySes } from "#src/channels/ses.ts";
 import { type Config, readConfig } from "#src/config.ts";
 import { CHANNELS, type Channel, type ChannelName, type Links } from "#src/domain/deliveries/channel.ts";
@@ -45,6 +46,7 @@ export async function makeWorld(
     onlyHost?: string;
     /** How many files and connections the process may have open at once (1,024). */
     files?: number;
+    hosts?: HostsFile;
     wechaty?: ChannelDeps["wechaty"];
     /** Set by tests only. */
     origins?: ChannelDeps["origins"];
@@ -77,7 +79,9 @@ export async function makeWorld(
   let ses: Promise<SendBySes> | undefined;
   let guard: Promise<Egress> | undefined;
   const egress = () => {
-    guard ??= import("#src/channels/egress.ts").then(({ makeEgress }) => makeEgress(config.egressAllow));
+    guard ??= Promise.all([import("#src/channels/egress.ts"), import("#src/channels/resolve.ts")]).then(
+      ([{ makeEgress }, { makeResolve }]) => makeEgress(config.egressAllow, makeResolve(options.hosts)),
+    );
     return guard;
   };
   const links: Links = {
@@ -205,9 +209,10 @@ export async function embedded(
     tickSeconds?: number;
   },
 ): Promise<World & { stop(): Promise<void> }> {
-  const [{ embeddedPlatform }, { openFiles }, { clientAddress }] = await Promise.all([
+  const [{ embeddedPlatform }, { openFiles }, { hostsFile }, { clientAddress }] = await Promise.all([
     import("#src/platform/embedded/platform.ts"),
     import("#src/platform/embedded/open-files.ts"),
+    import("#src/platform/embedded/hosts-file.ts"),
     import("#src/web/client-address.ts"),
   ]);
   const { log, now = () => new Date(), tickSeconds = 1 } = options;
@@ -220,6 +225,7 @@ export async function embedded(
     config,
     onlyHost: randomSecret(48),
     files: openFiles(),
+    hosts: hostsFile(),
     objectDoor: platform.objectDoor,
     streams: true,
     remoteAddress: (c) => clientOf(incomingOf(c)?.socket.remoteAddress, c.req.raw.headers),

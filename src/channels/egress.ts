@@ -3,6 +3,7 @@ import { createSecureContext } from "node:tls";
 import ipaddr from "ipaddr.js";
 import type { buildConnector } from "undici";
 import type { Text } from "#src/text.ts";
+import { makeResolve } from "./resolve.ts";
 
 /**
  * The one guard of every outgoing request to an address that somebody else named: webhooks, WebSub callbacks, watched
@@ -52,7 +53,7 @@ const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z
 const METADATA_ADDRESSES = new Set(["168.63.129.16"]);
 
 /** `allow`: the CIDRs of GAOSHI_EGRESS_ALLOW; a wrong one throws. `resolve` answers every address of a name. */
-export function makeEgress(allow: string[], resolve: Resolve = systemResolve): Egress {
+export function makeEgress(allow: string[], resolve: Resolve = makeResolve()): Egress {
   const exceptions = allow.map((cidr) =>
     ipaddr.parseCIDR(isIP(cidr) === 0 ? cidr : `${cidr}/${isIP(cidr) === 4 ? 32 : 128}`),
   );
@@ -138,11 +139,6 @@ function refusal(): Error {
 
 function nothingAfter(milliseconds: number): Promise<string[]> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds, []).unref());
-}
-
-async function systemResolve(host: string): Promise<string[]> {
-  const { lookup } = await import("node:dns/promises");
-  return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 }
 
 /** The URL as the WHATWG parser normalises it, or a fault; also refuses what the parser would quietly repair. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
+import { append, emptyList, type LinkedList, remove } from "#src/domain/deliveries/linked-list.ts";
 import { EGRESS_REFUSED, type Egress } from "./egress.ts";
 
 /** A request to an address that passed `Egress.check`, or was stored after it did. */
@@ -96,7 +97,7 @@ export function makeOutgoing(
 
   const lifetime = Math.ceil((seconds.total * 1000) / TICK_MS);
   // In the order of starting, and all with the same lifetime: the first one is always the next to end.
-  const open: Open = { first: undefined, last: undefined, count: 0 };
+  const open = emptyList<Exchange>();
   let tick = 0;
   let clock: NodeJS.Timeout | undefined;
 
@@ -104,14 +105,14 @@ export function makeOutgoing(
     tick++;
     for (let exchange = open.first; exchange && exchange.endsAt <= tick; exchange = open.first) {
       expire(exchange);
-      leave(exchange);
+      remove(exchange);
     }
     let next: Exchange | undefined;
     for (let exchange = open.first; exchange; exchange = next) {
       next = exchange.next;
       if (!exchange.signal?.aborted) continue;
       expire(exchange);
-      leave(exchange);
+      remove(exchange);
     }
     if (!open.first && clock !== undefined) {
       clearInterval(clock);
@@ -122,8 +123,8 @@ export function makeOutgoing(
   function sendBy(agent: Agent, request: OutgoingRequest): Promise<Answer> {
     clock ??= setInterval(onTick, TICK_MS);
     return new Promise((resolve) => {
-      const exchange = newExchange(request, tick + lifetime, resolve, open);
-      enter(exchange);
+      const exchange = newExchange(request, tick + lifetime, resolve);
+      append(open, exchange);
       const slash = request.url.indexOf("/", 8);
       const reset = connections - open.count > mostIdle;
       agent.dispatch(
@@ -153,7 +154,7 @@ export function makeOutgoing(
         next = exchange.next;
         if (exchange.reads) continue;
         expire(exchange);
-        leave(exchange);
+        remove(exchange);
       }
     },
     async close() {
@@ -166,18 +167,12 @@ export function makeOutgoing(
 
 type Headers = Record<string, string | string[] | undefined>;
 
-/**
- * A list of its own instead of a Set: a Set that thousands pass through makes a new table again and again, each old one refers
- * to the next, and what stood in them outlives its use until the whole heap is collected.
- */
-type Open = { first: Exchange | undefined; last: Exchange | undefined; count: number };
-
 type Exchange = Dispatcher.DispatchHandler & {
   reads: boolean;
   signal: AbortSignal | undefined;
   fileBytes: number | undefined;
   endsAt: number;
-  open: Open;
+  list: LinkedList<Exchange> | undefined;
   before: Exchange | undefined;
   next: Exchange | undefined;
   answer: ((answer: Answer) => void) | undefined;
@@ -194,14 +189,13 @@ function newExchange(
   { reads, signal, fileBytes }: OutgoingRequest,
   endsAt: number,
   answer: (answer: Answer) => void,
-  open: Open,
 ): Exchange {
   return {
     reads,
     signal,
     fileBytes,
     endsAt,
-    open,
+    list: undefined,
     before: undefined,
     next: undefined,
     answer,
@@ -220,27 +214,6 @@ function newExchange(
 }
 
 const NO_HEADERS: Headers = {};
-
-function enter(exchange: Exchange) {
-  const { open } = exchange;
-  exchange.before = open.last;
-  if (open.last) open.last.next = exchange;
-  else open.first = exchange;
-  open.last = exchange;
-  open.count++;
-}
-
-function leave(exchange: Exchange) {
-  const { open, before, next } = exchange;
-  if (!before && open.first !== exchange) return;
-  if (before) before.next = next;
-  else open.first = next;
-  if (next) next.before = before;
-  else open.last = before;
-  exchange.before = undefined;
-  exchange.next = undefined;
-  open.count--;
-}
 
 function settle(exchange: Exchange, answer: Answer) {
   exchange.answer?.(answer);
@@ -292,10 +265,10 @@ function onResponseData(this: Exchange, controller: Dispatcher.DispatchControlle
 
 function onResponseEnd(this: Exchange) {
   settle(this, answered(this, true));
-  leave(this);
+  remove(this);
 }
 
 function onResponseError(this: Exchange, _controller: Dispatcher.DispatchController, error: Error) {
   settle(this, failed(this, String((error as Error & { code?: unknown }).code)));
-  leave(this);
+  remove(this);
 }

@@ -1,4 +1,6 @@
 import { performance as clock } from "node:perf_hooks";
+import { makeWaitingRoom, type Waiter as WaiterAt } from "./gate-waiting.ts";
+import { append, emptyList, type LinkedList, remove } from "./linked-list.ts";
 
 /**
  * Lets through so many pushes at once, and of those so many towards one origin; groups (announcements) that wait take turns,
@@ -26,7 +28,7 @@ export type Gate = {
   isSilent(origin: string): boolean;
 };
 
-/** `before` and `next`: its neighbours among the fresh ones. */
+/** It stands in the list of its origin's fresh ones while it is one. */
 export type Slot = {
   gate: Gate;
   origin: Origin;
@@ -37,9 +39,12 @@ export type Slot = {
   counts: boolean;
   /** When its push began (milliseconds since 1970). */
   begunAt: number;
+  list: LinkedList<Slot> | undefined;
   before: Slot | undefined;
   next: Slot | undefined;
 };
+
+export type Waiter = WaiterAt<Origin, Slot>;
 
 type Origin = {
   name: string;
@@ -48,10 +53,8 @@ type Origin = {
   /** How many slots of the gate it holds: whoever was set aside has none. */
   slots: number;
   aside: number;
-  /** Of those running: who started lately, in order, and how many. */
-  first: Slot | undefined;
-  last: Slot | undefined;
-  fresh: number;
+  /** Of those running: who started lately, in order. */
+  fresh: LinkedList<Slot>;
   /** How often it was probed, and how many of those running hung already when it was probed last. */
   probe: number;
   hanging: number;
@@ -63,27 +66,6 @@ type Origin = {
   quietSince: number;
   answeredAt: number;
   waiting: number;
-};
-
-/** Who waits in one group: its origins in turn, those that wait for room for doubtful ones, and the pushes to each. */
-type Lane = { turns: string[]; parked: Parked; pushes: Map<string, Line> };
-
-/** Names in the order of coming, from `at` on; whoever is not among `now` any more has left. */
-type Parked = { names: string[]; at: number; now: Set<string> };
-
-/**
- * First come, first served; whoever no longer wants leaves it. Where everybody hangs the last one is tried: the first ones may be
- * what is left of chunks whose other members were served.
- */
-type Line = { first: Waiter | undefined; last: Waiter | undefined };
-
-/** `line`: while it waits. `before` and `next`: its neighbours there. */
-export type Waiter = {
-  go: (slot: Slot) => void;
-  origin: Origin;
-  line: Line | undefined;
-  before: Waiter | undefined;
-  next: Waiter | undefined;
 };
 
 const FEW = 64;
@@ -127,7 +109,6 @@ export function makeGate(
   const turnedAway = new Set<Slot>();
   /** Who stands aside and counts against its origin all the same: everybody there seemed to be as slow. */
   const stillCount = new Set<Slot>();
-  const lanes = new Map<string, Lane>();
   let looking = false;
 
   const hasToPark = (origin: Origin): boolean => !origin.proven && doubtful >= mostDoubtful;
@@ -151,8 +132,7 @@ export function makeGate(
     if (origin.proven === proven) return;
     origin.proven = proven;
     doubtful += proven ? -origin.slots : origin.slots;
-    if (!proven) return;
-    for (const lane of lanes.values()) if (lane.parked.now.delete(origin.name)) lane.turns.push(origin.name);
+    if (proven) room.unpark(origin);
   };
 
   const isIdle = (origin: Origin): boolean => origin.running + origin.aside + origin.waiting === 0;
@@ -170,79 +150,19 @@ export function makeGate(
       isAside: false,
       counts: true,
       begunAt: Number.POSITIVE_INFINITY,
-      before: origin.last,
+      list: undefined,
+      before: undefined,
       next: undefined,
     };
-    if (origin.last) origin.last.next = slot;
-    else origin.first = slot;
-    origin.last = slot;
-    origin.fresh++;
+    append(origin.fresh, slot);
     return slot;
-  };
-
-  /** Lets the next push of a group through whose origin has room. */
-  const letOne = (lane: Lane): boolean => {
-    const passed: string[] = [];
-    let found = false;
-    while (!found) {
-      // Thousands may be parked: nobody looks at each of them whenever one slot is free.
-      const name = (doubtful < mostDoubtful ? nextParked(lane.parked) : undefined) ?? lane.turns.shift();
-      if (name === undefined) break;
-      const line = lane.pushes.get(name);
-      const origin = line?.first?.origin;
-      if (!line || !origin) {
-        lane.pushes.delete(name);
-        continue;
-      }
-      if (!hasRoom(origin)) {
-        if (hasToPark(origin)) park(lane.parked, name);
-        else passed.push(name);
-        continue;
-      }
-      found = true;
-      const waiter = isSilent(origin) ? line.last : line.first;
-      if (waiter) endWaiting(waiter, line);
-      if (line.first) lane.turns.push(name);
-      else lane.pushes.delete(name);
-      waiter?.go(start(origin));
-    }
-    if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
-    return found;
-  };
-
-  let pumping = false;
-
-  /** Who is let through may leave before it returns (a newer text has come): this loop sees that, deeper ones would fill the stack. */
-  const pump = () => {
-    if (pumping) return;
-    pumping = true;
-    try {
-      letIn();
-    } finally {
-      pumping = false;
-    }
-  };
-
-  const letIn = () => {
-    for (let without = 0; running < limits.inFlight && without < lanes.size; ) {
-      const first = lanes.entries().next().value;
-      if (!first) break;
-      const [group, lane] = first;
-      const found = letOne(lane);
-      if (found) without = 0;
-      if (found && lanes.size === 1 && lane.turns.length > 0) continue;
-      lanes.delete(group);
-      if (lane.turns.length + lane.parked.now.size === 0) continue;
-      lanes.set(group, lane);
-      if (!found) without++;
-    }
   };
 
   /** Nobody leaves a silent origin for a while, so the clock has to look after who waits for it. */
   const lookAgain = () => {
     busy();
-    pump();
-    looking = lanes.size > 0;
+    room.letIn();
+    looking = !room.isEmpty();
     if (looking) setTimeout(lookAgain, LOOK_MS);
   };
 
@@ -271,7 +191,7 @@ export function makeGate(
   const noLongerCounts = (slot: Slot): void => {
     const { origin } = slot;
     if (slot.probe < origin.probe) origin.hanging--;
-    noLongerFresh(slot);
+    remove(slot);
     origin.running--;
     slot.counts = false;
   };
@@ -283,7 +203,7 @@ export function makeGate(
       return known;
     }
     const origin: Origin = {
-      ...{ name, running: 0, slots: 0, aside: 0, first: undefined, last: undefined, fresh: 0, probe: 0, hanging: 0 },
+      ...{ name, running: 0, slots: 0, aside: 0, fresh: emptyList<Slot>(), probe: 0, hanging: 0 },
       ...{ window: few, proven: false, usualMs: 0, quietSince: milliseconds(), answeredAt: 0, waiting: 0 },
     };
     origins.set(name, origin);
@@ -296,6 +216,15 @@ export function makeGate(
     else origin.window = few;
   };
 
+  const room = makeWaitingRoom<Origin, Slot>({
+    isFull: () => running >= limits.inFlight,
+    hasRoom,
+    hasToPark,
+    hasDoubtfulRoom: () => doubtful < mostDoubtful,
+    isSilent,
+    start,
+  });
+
   const gate: Gate = {
     enter: (name) => {
       const origin = originNamed(name);
@@ -303,30 +232,16 @@ export function makeGate(
     },
     wait: (name, group, go) => {
       const origin = originNamed(name);
-      let lane = lanes.get(group);
-      if (!lane) {
-        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, pushes: new Map() };
-        lanes.set(group, lane);
-      }
-      let line = lane.pushes.get(name);
-      if (!line) {
-        line = { first: undefined, last: undefined };
-        lane.pushes.set(name, line);
-        if (hasToPark(origin)) park(lane.parked, name);
-        else lane.turns.push(name);
-      }
       if (!looking) {
         busy(); // from here on it counts
         setTimeout(lookAgain, LOOK_MS);
       }
       looking = true;
-      return joined(line, origin, go);
+      return room.wait(origin, group, go);
     },
     cancel: (waiter) => {
-      const { origin, line } = waiter;
-      if (!line) return false;
-      endWaiting(waiter, line);
-      forgetIdle(origin);
+      if (!room.cancel(waiter)) return false;
+      forgetIdle(waiter.origin);
       return true;
     },
     leave: (slot, answeredMs) => {
@@ -341,7 +256,7 @@ export function makeGate(
         take(origin, -1);
         turnedAway.delete(slot);
       }
-      if (lanes.size > 0) pump();
+      room.letIn();
       forgetIdle(origin);
     },
     setAside: (slot) => {
@@ -362,7 +277,7 @@ export function makeGate(
       if (isWell ? now - slot.at > LATE * origin.usualMs : origin.aside < limits.inFlightPerOrigin - few)
         noLongerCounts(slot);
       else stillCount.add(slot);
-      if (lanes.size > 0) pump();
+      room.letIn();
     },
     isCrowded: () => {
       turnedAway.forEach(gate.setAside);
@@ -380,42 +295,6 @@ export function makeGate(
     },
   };
   return gate;
-}
-
-function nextParked(parked: Parked): string | undefined {
-  while (parked.at < parked.names.length) {
-    const name = parked.names[parked.at++] ?? "";
-    if (parked.now.delete(name)) return name;
-  }
-  parked.names = [];
-  parked.at = 0;
-  return undefined;
-}
-
-function park(parked: Parked, name: string): void {
-  if (!parked.now.has(name)) parked.names.push(name);
-  parked.now.add(name);
-}
-
-function joined(line: Line, origin: Origin, go: (slot: Slot) => void): Waiter {
-  const waiter: Waiter = { go, origin, line, before: line.last, next: undefined };
-  if (line.last) line.last.next = waiter;
-  else line.first = waiter;
-  line.last = waiter;
-  origin.waiting++;
-  return waiter;
-}
-
-function endWaiting(waiter: Waiter, line: Line): void {
-  const { before, next } = waiter;
-  if (before) before.next = next;
-  else line.first = next;
-  if (next) next.before = before;
-  else line.last = before;
-  waiter.line = undefined;
-  waiter.before = undefined;
-  waiter.next = undefined;
-  waiter.origin.waiting--;
 }
 
 /** The event loop's share of time with something to do, over the last 20 ms or more. */
@@ -437,24 +316,9 @@ function loopBusy(): () => number {
 /** How many of an origin's pushes hang; they leave its fresh ones. */
 function late(origin: Origin, now: number): number {
   const since = now - Math.max(LEAST_LATE_MS, LATE * origin.usualMs);
-  while (origin.first && origin.first.at <= since) noLongerFresh(origin.first);
-  return origin.running - origin.fresh;
-}
-
-/**
- * A list of its own instead of a Set: a Set that thousands pass through makes a new table again and again, each old one refers
- * to the next, and what stood in them outlives its use until the whole heap is collected.
- */
-function noLongerFresh(slot: Slot): void {
-  const { origin, before, next } = slot;
-  if (!before && origin.first !== slot) return;
-  if (before) before.next = next;
-  else origin.first = next;
-  if (next) next.before = before;
-  else origin.last = before;
-  slot.before = undefined;
-  slot.next = undefined;
-  origin.fresh--;
+  const { fresh } = origin;
+  while (fresh.first && fresh.first.at <= since) remove(fresh.first);
+  return origin.running - fresh.count;
 }
 
 /** The origin of a URL; every other address of a channel shares that channel's account. */

@@ -6,13 +6,13 @@
 export type Room = { inFlight: number; aside: number; idle: number };
 
 const IN_USE = 2048;
-const ASIDE = { least: 64, most: 4096 };
+const MOST_ASIDE = 4096;
 const MOST_IDLE = 512;
 
 export function shareOut(files: number): Room {
   return {
     inFlight: Math.max(1, Math.floor(files / 8)),
-    aside: Math.min(ASIDE.most, Math.max(ASIDE.least, Math.floor((files - IN_USE) / 4))),
+    aside: Math.min(MOST_ASIDE, Math.max(Math.floor(files / 16), Math.floor((files - IN_USE) / 4))),
     idle: Math.min(MOST_IDLE, Math.floor(files / 8)),
   };
 }

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { shareOut } from "#src/platform/share-out.ts";
 
 it.each([
+  [64, { inFlight: 8, aside: 4, idle: 8 }],
   [1024, { inFlight: 128, aside: 64, idle: 128 }],
   [4096, { inFlight: 512, aside: 512, idle: 512 }],
   [20_000, { inFlight: 2500, aside: 4096, idle: 512 }],
@@ -10,7 +11,7 @@ it.each([
   expect(shareOut(files)).toEqual(room);
 });
 
-it.each([1024, 2048, 4096, 8192, 65_536])("leaves room for the doors and the store of %d files", (files) => {
+it.each([256, 1024, 2048, 4096, 8192, 65_536])("leaves room for the doors and the store of %d files", (files) => {
   const { inFlight, aside, idle } = shareOut(files);
   const flying = Math.min(inFlight, 512);
   // Routine, urgent, late and late urgent gates; and as many idle ones again, that were in flight when there was room.

@@ -3,8 +3,9 @@ import type { Table } from "#src/platform/table.ts";
 import type { Channel, Quota, Settings } from "./channel.ts";
 import { isSetUp, readSetup } from "./channel-settings.ts";
 import { paceRules, quotasOf } from "./pace.ts";
+import { type Because, blankPace, type PaceRules, PaceState } from "./pace-book.ts";
 import { leftAt, nextPeriod, type Used } from "./pace-quota.ts";
-import { type Because, blankPace, decide, isPaused, type PaceRules, PaceState } from "./pace-rules.ts";
+import { decide, isPaused } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 
 export type Forecast = {

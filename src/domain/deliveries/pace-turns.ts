@@ -1,6 +1,6 @@
 import type { Channel } from "./channel.ts";
 import type { Pace } from "./pace.ts";
-import type { Because } from "./pace-rules.ts";
+import type { Because } from "./pace-book.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 
 /**

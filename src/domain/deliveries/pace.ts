@@ -3,17 +3,9 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel, Pause, Quota, Settings } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
+import { type Because, blankPace, type PaceRules, PaceState } from "./pace-book.ts";
 import { counted, quotaAt, type Used } from "./pace-quota.ts";
-import {
-  type Ask,
-  type Because,
-  blankPace,
-  decide,
-  isPaused,
-  type PaceRules,
-  PaceState,
-  paused,
-} from "./pace-rules.ts";
+import { type Ask, decide, isPaused, paused } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 import { pausedWrite } from "./paused.ts";
 

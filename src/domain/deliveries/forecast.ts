@@ -96,7 +96,7 @@ export async function forecast(
 type Paced = { hash: string; rules: PaceRules; pushes: number; endpoints: string[] };
 type Left = { left: number; resets: number; own?: true };
 
-const NO_RULES: PaceRules = { windows: [], spacing: undefined, quotas: [], slowStart: undefined, setup: 0 };
+const NO_RULES: PaceRules = { windows: [], spacing: undefined, quotas: [], slowStart: undefined, setup: 0, by: "" };
 
 /** What is left of the quota that has least, and when it begins anew. */
 function quotaLeft(quotas: readonly Quota[], now: number, ...used: (Used | undefined)[]): Left | undefined {

@@ -13,9 +13,12 @@ export type PaceRules = {
   slowStart: Limits["slowStart"];
   /** Version of the channel's settings: what was switched off for its configuration goes on when they change. */
   setup: number;
+  /** Windows, spacing and quotas in one word: turns that were reckoned by another one are reckoned anew. */
+  by: string;
 };
 
 const used = schema(() => z.record(z.string(), z.number()));
+const ofLines = schema(() => z.object({ urgent: z.number(), mending: z.number(), line: z.number() }));
 
 /** The pace of one credential. Lists of moments are packed (pace-log.ts). */
 export const PaceState = schema(() =>
@@ -49,22 +52,50 @@ export const PaceState = schema(() =>
       .exactOptional(),
     /** The slow start counts from here. */
     slowFrom: z.number().exactOptional(),
+    /** What the turns were reckoned by, and the version of the settings that said so. */
+    by: z.string().exactOptional(),
+    setup: z.number().exactOptional(),
+    /** That changed then (`at`, `setup`): so many of each line are still to be told their new turns; those that the others were told. */
+    anew: z
+      .object({
+        at: z.number(),
+        setup: z.number(),
+        left: ofLines(),
+        urgent: z.string(),
+        mending: z.string(),
+        line: z.string(),
+        promised: used().exactOptional(),
+      })
+      .exactOptional(),
     version: z.number(),
   }),
 );
 export type PaceState = z.infer<ReturnType<typeof PaceState>>;
 export type Because = Pause["because"];
 
+const TELLING_MS = 30_000;
 /** An unclaimed turn is given to somebody else after so long. */
 export const GRACE_MS = 5000;
 
-export type Book = Omit<PaceState, "grants" | "line" | "urgent" | "mending" | "version"> & {
+/** Who waits, in the order in which they go. */
+export const LINES = ["urgent", "mending", "line"] as const;
+export type Line = (typeof LINES)[number];
+
+export type Anew = Omit<NonNullable<PaceState["anew"]>, Line> & { told: Record<Line, Run[]> };
+
+export type Book = Omit<PaceState, "grants" | Line | "anew" | "version"> & {
   grants: Run[];
   line: Run[];
   ahead: number;
   urgent: Run[];
   mending: Run[];
+  anew?: Anew;
 };
+
+/** Until then nobody takes a turn for unclaimed only because its owner has not been told of it. */
+export function isTelling({ anew }: Pick<Book, "anew">, now: number): boolean {
+  return anew !== undefined && Math.abs(now - anew.at) < TELLING_MS;
+}
 
 export function blankPace(): PaceState {
   return { grants: "", version: 0 };
@@ -72,7 +103,7 @@ export function blankPace(): PaceState {
 
 /** The state at `now`: what lies in the future can only be another clock's word, and is taken for now. */
 export function open(state: PaceState, rules: PaceRules, now: number): Book {
-  const { grants, line, urgent, mending, ahead = 0, version: _, ...rest } = state;
+  const { grants, line, urgent, mending, ahead = 0, anew, version: _, ...rest } = state;
   const notLongGone = ([at]: Run) => at > now - 2 * GRACE_MS;
   const book: Book = {
     ...rest,
@@ -85,6 +116,7 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
     ahead,
     urgent: unpackRuns(urgent).filter(notLongGone),
     mending: unpackRuns(mending).filter(notLongGone),
+    ...(anew ? { anew: openAnew(anew) } : {}),
   };
   const passed = book.line.findIndex(([at]) => at > now - GRACE_MS);
   if (book.line.length > 0 && passed !== 0) {
@@ -113,7 +145,7 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
 
 /** Turns were promised, there was room, and nobody came for a whole window: those who waited are gone. */
 function nobodyComes(book: Book, rules: PaceRules, now: number): boolean {
-  if (rules.windows.length === 0 || blockedBy(book, rules, now)) return false;
+  if (rules.windows.length === 0 || blockedBy(book, rules, now) || isTelling(book, now)) return false;
   const since = Math.max(
     ...[Math.min(book.lastAt ?? 0, now), book.lineFrom ?? 0, book.pause?.until ?? 0],
     ...rules.quotas.map(({ per }) => periodStart(per, now)),
@@ -122,7 +154,7 @@ function nobodyComes(book: Book, rules: PaceRules, now: number): boolean {
 }
 
 export function close(book: Book, rules: PaceRules, version: number, now: number): PaceState {
-  const { grants, line, ahead, urgent, mending, promised, used: spent, lineFrom, ...rest } = book;
+  const { grants, line, ahead, urgent, mending, promised, used: spent, lineFrom, anew, ...rest } = book;
   const kept = pruned(line, rules.windows, line.at(-1)?.[0] ?? now);
   const dropped = countOf(line) - countOf(kept);
   return {
@@ -134,8 +166,19 @@ export function close(book: Book, rules: PaceRules, version: number, now: number
     ...(mending.length > 0 ? { mending: packRuns(mending) } : {}),
     ...(spent && Object.keys(spent).length > 0 ? { used: spent } : {}),
     ...(promised && Object.keys(promised).length > 0 ? { promised } : {}),
+    ...(anew ? { anew: closeAnew(anew, rules) } : {}),
     version,
   };
+}
+
+function openAnew({ urgent, mending, line, ...rest }: NonNullable<PaceState["anew"]>): Anew {
+  return { ...rest, told: { urgent: unpackRuns(urgent), mending: unpackRuns(mending), line: unpackRuns(line) } };
+}
+
+/** As of a line, only what its last window holds decides where the next turn is. */
+function closeAnew({ told, ...rest }: Anew, { windows }: PaceRules): NonNullable<PaceState["anew"]> {
+  const pack = (runs: Run[]) => packRuns(pruned(runs, windows, runs.at(-1)?.[0] ?? 0));
+  return { ...rest, urgent: pack(told.urgent), mending: pack(told.mending), line: pack(told.line) };
 }
 
 /** What forbids every push of the credential now, whoever asks. */

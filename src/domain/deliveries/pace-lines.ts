@@ -5,8 +5,8 @@ import type { Ask } from "./pace-rules.ts";
 import { gapMs } from "./pace-spacing.ts";
 
 /** Hundreds who wait do not wake at once. */
-const SPREAD_MS = 50;
-const LEAST_WAIT_MS = 250;
+export const SPREAD_MS = 50;
+export const LEAST_WAIT_MS = 250;
 // So many who mend have a line of their own; a longer list would make every ask slow.
 const MOST_MENDING = 2000;
 

@@ -1,10 +1,12 @@
 import type { Pause } from "./channel.ts";
+import { promiseAnew, reckonAnew, type Waiter } from "./pace-anew.ts";
 import {
   type Because,
   type Book,
   blockedBy,
   close,
   GRACE_MS,
+  isTelling,
   open,
   type PaceRules,
   type PaceState,
@@ -26,6 +28,7 @@ const LONGEST_CONFIGURATION_SECONDS = 6 * 3600;
 /** The one rule of who may push when; pure. `random` answers numbers of [0, 1). */
 export function decide(state: PaceState, rules: PaceRules, ask: Ask, now: number, random: () => number): Decision {
   const book = open(state, rules, now);
+  reckonAnew(book, rules, now, random);
   const turns: number[] = [];
   let granted = 0;
   let probe = false;
@@ -43,6 +46,23 @@ export function decide(state: PaceState, rules: PaceRules, ask: Ask, now: number
     turns.push(promise(book, rules, { ...ask, ticket: ask.ticket && !blocked }, now, random));
   }
   return { granted, turns, because, probe, next: close(book, rules, state.version + 1, now) };
+}
+
+/**
+ * The turns of those who wait, in the order in which they are to go, once other windows or quotas hold; undefined for whom the
+ * turn that it has stands. Nobody may go by it before.
+ */
+export function tell(
+  state: PaceState,
+  rules: PaceRules,
+  waiters: readonly Waiter[],
+  now: number,
+  random: () => number,
+): { turns: (number | undefined)[]; next: PaceState } {
+  const book = open(state, rules, now);
+  reckonAnew(book, rules, now, random);
+  const turns = waiters.map((waiter) => promiseAnew(book, rules, waiter, now, random));
+  return { turns, next: close(book, rules, state.version + 1, now) };
 }
 
 /** The vendor's word: nothing more for a while. `first`: it is not one more of a row. */
@@ -91,7 +111,12 @@ function mayGo(book: Book, rules: PaceRules, ask: Ask, now: number, random: () =
   if (turnBehind(book, rules, [book.urgent, book.mending, book.line], now, random, true) <= now) return true;
   const unclaimed = roomNow(sorted(book.grants, book.urgent, book.mending), windows, now - GRACE_MS) > 0;
   const lastStop = Math.max(book.notBefore ?? 0, book.pause?.until ?? 0);
-  return unclaimed && lastStop <= now - GRACE_MS && leftAt(quotas, now, book.used, book.promised) > 0;
+  return (
+    unclaimed &&
+    !isTelling(book, now) &&
+    lastStop <= now - GRACE_MS &&
+    leftAt(quotas, now, book.used, book.promised) > 0
+  );
 }
 
 function grant(book: Book, rules: PaceRules, now: number, random: () => number): void {

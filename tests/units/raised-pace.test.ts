@@ -28,6 +28,7 @@ type Windows = { seconds: number; count: number }[];
 async function house(options: { readers: number; windows?: Windows; channel?: Partial<Channel> }) {
   const world = pushWorld({
     email: {
+      guarantee: "at-least-once",
       credential: () => "the account",
       limits: { ...LIMITS, windows: options.windows ?? SLOW },
       ...options.channel,

@@ -28,7 +28,7 @@ export function reckonAnew(book: Book, rules: PaceRules, now: number, random: ()
   Object.assign(book, { urgent: [], mending: [], line: [], ahead: 0 });
   delete book.promised;
   delete book.lineFrom;
-  for (const name of LINES) layTurns(book, rules, name, now + HEAD_START_MS, random);
+  for (const name of LINES) layTurns(book, rules, name, name === "line" ? now + HEAD_START_MS : now, random);
 }
 
 /** Its turn by the settings that hold now; undefined: the one it has stands. Those who wait ask in the order in which they are to go. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { schema } from "#src/schema.ts";
 import type { Limits, Pause, Quota, Window } from "./channel.ts";
-import { countOf, lengthMs, packRuns, pruned, type Run, unpackRuns } from "./pace-log.ts";
+import { countOf, HISTORY_MS, lengthMs, packRuns, pruned, type Run, unpackRuns } from "./pace-log.ts";
 import { leftAt, periodStart } from "./pace-quota.ts";
 import { mostGapMs } from "./pace-spacing.ts";
 
@@ -111,6 +111,7 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
       unpackRuns(grants).map(([at, pushes]): Run => [Math.min(at, now), pushes]),
       rules.windows,
       now - GRACE_MS,
+      HISTORY_MS,
     ),
     line: unpackRuns(line),
     ahead,
@@ -159,7 +160,7 @@ export function close(book: Book, rules: PaceRules, version: number, now: number
   const dropped = countOf(line) - countOf(kept);
   return {
     ...rest,
-    grants: packRuns(pruned(grants, rules.windows, now - GRACE_MS)),
+    grants: packRuns(pruned(grants, rules.windows, now - GRACE_MS, HISTORY_MS)),
     ...(kept.length > 0 ? { line: packRuns(kept), lineFrom: lineFrom ?? kept[0]?.[0] ?? now } : {}),
     ...(kept.length > 0 && ahead + dropped > 0 ? { ahead: ahead + dropped } : {}),
     ...(urgent.length > 0 ? { urgent: packRuns(urgent) } : {}),

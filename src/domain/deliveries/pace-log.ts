@@ -81,12 +81,16 @@ const SLICES = 128;
 const LEAST_MS = 10_000;
 const COARSE_MS = 1000;
 
+/** What was let go counts in windows that hold from tomorrow on, too, as far as they look back: an hour, ever more roughly. */
+export const HISTORY_MS = 3_600_000;
+const PARTS_OF_AN_AGE = 4;
+
 /**
- * Leaves out what no window looks back to. Where only large windows still look, neighbours become one, at the later moment:
- * that may cost a little of the rate, and never passes the limit.
+ * Leaves out what no window looks back to, but for `historyMs`. Where only large windows still look, neighbours become one, at the
+ * later moment: that may cost a little of the rate, and never passes the limit.
  */
-export function pruned(runs: readonly Run[], windows: readonly Window[], now: number): Run[] {
-  const longest = Math.max(LEAST_MS, ...windows.map(lengthMs));
+export function pruned(runs: readonly Run[], windows: readonly Window[], now: number, historyMs = 0): Run[] {
+  const longest = Math.max(LEAST_MS, historyMs, ...windows.map(lengthMs));
   const kept: [number, number][] = [];
   let width = 0;
   for (const [at, pushes] of runs) {
@@ -102,11 +106,16 @@ export function pruned(runs: readonly Run[], windows: readonly Window[], now: nu
 }
 
 function sliceMs(windows: readonly Window[], age: number): number {
-  if (windows.length === 0) return COARSE_MS;
+  if (windows.length === 0) return Math.max(COARSE_MS, roughly(age));
   let width = Number.POSITIVE_INFINITY;
   for (const window of windows) {
     if (lengthMs(window) <= age) continue;
     width = Math.min(width, window.count <= EXACT ? 0 : lengthMs(window) / SLICES);
   }
-  return width === Number.POSITIVE_INFINITY ? 0 : width;
+  return width === Number.POSITIVE_INFINITY ? roughly(age) : width;
+}
+
+/** A power of two, so that what is in one slice once stays together. */
+function roughly(age: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, age / PARTS_OF_AN_AGE)));
 }

@@ -5,6 +5,7 @@ import type { Channel, Limits } from "#src/domain/deliveries/channel.ts";
 import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { makePace, type Pace } from "#src/domain/deliveries/pace.ts";
 import { marginMs, packRuns, pruned, type Run, unpackRuns } from "#src/domain/deliveries/pace-log.ts";
+import { credentialHash } from "#src/domain/deliveries/paced-by.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { keys } from "#src/platform/keys.ts";
@@ -140,6 +141,9 @@ async function drainChanged(
   }
   return { pushed: times.length, slowest };
 }
+
+const paceItem = async (world: ReturnType<typeof house>) =>
+  world.table.get(keys.pace("wecom-robot", credentialHash(world.channel, "robot")));
 
 describe("the pace of a credential", () => {
   it("never lets more through than the limit in any window, whoever asks, whatever clock they have, wherever they crash", async () => {
@@ -361,6 +365,39 @@ describe("the pace of a credential", () => {
     expect((await world.pace.take("robot", { ...ASK, ticket: true, pushes: 20 })).granted).toBe(17);
     expect((await world.pace.take("robot", { pushes: 3, urgent: true, ticket: true })).granted).toBe(3);
   });
+
+  it("lets every one of thousands of urgent ones go before a routine one, and keeps its item small", async () => {
+    const world = house({ windows: [{ seconds: 10, count: 100 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 100 });
+    const going = world.now();
+    const { turns } = await world.pace.take("robot", { pushes: 3000, urgent: true, ticket: false });
+    const routine = await world.pace.take("robot", { ...ASK, pushes: 40 });
+    expect(JSON.stringify(await paceItem(world)).length).toBeLessThan(8000);
+    expect(Math.min(...routine.turns)).toBeGreaterThan(Math.max(...turns) - 10_300);
+    const came: { at: number; urgent: boolean }[] = [];
+    const asking = [
+      ...turns.map((at) => ({ at, urgent: true })),
+      ...routine.turns.map((at) => ({ at, urgent: false })),
+    ];
+    for (let steps = 0; asking.length > 0 && steps < 20_000; steps++) {
+      asking.sort((a, b) => a.at - b.at);
+      const one = asking.shift() as (typeof asking)[number];
+      world.pass(Math.max(0, one.at - world.now()));
+      const { granted, turns } = await world.pace.take("robot", { pushes: 1, urgent: one.urgent, ticket: true });
+      if (granted === 1) came.push({ at: world.now(), urgent: one.urgent });
+      else asking.push({ ...one, at: Math.max(turns[0] ?? 0, world.now() + 50) });
+    }
+    expect(came).toHaveLength(3040);
+    expect(
+      most(
+        came.map(({ at }) => at),
+        10_001,
+      ),
+    ).toBeLessThanOrEqual(100);
+    const lastUrgent = came.findLastIndex(({ urgent }) => urgent);
+    expect(came.slice(0, lastUrgent).filter(({ urgent }) => !urgent)).toHaveLength(0);
+    expect((Math.max(...came.map(({ at }) => at)) - going) / 1000).toBeLessThanOrEqual(10.25 * 32);
+  }, 60_000);
 
   it("gives a turn to others when those who had it are gone", async () => {
     const world = house({ windows: [WINDOW] });

@@ -6,7 +6,8 @@ import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { pushWorld, type World } from "./push-world.ts";
+import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { type Ports, pushWorld, type World } from "./push-world.ts";
 
 const LIMITS = {
   inFlight: 64,
@@ -21,6 +22,19 @@ const id = (n: number) => `ann_${String(n).padStart(26, "0")}`;
 const reader = (n: number) => `reader-${n}@example.org`;
 
 const DAY: Channel["settings"] = [{ name: "day", secret: false, required: false, label: { zh: "每日", en: "a day" } }];
+
+/** Of so many readers three have a text, and the others wait for their turns; the channel's pace is about to be raised. */
+async function raised({ readers, wrap }: { readers: number; wrap?: (ports: Ports) => Ports }) {
+  const limits = { ...LIMITS, windows: SLOW };
+  const world = pushWorld({
+    ...(wrap ? { wrap } : {}),
+    email: { guarantee: "at-least-once", credential: () => "the account", limits },
+  });
+  for (let n = 0; n < readers; n++) await world.subscribe(reader(n), { channel: "email" });
+  await world.publish({ announcementId: id(1) });
+  await world.drain();
+  return { world, seen: world.channels.email.seen };
+}
 
 type Windows = { seconds: number; count: number }[];
 
@@ -195,6 +209,111 @@ describe("a pace that is raised", () => {
     await world.live(3);
     expect(of(1)).toHaveLength(40);
   });
+});
+
+describe("telling those who wait, cut off anywhere,", () => {
+  // Who waited, and was pushed to together by a process that died before it had written that down.
+  const DROPPED = 9;
+
+  /** `twice`: two processes are told of it at the same time, and each message comes twice. */
+  async function story(n: number, mode: Mode, twice = false): Promise<boolean> {
+    let armed = false;
+    const fault = faulty(n, mode);
+    const { world, seen } = await raised({ readers: 12, wrap: (ports) => (armed ? fault.wrap(ports) : ports) });
+    const { version } = await changeSetup(world.deps, world.channels.email, { windows: FAST }, undefined);
+    const word = { channel: "email", setup: version, paced: true } as const;
+    armed = true;
+    world.restart();
+    const mortally = async (work: () => Promise<unknown>): Promise<void> => {
+      const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
+      if (end === "died") world.restart();
+      if (end === undefined) return;
+      world.pass(31);
+      await mortally(work);
+    };
+    await mortally(() => world.handlers().wakeWaiting(word));
+    if (twice) await mortally(() => world.handlers().wakeWaiting(word));
+    for (let steps = 0; steps < 24; steps++) {
+      world.pass(6);
+      await mortally(() => world.drain());
+      if (steps % 8 === 7) await mortally(() => world.handlers().sweep());
+      if ((await ledger({ table: world.platform.table }, id(1), 1))?.waiting === 0) break;
+    }
+    const end = await ledger({ table: world.platform.table }, id(1), 1);
+    expect(end).toMatchObject({ matched: 12, waiting: 0 });
+    // Of a process that died while it pushed, what it had not written down goes out again.
+    expect(seen.length).toBeLessThanOrEqual(12 + DROPPED);
+    expect(new Set(seen.map(({ deliveryId }) => deliveryId)).size).toBe(12);
+    expect(mostIn(10, seen.map(at))).toBeLessThanOrEqual(30);
+    if (!fault.hit()) expect(seen).toHaveLength(12);
+    await world.platform.stop();
+    return fault.hit();
+  }
+
+  for (const mode of MODES)
+    it(`reaches everybody within minutes whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
+      let n = 1;
+      for (let found = true; found; n += 8) {
+        const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
+        found = hits.every(Boolean);
+      }
+      expect(n).toBeGreaterThan(20);
+    });
+
+  it("tells nobody anything wrong when it is told twice", async () => {
+    expect(await story(1_000_000, "fails before", true)).toBe(false);
+  });
+
+  it("is done by two processes at once as by one", async () => {
+    const { world, seen } = await raised({ readers: 60 });
+    const { version } = await changeSetup(world.deps, world.channels.email, { windows: FAST }, undefined);
+    const two = [deliveryHandlers(world.handlerDeps()), deliveryHandlers(world.handlerDeps())];
+    const turns = { kind: "turns", channel: "email", setup: version };
+    const message = (n: number) => ({ id: `m${n}`, receipt: `r${n}`, body: turns, receives: 1 });
+    await Promise.all(two.map((one, n) => one.fanout([message(n)])));
+    for (let second = 0; second < 60; second++) {
+      world.pass(1);
+      for (let some = 1; some > 0; ) {
+        const queue = world.platform.queue("deliver-email");
+        const taken = await Promise.all(
+          two.map(async (one) => {
+            const messages = await queue.receive({ max: 1, waitSeconds: 0, visibleAfterSeconds: 30 });
+            if (messages.length > 0) await one.deliver("email")(messages);
+            await queue.done(messages.map(({ receipt }) => receipt));
+            return messages.length;
+          }),
+        );
+        some = Math.max(...taken);
+      }
+    }
+    expect(seen).toHaveLength(60);
+    expect(new Set(seen.map(({ deliveryId }) => deliveryId)).size).toBe(60);
+    expect(mostIn(10, seen.map(at))).toBeLessThanOrEqual(30);
+    expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 60, waiting: 0 });
+  });
+
+  it("costs a few calls for each of those who wait, however many they are", async () => {
+    const cost = async (readers: number) => {
+      let calls = 0;
+      const counted =
+        <Input extends unknown[], Value>(work: (...input: Input) => Value) =>
+        (...input: Input) => {
+          calls++;
+          return work(...input);
+        };
+      const { world } = await raised({ readers });
+      const { version } = await changeSetup(world.deps, world.channels.email, { windows: FAST }, undefined);
+      const { table, ...deps } = world.handlerDeps();
+      const counting = Object.fromEntries(Object.entries(table).map(([name, work]) => [name, counted(work as never)]));
+      const process = deliveryHandlers({ ...deps, table: counting as typeof table });
+      const body = { kind: "turns", channel: "email", setup: version };
+      await process.fanout([{ id: "m", receipt: "r", body, receives: 1 }]);
+      return calls / readers;
+    };
+    const [few, many] = [await cost(200), await cost(1600)];
+    expect(many).toBeLessThanOrEqual(few * 1.2);
+    expect(many).toBeLessThanOrEqual(4);
+  }, 60_000);
 });
 
 describe("a pace that is lowered", () => {

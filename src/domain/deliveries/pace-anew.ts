@@ -41,7 +41,7 @@ export function promiseAnew(
 ): number | undefined {
   const { anew } = book;
   if (!anew || setup >= anew.setup) return undefined;
-  const name = urgent ? "urgent" : mends && anew.left.mending > 0 ? "mending" : "line";
+  const name = urgent ? "urgent" : mends ? "mending" : "line";
   // More wait than the book knew of.
   if (anew.left[name] === 0) return promise(book, rules, { pushes: 1, urgent, mends, ticket: false }, now, random);
   const before = linesBefore(book, name);

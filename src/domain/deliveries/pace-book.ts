@@ -1,7 +1,17 @@
 import { z } from "zod";
 import { schema } from "#src/schema.ts";
 import type { Limits, Pause, Quota, Window } from "./channel.ts";
-import { countOf, HISTORY_MS, lengthMs, packRuns, pruned, type Run, unpackRuns } from "./pace-log.ts";
+import {
+  countOf,
+  HISTORY_MS,
+  lengthMs,
+  packRuns,
+  pruned,
+  type Run,
+  thinned,
+  unfolded,
+  unpackRuns,
+} from "./pace-log.ts";
 import { leftAt, periodStart } from "./pace-quota.ts";
 import { mostGapMs } from "./pace-spacing.ts";
 
@@ -115,8 +125,8 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
     ),
     line: unpackRuns(line),
     ahead,
-    urgent: unpackRuns(urgent).filter(notLongGone),
-    mending: unpackRuns(mending).filter(notLongGone),
+    urgent: unfolded(unpackRuns(urgent).filter(notLongGone), now),
+    mending: unfolded(unpackRuns(mending).filter(notLongGone), now),
     ...(anew ? { anew: openAnew(anew) } : {}),
   };
   const passed = book.line.findIndex(([at]) => at > now - GRACE_MS);
@@ -163,8 +173,8 @@ export function close(book: Book, rules: PaceRules, version: number, now: number
     grants: packRuns(pruned(grants, rules.windows, now - GRACE_MS, HISTORY_MS)),
     ...(kept.length > 0 ? { line: packRuns(kept), lineFrom: lineFrom ?? kept[0]?.[0] ?? now } : {}),
     ...(kept.length > 0 && ahead + dropped > 0 ? { ahead: ahead + dropped } : {}),
-    ...(urgent.length > 0 ? { urgent: packRuns(urgent) } : {}),
-    ...(mending.length > 0 ? { mending: packRuns(mending) } : {}),
+    ...(urgent.length > 0 ? { urgent: packRuns(thinned(urgent, rules.windows)) } : {}),
+    ...(mending.length > 0 ? { mending: packRuns(thinned(mending, rules.windows)) } : {}),
     ...(spent && Object.keys(spent).length > 0 ? { used: spent } : {}),
     ...(promised && Object.keys(promised).length > 0 ? { promised } : {}),
     ...(anew ? { anew: closeAnew(anew, rules) } : {}),

@@ -1,5 +1,5 @@
 import type { Book, PaceRules } from "./pace-book.ts";
-import { countOf, type Run, roomAt } from "./pace-log.ts";
+import { type Run, roomAt } from "./pace-log.ts";
 import { counted, quotaAt } from "./pace-quota.ts";
 import type { Ask } from "./pace-rules.ts";
 import { gapMs } from "./pace-spacing.ts";
@@ -7,8 +7,6 @@ import { gapMs } from "./pace-spacing.ts";
 /** Hundreds who wait do not wake at once. */
 export const SPREAD_MS = 50;
 export const LEAST_WAIT_MS = 250;
-// So many who mend have a line of their own; a longer list would make every ask slow.
-const MOST_MENDING = 2000;
 
 /** A turn for one who cannot go now. A ticket that lost its turn gets the next one there is; the others the end of the line. */
 export function promise(book: Book, rules: PaceRules, ask: Ask, now: number, random: () => number): number {
@@ -18,7 +16,7 @@ export function promise(book: Book, rules: PaceRules, ask: Ask, now: number, ran
     book.urgent = sorted(book.urgent, [[at, 1]]);
     return at;
   }
-  if (ask.mends && (ask.ticket || countOf(book.mending) < MOST_MENDING)) {
+  if (ask.mends) {
     const before = ask.ticket ? [book.urgent] : [book.urgent, book.mending];
     const at = Math.max(soon, turnBehind(book, rules, before, now, random, false));
     book.mending = sorted(book.mending, [[at, 1]]);
@@ -41,8 +39,7 @@ export function promise(book: Book, rules: PaceRules, ask: Ask, now: number, ran
 export function takeTicket(book: Book, rules: PaceRules, { urgent, mends }: Ask, now: number): void {
   const isDue = ([first]: Run[]) => first !== undefined && first[0] <= now + SPREAD_MS * 20;
   if (urgent) book.urgent = withoutFirst(book.urgent);
-  // One of those for whom there was no more room in a line of their own has its turn in the other.
-  else if (mends && isDue(book.mending)) book.mending = withoutFirst(book.mending);
+  else if (mends) book.mending = withoutFirst(book.mending);
   else {
     if (book.ahead > 0) book.ahead--;
     else if (isDue(book.line)) book.line = withoutFirst(book.line);

@@ -105,6 +105,34 @@ export function pruned(runs: readonly Run[], windows: readonly Window[], now: nu
   return kept;
 }
 
+// So many turns that come next are known one by one.
+const NEXT = 500;
+
+/** Of a line however long: who comes next, what its last window holds, and those between as one run at their last moment. */
+export function thinned(runs: readonly Run[], windows: readonly Window[]): Run[] {
+  if (runs.length <= 2 * NEXT) return [...runs];
+  const next = runs.slice(0, NEXT);
+  const rest = runs.slice(NEXT);
+  const tail = pruned(rest, windows, rest.at(-1)?.[0] ?? 0);
+  const between = countOf(rest) - countOf(tail);
+  const until = rest.findLast(([at]) => at < (tail[0]?.[0] ?? 0))?.[0] ?? tail[0]?.[0] ?? 0;
+  return between > 0 ? [...next, [until, between], ...tail] : [...next, ...tail];
+}
+
+/** The same again one by one as they come nearer: evenly since the one before, or since `now`. */
+export function unfolded(runs: readonly Run[], now: number): Run[] {
+  const first = runs.findIndex(([, pushes]) => pushes > 1);
+  const [until = 0, pushes = 0] = runs[first] ?? [];
+  if (first < 0 || first >= NEXT / 2) return [...runs];
+  const from = runs[first - 1]?.[0] ?? Math.min(now, until);
+  const some = Array.from(
+    { length: Math.min(NEXT, pushes) },
+    (_, i): Run => [Math.floor(from + ((until - from) * (i + 1)) / pushes), 1],
+  );
+  const left = pushes - some.length;
+  return [...runs.slice(0, first), ...some, ...(left > 0 ? [[until, left] as const] : []), ...runs.slice(first + 1)];
+}
+
 function sliceMs(windows: readonly Window[], age: number): number {
   if (windows.length === 0) return Math.max(COARSE_MS, roughly(age));
   let width = Number.POSITIVE_INFINITY;

@@ -75,7 +75,7 @@ describe("a mail server that takes three mails in a few seconds", () => {
     const work = { contentHash, reason: "日期有误", title: "更正" };
     expect((await editor.post(`/announcements/${id}/correct`, work)).status).toBe(202);
     await world.until(async () => (await ledgerOf(id, 2)).matched === READERS, 20);
-    const planned = Date.now();
+    const planned = performance.now();
     const inFlight = WINDOW.count;
     await world.until(() => isOver(id, 2), 240);
     const mails = await mailsTo("wrong");
@@ -112,7 +112,7 @@ describe("a mail server that takes three mails in a few seconds", () => {
     await world.until(async () => (await mailsTo("slow")).length >= 3, 20);
     const { etag } = await world.admin.get("/channels/email");
     const windows = [{ seconds: SECONDS, count: 60 }];
-    const raised = Date.now();
+    const raised = performance.now();
     expect((await world.admin.put("/channels/email", { windows }, { "if-match": etag })).status).toBe(200);
     const newer = await publish("slow", "后到");
     await world.until(() => isOver(old.id, 1), 60);

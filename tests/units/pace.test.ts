@@ -366,6 +366,20 @@ describe("the pace of a credential", () => {
     expect((await world.pace.take("robot", { pushes: 3, urgent: true, ticket: true })).granted).toBe(3);
   });
 
+  it.each(["urgent", "mends"] as const)("lets no routine one slip in between the %s ones of a burst", async (kind) => {
+    const world = house({ windows: [{ seconds: 10, count: 3 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 3 });
+    const routine = await world.pace.take("robot", { ...ASK, pushes: 3 });
+    const before = { pushes: 3, ticket: false, urgent: kind === "urgent", mends: kind === "mends" };
+    const { turns } = await world.pace.take("robot", before);
+    expect(Math.max(...turns)).toBeLessThan(Math.max(...routine.turns) + 100);
+    world.pass((turns[0] ?? 0) - world.now());
+    expect((await world.pace.take("robot", { ...before, pushes: 1, ticket: true })).granted).toBe(1);
+    expect((await world.pace.take("robot", { ...ASK, ticket: true })).granted).toBe(0);
+    world.pass((turns[2] ?? 0) - world.now());
+    expect((await world.pace.take("robot", { ...before, pushes: 2, ticket: true })).granted).toBe(2);
+  });
+
   it("lets every one of thousands of urgent ones go before a routine one, and keeps its item small", async () => {
     const world = house({ windows: [{ seconds: 10, count: 100 }] });
     await world.pace.take("robot", { ...ASK, pushes: 100 });

@@ -12,7 +12,7 @@ import {
   type PaceState,
 } from "./pace-book.ts";
 import { promise, sorted, takeTicket, turnBehind } from "./pace-lines.ts";
-import { countOf, type Run, roomNow } from "./pace-log.ts";
+import { countOf, lengthMs, type Run, roomNow } from "./pace-log.ts";
 import { counted, leftAt } from "./pace-quota.ts";
 import { gapMs } from "./pace-spacing.ts";
 
@@ -22,6 +22,7 @@ export type Ask = { pushes: number; urgent: boolean; ticket: boolean; mends?: bo
 /** `granted` may go now, each of the others at its turn. `probe`: one that shows whether a configuration works again. */
 export type Decision = { granted: number; turns: number[]; because: Because; probe: boolean; next: PaceState };
 
+const BURST_MS = 2000;
 const PROBE_MS = 60_000;
 const LONGEST_CONFIGURATION_SECONDS = 6 * 3600;
 
@@ -103,7 +104,9 @@ export function isPaused(state: PaceState, rules: PaceRules, now: number): PaceS
 function mayGo(book: Book, rules: PaceRules, ask: Ask, now: number, random: () => number): boolean {
   const { windows, quotas } = rules;
   if ((book.notBefore ?? 0) > now) return false;
-  const due = (runs: Run[]) => countOf(runs.filter(([at]) => at <= now));
+  // Turns of one burst lie a moment apart: nobody slips in between.
+  const soon = now + Math.min(BURST_MS, ...windows.map((window) => lengthMs(window) / 4));
+  const due = (runs: Run[]) => countOf(runs.filter(([at]) => at <= soon));
   const room = roomNow(book.grants, windows, now);
   if (ask.urgent) return room > (ask.ticket ? 0 : due(book.urgent));
   if (ask.mends) return room > due(book.urgent) + (ask.ticket ? 0 : due(book.mending));

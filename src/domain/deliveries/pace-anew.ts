@@ -1,4 +1,4 @@
-import { type Book, LINES, type Line, type PaceRules } from "./pace-book.ts";
+import { type Book, isFree, LINES, type Line, type PaceRules } from "./pace-book.ts";
 import { LEAST_WAIT_MS, promise, SPREAD_MS, sorted, turnBehind } from "./pace-lines.ts";
 import { countOf, lengthMs, type Run } from "./pace-log.ts";
 import { counted, leftAt, nextPeriod, quotaAt } from "./pace-quota.ts";
@@ -28,6 +28,7 @@ export function reckonAnew(book: Book, rules: PaceRules, now: number, random: ()
   Object.assign(book, { urgent: [], mending: [], line: [], ahead: 0 });
   delete book.promised;
   delete book.lineFrom;
+  if (isFree(rules)) return;
   for (const name of LINES) layTurns(book, rules, name, name === "line" ? now + HEAD_START_MS : now, random);
 }
 

@@ -107,6 +107,11 @@ export function isTelling({ anew }: Pick<Book, "anew">, now: number): boolean {
   return anew !== undefined && Math.abs(now - anew.at) < TELLING_MS;
 }
 
+/** Only the vendor may hold such a credential. */
+export function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
+  return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
+}
+
 export function blankPace(): PaceState {
   return { grants: "", version: 0 };
 }

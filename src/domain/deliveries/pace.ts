@@ -4,7 +4,7 @@ import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel, Pause, Quota, Settings } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import type { Waiter } from "./pace-anew.ts";
-import { type Because, blankPace, type PaceRules, PaceState } from "./pace-book.ts";
+import { type Because, blankPace, isFree, type PaceRules, PaceState } from "./pace-book.ts";
 import { counted, quotaAt, type Used } from "./pace-quota.ts";
 import { type Ask, decide, isPaused, paused, tell } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
@@ -292,8 +292,4 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
 export async function holdsBack(settings: SettingsReader, channel: Channel, address: string): Promise<boolean> {
   const [rules, setup] = await Promise.all([paceRules(settings, channel, address), settings(channel.name)]);
   return !isFree({ ...rules, quotas: quotasOf(channel, setup?.settings, address) });
-}
-
-function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
-  return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
 }

@@ -5,6 +5,7 @@ import type { Channel, Limits } from "#src/domain/deliveries/channel.ts";
 import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
 import { makePace, type Pace } from "#src/domain/deliveries/pace.ts";
 import { marginMs, packRuns, pruned, type Run, unpackRuns } from "#src/domain/deliveries/pace-log.ts";
+import { credentialHash } from "#src/domain/deliveries/paced-by.ts";
 import { silentLog } from "#src/log.ts";
 import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
 import { keys } from "#src/platform/keys.ts";
@@ -58,15 +59,15 @@ function most(arrivals: number[], stretch: number): number {
 /** Everybody who waits comes back at the promised moment, as the engine does. */
 async function drain(
   world: ReturnType<typeof house>,
-  arrivals: { after: number; worker: number; crash?: boolean; urgent?: boolean }[],
+  arrivals: { after: number; worker: number; crash?: boolean; urgent?: boolean; mends?: boolean }[],
   latency: () => number = () => 0,
 ): Promise<{ pushed: number[]; promised: { said: number; came: number }[] }> {
-  type Event = { at: number; worker: number; ticket: boolean; crash: boolean; urgent: boolean; said?: number };
+  type Event = (typeof arrivals)[number] & { at: number; ticket: boolean; urgent: boolean; said?: number };
   const events: Event[] = [];
   let at = world.now();
   for (const one of arrivals) {
     at += one.after;
-    events.push({ at, worker: one.worker, ticket: false, crash: one.crash ?? false, urgent: one.urgent ?? false });
+    events.push({ ...one, at, ticket: false, urgent: one.urgent ?? false });
   }
   const pushed: number[] = [];
   const promised: { said: number; came: number }[] = [];
@@ -76,7 +77,9 @@ async function drain(
     const event = events.shift() as Event;
     world.pass(Math.max(0, event.at - world.now()));
     const pace = world.workers[event.worker % world.workers.length] as Pace;
-    const { granted, turns } = await pace.take("robot", { pushes: 1, urgent: event.urgent, ticket: event.ticket });
+    const { urgent, ticket, mends } = event;
+    const ask = { pushes: 1, urgent, ticket, ...(mends === undefined ? {} : { mends }) };
+    const { granted, turns } = await pace.take("robot", ask);
     if (granted === 1) {
       if (!event.crash) pushed.push(world.now() + latency());
       if (event.said !== undefined) promised.push({ said: event.said, came: world.now() });
@@ -87,6 +90,60 @@ async function drain(
   }
   return { pushed, promised };
 }
+
+type Step = { after: number; urgent: boolean; mends: boolean; worker: number; crash: boolean; deaf: boolean };
+
+/** As `drain`, with windows that change before the n-th one comes; `deaf`: who is not told of its new turn. Each push is held to the windows of its moment. */
+async function drainChanged(
+  world: ReturnType<typeof house>,
+  steps: Step[],
+  changes: { before: number; seconds: number; count: number }[],
+): Promise<{ pushed: number; slowest: number }> {
+  type Waiter = Step & { at: number; came: number; ticket: boolean; setup: number; n: number };
+  let at = world.now();
+  let waiting: Waiter[] = steps.map((one, n) => {
+    at += one.after;
+    return { ...one, n, at, came: at, ticket: false, setup: 0 };
+  });
+  let window = { seconds: 10, count: 3 };
+  let version = 0;
+  const times: number[] = [];
+  let slowest = 0;
+  const changed = async (next: typeof window) => {
+    window = { seconds: next.seconds, count: next.count };
+    version++;
+    const setting = { settings: {}, windows: [window], updatedAt: "2026-03-02", version };
+    await world.table.write([{ put: { ...keys.setting("channel:wecom-robot"), ...setting } }]);
+    const rank = ({ urgent, mends }: Waiter) => (urgent ? 0 : mends ? 1 : 2);
+    const told = waiting.filter(({ ticket, deaf }) => ticket && !deaf).sort((a, b) => rank(a) - rank(b) || a.at - b.at);
+    const { turns, setup } = await world.pace.tell("robot", told, version);
+    for (const [i, one] of told.entries()) Object.assign(one, turns[i] === undefined ? {} : { at: turns[i], setup });
+  };
+  for (let done = 0; waiting.length > 0; done++) {
+    if (done > 20_000) throw new Error("does not drain");
+    waiting.sort((a, b) => a.at - b.at);
+    const [one] = waiting as [Waiter];
+    world.pass(Math.max(0, one.at - world.now()));
+    for (const change of changes.filter(({ before }) => !one.ticket && before === one.n)) await changed(change);
+    if (waiting.some(({ at }) => at < one.at)) continue;
+    const { urgent, ticket, mends, worker } = one;
+    const ask = { pushes: 1, urgent, ticket, mends: mends && !urgent };
+    const { granted, turns, setup } = await (world.workers[worker] as Pace).take("robot", ask);
+    if (granted === 0) {
+      Object.assign(one, { at: Math.max(world.now() + 50, turns[0] ?? 0), ticket: true, setup });
+      continue;
+    }
+    waiting = waiting.filter((other) => other !== one);
+    slowest = Math.max(slowest, world.now() - one.came);
+    if (one.crash) continue;
+    times.push(world.now());
+    expect(times.filter((time) => time > world.now() - window.seconds * 1000).length).toBeLessThanOrEqual(window.count);
+  }
+  return { pushed: times.length, slowest };
+}
+
+const paceItem = async (world: ReturnType<typeof house>) =>
+  world.table.get(keys.pace("wecom-robot", credentialHash(world.channel, "robot")));
 
 describe("the pace of a credential", () => {
   it("never lets more through than the limit in any window, whoever asks, whatever clock they have, wherever they crash", async () => {
@@ -104,6 +161,7 @@ describe("the pace of a credential", () => {
               worker: fc.integer({ min: 0, max: 1 }),
               crash: fc.boolean(),
               urgent: fc.boolean(),
+              mends: fc.boolean(),
             }),
             { minLength: 1, maxLength: 40 },
           ),
@@ -122,6 +180,36 @@ describe("the pace of a credential", () => {
         },
       ),
       { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it("keeps to it whatever it is changed to while some wait, told of that or not, and nobody starves", async () => {
+    const step = fc.record({
+      after: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 20_000 })),
+      urgent: fc.boolean(),
+      mends: fc.boolean(),
+      worker: fc.integer({ min: 0, max: 1 }),
+      crash: fc.boolean(),
+      deaf: fc.boolean(),
+    });
+    const change = fc.record({
+      before: fc.integer({ min: 0, max: 40 }),
+      seconds: fc.constantFrom(1, 5, 60),
+      count: fc.integer({ min: 1, max: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 40 }),
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        async (steps, changes) => {
+          const world = house({ windows: [{ seconds: 10, count: 3 }] }, { skew: [0, 0] });
+          const { pushed, slowest } = await drainChanged(world, steps, changes);
+          expect(pushed).toBe(steps.filter(({ crash }) => !crash).length);
+          // Each of at most 40 has a whole window to itself at the worst, after what it waited for before a change.
+          expect(slowest).toBeLessThanOrEqual(45 * 63_000);
+        },
+      ),
+      { numRuns: 100 },
     );
   }, 60_000);
 
@@ -277,6 +365,53 @@ describe("the pace of a credential", () => {
     expect((await world.pace.take("robot", { ...ASK, ticket: true, pushes: 20 })).granted).toBe(17);
     expect((await world.pace.take("robot", { pushes: 3, urgent: true, ticket: true })).granted).toBe(3);
   });
+
+  it.each(["urgent", "mends"] as const)("lets no routine one slip in between the %s ones of a burst", async (kind) => {
+    const world = house({ windows: [{ seconds: 10, count: 3 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 3 });
+    const routine = await world.pace.take("robot", { ...ASK, pushes: 3 });
+    const before = { pushes: 3, ticket: false, urgent: kind === "urgent", mends: kind === "mends" };
+    const { turns } = await world.pace.take("robot", before);
+    expect(Math.max(...turns)).toBeLessThan(Math.max(...routine.turns) + 100);
+    world.pass((turns[0] ?? 0) - world.now());
+    expect((await world.pace.take("robot", { ...before, pushes: 1, ticket: true })).granted).toBe(1);
+    expect((await world.pace.take("robot", { ...ASK, ticket: true })).granted).toBe(0);
+    world.pass((turns[2] ?? 0) - world.now());
+    expect((await world.pace.take("robot", { ...before, pushes: 2, ticket: true })).granted).toBe(2);
+  });
+
+  it("lets every one of thousands of urgent ones go before a routine one, and keeps its item small", async () => {
+    const world = house({ windows: [{ seconds: 10, count: 100 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 100 });
+    const going = world.now();
+    const { turns } = await world.pace.take("robot", { pushes: 3000, urgent: true, ticket: false });
+    const routine = await world.pace.take("robot", { ...ASK, pushes: 40 });
+    expect(JSON.stringify(await paceItem(world)).length).toBeLessThan(8000);
+    expect(Math.min(...routine.turns)).toBeGreaterThan(Math.max(...turns) - 10_300);
+    const came: { at: number; urgent: boolean }[] = [];
+    const asking = [
+      ...turns.map((at) => ({ at, urgent: true })),
+      ...routine.turns.map((at) => ({ at, urgent: false })),
+    ];
+    for (let steps = 0; asking.length > 0 && steps < 20_000; steps++) {
+      asking.sort((a, b) => a.at - b.at);
+      const one = asking.shift() as (typeof asking)[number];
+      world.pass(Math.max(0, one.at - world.now()));
+      const { granted, turns } = await world.pace.take("robot", { pushes: 1, urgent: one.urgent, ticket: true });
+      if (granted === 1) came.push({ at: world.now(), urgent: one.urgent });
+      else asking.push({ ...one, at: Math.max(turns[0] ?? 0, world.now() + 50) });
+    }
+    expect(came).toHaveLength(3040);
+    expect(
+      most(
+        came.map(({ at }) => at),
+        10_001,
+      ),
+    ).toBeLessThanOrEqual(100);
+    const lastUrgent = came.findLastIndex(({ urgent }) => urgent);
+    expect(came.slice(0, lastUrgent).filter(({ urgent }) => !urgent)).toHaveLength(0);
+    expect((Math.max(...came.map(({ at }) => at)) - going) / 1000).toBeLessThanOrEqual(10.25 * 32);
+  }, 60_000);
 
   it("gives a turn to others when those who had it are gone", async () => {
     const world = house({ windows: [WINDOW] });

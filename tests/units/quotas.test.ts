@@ -111,8 +111,9 @@ describe("the mass messages of an Official Account", () => {
     const { seen } = world.channels["official-account"];
     expect(seen).toHaveLength(1);
     await set(world, "official-account", { appId: "wx0", appSecret: "s", kind: "service" }, 2);
+    await world.handlers().wakeWaiting({ channel: "official-account", setup: 2, paced: true });
     for (let n = 2; n <= 6; n++) await world.publish({ announcementId: id(n) });
-    await world.drain();
+    await world.live(10);
     const to = (address: string) => seen.filter(({ target }) => target.address === address).length;
     expect(to("followers") + to("tag:1")).toBe(9);
     expect(await rehearsed(world, "official-account")).toMatchObject({
@@ -191,9 +192,13 @@ describe("the mails of a day", () => {
     await world.drain();
     expect(world.channels.email.seen).toHaveLength(2);
     await set(world, "email", { dailyLimit: "5" }, 2);
+    await world.handlers().wakeWaiting({ channel: "email", setup: 2, paced: true });
     await world.publish({ announcementId: id(2) });
-    await world.drain();
-    expect(world.channels.email.seen).toHaveLength(5);
+    await world.live(10);
+    const { seen } = world.channels.email;
+    expect(seen).toHaveLength(5);
+    // Who waited for the next day goes before the newer text.
+    expect(seen.map(({ deliveryId }) => deliveryId.slice(0, id(1).length))).toEqual([1, 1, 1, 2, 2].map(id));
     await world.live(14 * 3600 + 120, 60);
     expect(world.channels.email.seen).toHaveLength(6);
   });

@@ -15,6 +15,8 @@ export const ChannelSetup = schema(() =>
     windows: z.array(z.object({ seconds: z.number(), count: z.number() })).exactOptional(),
     /** An address of the operator's own, which gets every public announcement and shows how fast this channel is. */
     canary: z.string().exactOptional(),
+    /** Version with which windows or quotas changed last. */
+    paced: z.number().exactOptional(),
     updatedAt: z.string(),
     version: z.number(),
   }),
@@ -71,23 +73,32 @@ export async function changeSetup(
   const windows = change.windows === undefined ? known?.windows : (change.windows ?? undefined);
   const canary =
     change.canary === undefined ? known?.canary : checked && "address" in checked ? checked.address : undefined;
+  const next = (known?.version ?? 0) + 1;
+  const isPaced = paceOf(channel, settings, windows) !== paceOf(channel, known?.settings, known?.windows);
+  const paced = isPaced ? next : known?.paced;
   const setup: ChannelSetup = {
     settings,
     ...(windows === undefined ? {} : { windows }),
     ...(canary === undefined ? {} : { canary }),
+    ...(paced === undefined ? {} : { paced }),
     updatedAt: deps.now().toISOString(),
-    version: (known?.version ?? 0) + 1,
+    version: next,
   };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
   const put = { ...keys.setting(`channel:${channel.name}`), ...setup };
   const written = await commit(
-    [{ put, if: known ? { version: known.version } : { absent: true } }, setupWordWrite(channel.name, setup.version)],
+    [{ put, if: known ? { version: known.version } : { absent: true } }, setupWordWrite(channel.name, next, isPaced)],
     setup,
   );
   if (written.ok) return setup;
   if (version !== undefined || tries <= 1) throw stale();
   // Who names no version only changes what is named, whatever somebody else changed beside it.
   return changeSetup(deps, channel, change, version, tries - 1);
+}
+
+/** What of the settings says how fast it goes. */
+function paceOf(channel: Channel, settings: Settings = {}, windows: ChannelSetup["windows"]): string {
+  return JSON.stringify([windows ?? channel.limits.windows ?? [], channel.quotas?.(settings) ?? []]);
 }
 
 /** The value of a setting that the instance makes for itself; of several who make one at once the first one's stands. */

@@ -3,8 +3,9 @@ import type { Table } from "#src/platform/table.ts";
 import type { Channel, Quota, Settings } from "./channel.ts";
 import { isSetUp, readSetup } from "./channel-settings.ts";
 import { paceRules, quotasOf } from "./pace.ts";
+import { type Because, blankPace, type PaceRules, PaceState } from "./pace-book.ts";
 import { leftAt, nextPeriod, type Used } from "./pace-quota.ts";
-import { type Because, blankPace, decide, isPaused, type PaceRules, PaceState } from "./pace-rules.ts";
+import { decide, isPaused } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 
 export type Forecast = {
@@ -95,7 +96,7 @@ export async function forecast(
 type Paced = { hash: string; rules: PaceRules; pushes: number; endpoints: string[] };
 type Left = { left: number; resets: number; own?: true };
 
-const NO_RULES: PaceRules = { windows: [], spacing: undefined, quotas: [], slowStart: undefined, setup: 0 };
+const NO_RULES: PaceRules = { windows: [], spacing: undefined, quotas: [], slowStart: undefined, setup: 0, by: "" };
 
 /** What is left of the quota that has least, and when it begins anew. */
 function quotaLeft(quotas: readonly Quota[], now: number, ...used: (Used | undefined)[]): Left | undefined {

@@ -80,6 +80,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
+    if (message.kind === "turns") return (await import("./tell-turns.ts")).tellTurns({ ...deps, settings }, message);
     return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName, call?: Call): Promise<void> => {

@@ -93,9 +93,29 @@ export const WakeMessage = schema(() =>
 );
 export type WakeMessage = z.infer<ReturnType<typeof WakeMessage>>;
 
+/** On the queue `fanout`: other windows or quotas hold for a channel (`setup`: since that version of its settings), so tell those who wait for a turn, in their order, their new ones. */
+export const TurnsMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("turns"),
+    channel: z.string(),
+    setup: z.number(),
+    from: z.string().exactOptional(),
+    /** The second time, for what was stored during the first. */
+    again: z.literal(true).exactOptional(),
+  }),
+);
+export type TurnsMessage = z.infer<ReturnType<typeof TurnsMessage>>;
+
 /** Work on what was planned long ago. */
 export const LaterMessage = schema(() =>
-  z.discriminatedUnion("kind", [ReceiptMessage(), RetryAllMessage(), ReplayMessage(), WakeMessage(), OutcomeMessage()]),
+  z.discriminatedUnion("kind", [
+    ReceiptMessage(),
+    RetryAllMessage(),
+    ReplayMessage(),
+    WakeMessage(),
+    TurnsMessage(),
+    OutcomeMessage(),
+  ]),
 );
 export type LaterMessage = z.infer<ReturnType<typeof LaterMessage>>;
 

@@ -8,7 +8,7 @@ import { Delivery, deliveryKey, type Fanout, findFanout } from "./store.ts";
 import type { Job, Work } from "./work.ts";
 
 type Deps = { table: Table; settings: SettingsReader };
-type Wait = { until: number; because: NonNullable<Delivery["waitsFor"]> };
+type Wait = { until: number; because: NonNullable<Delivery["waitsFor"]>; setup: number };
 
 /**
  * What a member has of the revisions before: `mends`, its reader may have a text that is wrong now; `ticket`, a turn that was
@@ -77,5 +77,5 @@ async function waitersIn(table: Table, earlier: Fanout, from: string, to: string
 function standing(mends: boolean, row: Delivery | undefined): Standing {
   if (!row?.waitsFor || (row.mends === true) !== mends) return { mends, ticket: false };
   if (row.dueAt === undefined) return { mends, ticket: true };
-  return { mends, ticket: true, wait: { until: Date.parse(row.dueAt), because: row.waitsFor } };
+  return { mends, ticket: true, wait: { until: Date.parse(row.dueAt), because: row.waitsFor, setup: row.setup ?? 0 } };
 }

@@ -81,12 +81,16 @@ const SLICES = 128;
 const LEAST_MS = 10_000;
 const COARSE_MS = 1000;
 
+/** What was let go counts in windows that hold from tomorrow on, too, as far as they look back: an hour, ever more roughly. */
+export const HISTORY_MS = 3_600_000;
+const PARTS_OF_AN_AGE = 4;
+
 /**
- * Leaves out what no window looks back to. Where only large windows still look, neighbours become one, at the later moment:
- * that may cost a little of the rate, and never passes the limit.
+ * Leaves out what no window looks back to, but for `historyMs`. Where only large windows still look, neighbours become one, at the
+ * later moment: that may cost a little of the rate, and never passes the limit.
  */
-export function pruned(runs: readonly Run[], windows: readonly Window[], now: number): Run[] {
-  const longest = Math.max(LEAST_MS, ...windows.map(lengthMs));
+export function pruned(runs: readonly Run[], windows: readonly Window[], now: number, historyMs = 0): Run[] {
+  const longest = Math.max(LEAST_MS, historyMs, ...windows.map(lengthMs));
   const kept: [number, number][] = [];
   let width = 0;
   for (const [at, pushes] of runs) {
@@ -101,12 +105,45 @@ export function pruned(runs: readonly Run[], windows: readonly Window[], now: nu
   return kept;
 }
 
+// So many turns that come next are known one by one.
+const NEXT = 500;
+
+/** Of a line however long: who comes next, what its last window holds, and those between as one run at their last moment. */
+export function thinned(runs: readonly Run[], windows: readonly Window[]): Run[] {
+  if (runs.length <= 2 * NEXT) return [...runs];
+  const next = runs.slice(0, NEXT);
+  const rest = runs.slice(NEXT);
+  const tail = pruned(rest, windows, rest.at(-1)?.[0] ?? 0);
+  const between = countOf(rest) - countOf(tail);
+  const until = rest.findLast(([at]) => at < (tail[0]?.[0] ?? 0))?.[0] ?? tail[0]?.[0] ?? 0;
+  return between > 0 ? [...next, [until, between], ...tail] : [...next, ...tail];
+}
+
+/** The same again one by one as they come nearer: evenly since the one before, or since `now`. */
+export function unfolded(runs: readonly Run[], now: number): Run[] {
+  const first = runs.findIndex(([, pushes]) => pushes > 1);
+  const [until = 0, pushes = 0] = runs[first] ?? [];
+  if (first < 0 || first >= NEXT / 2) return [...runs];
+  const from = runs[first - 1]?.[0] ?? Math.min(now, until);
+  const some = Array.from(
+    { length: Math.min(NEXT, pushes) },
+    (_, i): Run => [Math.floor(from + ((until - from) * (i + 1)) / pushes), 1],
+  );
+  const left = pushes - some.length;
+  return [...runs.slice(0, first), ...some, ...(left > 0 ? [[until, left] as const] : []), ...runs.slice(first + 1)];
+}
+
 function sliceMs(windows: readonly Window[], age: number): number {
-  if (windows.length === 0) return COARSE_MS;
+  if (windows.length === 0) return Math.max(COARSE_MS, roughly(age));
   let width = Number.POSITIVE_INFINITY;
   for (const window of windows) {
     if (lengthMs(window) <= age) continue;
     width = Math.min(width, window.count <= EXACT ? 0 : lengthMs(window) / SLICES);
   }
-  return width === Number.POSITIVE_INFINITY ? 0 : width;
+  return width === Number.POSITIVE_INFINITY ? roughly(age) : width;
+}
+
+/** A power of two, so that what is in one slice once stays together. */
+function roughly(age: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, age / PARTS_OF_AN_AGE)));
 }

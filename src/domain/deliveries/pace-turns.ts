@@ -1,6 +1,6 @@
 import type { Channel } from "./channel.ts";
 import type { Pace } from "./pace.ts";
-import type { Because } from "./pace-rules.ts";
+import type { Because } from "./pace-book.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 
 /**
@@ -8,7 +8,7 @@ import { accountHash, credentialHash } from "./paced-by.ts";
  */
 export type Turn =
   | { kind: "go"; at: number; probe: boolean; setup: number }
-  | { kind: "wait"; at: number; until: number; because: Because };
+  | { kind: "wait"; at: number; until: number; because: Because; setup: number };
 
 export type TurnAsk = { address: string; endpoint?: string; urgent: boolean; ticket: boolean; mends?: boolean };
 
@@ -48,7 +48,9 @@ function askersOf(pace: Pace, hashOf: (address: string) => string): (ask: TurnAs
         const { granted, at, turns, because, probe, setup } = await pace.take(first.address, ask, first.endpoint);
         for (const [i, one] of batch.entries()) {
           const until = turns[i - granted];
-          one.resolve(until === undefined ? { kind: "go", at, probe, setup } : { kind: "wait", at, until, because });
+          one.resolve(
+            until === undefined ? { kind: "go", at, probe, setup } : { kind: "wait", at, until, because, setup },
+          );
         }
       } catch (error) {
         for (const one of batch) one.reject(error);

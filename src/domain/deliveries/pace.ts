@@ -3,17 +3,10 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel, Pause, Quota, Settings } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
+import type { Waiter } from "./pace-anew.ts";
+import { type Because, blankPace, isFree, type PaceRules, PaceState } from "./pace-book.ts";
 import { counted, quotaAt, type Used } from "./pace-quota.ts";
-import {
-  type Ask,
-  type Because,
-  blankPace,
-  decide,
-  isPaused,
-  type PaceRules,
-  PaceState,
-  paused,
-} from "./pace-rules.ts";
+import { type Ask, decide, isPaused, paused, tell } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 import { pausedWrite } from "./paused.ts";
 
@@ -35,6 +28,11 @@ export type Stopped = { first: boolean; since: number };
 export type Pace = {
   /** `endpoint`: for quotas of an endpoint's own; then one push at a time. */
   take(address: string, ask: Ask, endpoint?: string): Promise<Taken>;
+  /**
+   * For those who wait for a turn at this address, in the order in which they are to go: by other windows or quotas than those that
+   * held when it was promised, the new one; undefined, where the old one stands. By settings of version `setup` or newer ones.
+   */
+  tell(address: string, waiters: Waiter[], setup: number): Promise<{ turns: (number | undefined)[]; setup: number }>;
   /** What was granted at that moment surely did not go out: the vendor's day or month is not the poorer for it. */
   giveBack(address: string, at: number, endpoint: string): Promise<void>;
   /** Whether endpoints have quotas of their own here, so that each asks for itself. */
@@ -71,15 +69,21 @@ export async function paceRules(
 ): Promise<PaceRules> {
   const setup = await settings(channel.name);
   const { windows = [], spacing, slowStart } = channel.limits;
-  const quotas = quotasOf(channel, setup?.settings, address).filter((one) => one.of === scope);
+  const all = quotasOf(channel, setup?.settings, address);
+  const quotas = all.filter((one) => one.of === scope);
   const version = setup?.version ?? 0;
-  if (scope === "account") return { windows: [], spacing: undefined, quotas, slowStart: undefined, setup: version };
+  if (scope === "account") {
+    const by = JSON.stringify(quotas);
+    return { windows: [], spacing: undefined, quotas, slowStart: undefined, setup: version, by };
+  }
+  const own = setup?.windows ?? windows;
   return {
-    windows: setup?.windows ?? windows,
+    windows: own,
     spacing: spacing && spacing[1] > 0 ? spacing : undefined,
     quotas,
     slowStart,
     setup: version,
+    by: JSON.stringify([own, spacing ?? [], all.filter((one) => one.of !== "account")]),
   };
 }
 
@@ -172,9 +176,14 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
 
   async function take(address: string, ask: Ask, endpoint?: string): Promise<Taken> {
     const hash = hashOf(address);
-    const [rules, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
+    let [rules, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
     if (isFree(rules) && ofEndpoint.length === 0) return unlessPaused(hash, rules, ask);
     return change<Taken>(hash, async (state) => {
+      // Somebody goes by newer settings already.
+      if ((state.setup ?? 0) > rules.setup) {
+        await deps.settings(channel.name, 0);
+        [rules, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
+      }
       const now = deps.now().getTime();
       const own =
         endpoint !== undefined && ofEndpoint.length > 0 ? await ownQuota(ofEndpoint, hash, endpoint, now) : undefined;
@@ -203,8 +212,25 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
     });
   }
 
+  async function tellTurns(address: string, waiters: Waiter[], setup: number) {
+    if (((await deps.settings(channel.name))?.version ?? 0) < setup) await deps.settings(channel.name, 0);
+    const hash = hashOf(address);
+    const rules = await rulesOf(address);
+    const isOlder = rules.setup < setup;
+    return change(hash, async (state) => {
+      const now = deps.now().getTime();
+      const all = (turn: number | undefined) => ({ result: { turns: waiters.map(() => turn), setup: rules.setup } });
+      // Nobody was promised a turn, or by these very rules.
+      if (isOlder || state.by === undefined || (state.by === rules.by && !state.anew)) return all(undefined);
+      if (isFree(rules)) return all(isPaused(state, rules, now) ? undefined : now);
+      const { next, turns } = tell(state, rules, waiters, now, random);
+      return { next, result: { turns, setup: rules.setup } };
+    });
+  }
+
   return {
     take,
+    tell: tellTurns,
     async giveBack(address, at, endpoint) {
       const hash = hashOf(address);
       const [{ quotas }, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);
@@ -266,8 +292,4 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
 export async function holdsBack(settings: SettingsReader, channel: Channel, address: string): Promise<boolean> {
   const [rules, setup] = await Promise.all([paceRules(settings, channel, address), settings(channel.name)]);
   return !isFree({ ...rules, quotas: quotasOf(channel, setup?.settings, address) });
-}
-
-function isFree({ windows, spacing, quotas, slowStart }: PaceRules): boolean {
-  return windows.length === 0 && !spacing && quotas.length === 0 && !slowStart;
 }

@@ -3,7 +3,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelSetup } from "./channel-settings.ts";
-import type { PaceState } from "./pace-rules.ts";
+import type { PaceState } from "./pace-book.ts";
 import { pausedHash } from "./paced-by.ts";
 
 const Paused = z.object({

@@ -230,7 +230,7 @@ export function makePusher(
   }
 
   /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
-  function awaitTurn(work: Work, job: Job, { until, because, mends }: Wait): void {
+  function awaitTurn(work: Work, job: Job, { until, because, setup, mends }: Wait): void {
     const { ref } = work.batch;
     const { member, endpoint } = job;
     const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
@@ -239,6 +239,7 @@ export function makePusher(
       state: "waiting",
       dueAt: new Date(until).toISOString(),
       waitsFor: because,
+      setup,
       ...(mends ? { mends } : {}),
       version: known.version + 1,
     };

@@ -3,7 +3,7 @@ import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import type { RetryMessage } from "./message.ts";
 import { recent } from "./recent.ts";
-import { type Delivery, deliveryItem, findFanout } from "./store.ts";
+import { type Delivery, deliveryItem, findFanout, TURNS_TOGETHER_MS } from "./store.ts";
 import { grouped, lateQueueOf, queueOf } from "./work-queue.ts";
 
 export type QueueRowsDeps = {
@@ -34,12 +34,11 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     const [id = "", revision] = key.split("#");
     return findFanout(deps.table, id, Number(revision));
   });
-  // Turns lie seconds apart, and each wakes at its own.
-  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, dueAt = "", attempts }) =>
-    JSON.stringify([ref, waitsFor && dueAt.slice(0, 19), attempts.length > 0]),
+  const byChunk = Map.groupBy(mine, ({ ref, waitsFor, attempts }) =>
+    JSON.stringify([ref, waitsFor !== undefined, attempts.length > 0]),
   );
   let fallbacks = 0;
-  for (const together of [...byChunk.values()].flatMap(apartFromFirst)) {
+  for (const together of [...byChunk.values()].flatMap(atTheirTurns).flatMap(apartFromFirst)) {
     const ref = together[0]?.ref;
     if (!ref) continue;
     const body: RetryMessage = { kind: "retry", ref, endpoints: together.map(({ endpoint }) => endpoint) };
@@ -55,6 +54,19 @@ export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: n
     await deps.queue(queue).send(grouped(ref.announcementId, [{ body, delaySeconds }]));
   }
   return mine.length;
+}
+
+/** Turns lie seconds apart, and each wakes at its own; those of one burst wake together, or they would keep the chunk from each other. */
+function atTheirTurns(rows: Delivery[]): Delivery[][] {
+  if (rows[0]?.waitsFor === undefined) return [rows];
+  const dueOf = ({ dueAt = "" }: Delivery) => Date.parse(dueAt);
+  const groups: Delivery[][] = [];
+  for (const row of rows.toSorted((a, b) => dueOf(a) - dueOf(b))) {
+    const [first] = groups.at(-1) ?? [];
+    if (first && dueOf(row) - dueOf(first) <= TURNS_TOGETHER_MS) groups.at(-1)?.push(row);
+    else groups.push([row]);
+  }
+  return groups;
 }
 
 /** Whoever waits for another one of them is looked at alone, and before: while that one is looked at, too, it would count as on its way. */

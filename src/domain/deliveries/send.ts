@@ -8,7 +8,7 @@ import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
 import { lostAttempt } from "./settle.ts";
-import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
+import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf, TURNS_TOGETHER_MS } from "./store.ts";
 import { type Job, triggerOf } from "./work.ts";
 import { grouped } from "./work-queue.ts";
 
@@ -72,10 +72,11 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
 
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {
     const items = await deps.table.getMany(endpoints.map((endpoint) => deliveryKey(ref, endpoint)));
-    const soon = deps.now().getTime() + 1000;
+    const now = deps.now().getTime();
+    const soon = (row: Delivery) => now + (row.waitsFor === undefined ? 1000 : TURNS_TOGETHER_MS);
     return items
       .flatMap((item) => (item ? [Delivery().parse(item)] : []))
-      .filter(({ dueAt }) => dueAt !== undefined && Date.parse(dueAt) <= soon);
+      .filter((row) => row.dueAt !== undefined && Date.parse(row.dueAt) <= soon(row));
   }
 
   /** Somebody else has the chunk: look again when that may have ended. */

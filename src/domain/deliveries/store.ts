@@ -234,6 +234,8 @@ export const Delivery = schema(() =>
     dueAt: z.string().exactOptional(),
     /** What it waits for where the pace of its credential gave it a turn (`dueAt`), or where the vendor stopped that while it was pushed. */
     waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
+    /** Version of the channel's settings by which its turn was given. */
+    setup: z.number().exactOptional(),
     /** Its turn is one of those who may have a text that is wrong now. */
     mends: z.literal(true).exactOptional(),
     /** The first choice that it stands in for and waits for. */
@@ -249,6 +251,9 @@ export type Delivery = z.infer<ReturnType<typeof Delivery>>;
 
 /** So much later than a message the sweep looks after what the message should have done. */
 export const SWEEP_GRACE_MS = 60_000;
+
+/** Turns of one chunk that lie within so long are asked for together: who comes early is let go or waits for its own. */
+export const TURNS_TOGETHER_MS = 2000;
 
 /** The index of deliveries that are due. */
 export const DUE_PARTITIONS = 8;

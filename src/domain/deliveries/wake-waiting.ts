@@ -1,6 +1,6 @@
 import type { ChannelName } from "./channel.ts";
 import { FRESH_MS, readSetup } from "./channel-settings.ts";
-import type { WakeMessage } from "./message.ts";
+import type { TurnsMessage, WakeMessage } from "./message.ts";
 import { type QueueRowsDeps, queueRows } from "./queue-rows.ts";
 import type { SetupWord } from "./setup-feed.ts";
 import { Delivery, DUE_PARTITIONS, duePartition } from "./store.ts";
@@ -13,10 +13,15 @@ const FIRST_SECONDS = FRESH_MS / 1000 + 2;
 // Who pushed with the old ones until then has stored that, and the index shows it: an open chunk and one push more.
 const AGAIN_SECONDS = 75;
 
-/** Has everything tried again that waits because of a channel's settings as they were: `word` tells that they have changed. */
+/**
+ * Has everything tried again that waits because of a channel's settings as they were: `word` tells that they have changed. Who
+ * waits for a turn is told at once: whoever asks for one goes by the newest settings that anybody has asked by.
+ */
 export async function queueWaking(deps: Pick<QueueRowsDeps, "queue">, word: SetupWord): Promise<void> {
-  const body: WakeMessage = { kind: "wake", ...word, partition: 0 };
-  await deps.queue("fanout").send([{ body, delaySeconds: FIRST_SECONDS }]);
+  const { channel, setup } = word;
+  const body: WakeMessage = { kind: "wake", channel, setup, partition: 0 };
+  const turns: TurnsMessage = { kind: "turns", channel, setup };
+  await deps.queue("fanout").send([...(word.paced ? [{ body: turns }] : []), { body, delaySeconds: FIRST_SECONDS }]);
 }
 
 /**

@@ -151,8 +151,8 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
 
 /**
  * - No connection: nothing left, retry. Bytes left and no answer came: unknown.
- * - 2xx without a code (a page, a piece, nothing), and 502 or 504: somebody between us answered; the vendor may have the
- *   message: unknown. A code of 0 under another status contradicts itself: unknown.
+ * - 2xx without a code (a page, a piece, nothing), and 502 or 504 without a code that is the vendor's: somebody between us
+ *   answered; the vendor may have the message: unknown. A code of 0 under another status contradicts itself: unknown.
  * - Any other status without a code is a refusal by its own definition (RFC 9110 15): retry, 413 rejected.
  */
 function outcomeOf(vendor: RobotVendor, answer: Answer, now: Date): Outcome {
@@ -161,17 +161,20 @@ function outcomeOf(vendor: RobotVendor, answer: Answer, now: Date): Outcome {
     return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const said = readVendorAnswer(answer, vendor.members);
   const { status } = said;
+  const { "retry-after": usual, "x-ogw-ratelimit-reset": lark } = answer.headers;
+  const named = retryAfterSeconds(usual ?? lark, now);
+  const between = status === 502 || status === 504;
   if (said.kind === "code" && said.code !== 0) {
+    const meaning = vendor.meanings[said.code];
+    if (meaning === undefined && between) return unclear(`${status} with code ${said.code}`);
     const detail = said.message === "" ? `code ${said.code}` : `code ${said.code}: ${said.message}`;
-    return meant(vendor.meanings[said.code] ?? (status === 429 ? "minute" : "retry"), { status, detail }, now);
+    return meant(meaning ?? (status === 429 ? "minute" : "retry"), { status, detail }, named, now);
   }
   const fine = status >= 200 && status < 300;
   if (said.kind === "code") return fine ? { kind: "delivered", status } : unclear(`${status} with code 0`);
-  if (fine || status === 502 || status === 504) return unclear(`${status}, ${said.what}`);
+  if (fine || between) return unclear(`${status}, ${said.what}`);
   const detail = `${status}, ${said.what}`;
   if (status === 413) return { kind: "rejected", status, detail };
-  const { "retry-after": usual, "x-ogw-ratelimit-reset": lark } = answer.headers;
-  const named = retryAfterSeconds(usual ?? lark, now);
   if (status === 429) return tooFast({ status, detail }, named ?? untilNextMinute(now));
   return { kind: "retry", status, detail, ...(named === undefined ? {} : { retryAfterSeconds: named }) };
 }
@@ -180,14 +183,21 @@ function unclear(detail: string): Outcome {
   return { kind: "unknown", detail };
 }
 
-function meant(meaning: Meaning, told: { status: number; detail: string }, now: Date): Outcome {
+/** `named`: seconds until the time that the vendor named, if it did. */
+function meant(
+  meaning: Meaning,
+  told: { status: number; detail: string },
+  named: number | undefined,
+  now: Date,
+): Outcome {
   switch (meaning) {
     case "gone":
     case "rejected":
-    case "retry":
       return { kind: meaning, ...told };
+    case "retry":
+      return { kind: meaning, ...told, ...(named === undefined ? {} : { retryAfterSeconds: named }) };
     case "minute":
-      return tooFast(told, untilNextMinute(now));
+      return tooFast(told, named ?? untilNextMinute(now));
     case "ten-minutes":
       return tooFast(told, TEN_MINUTES);
     case "configuration":

@@ -108,6 +108,27 @@ describe("signatures", () => {
   );
 });
 
+describe("several secrets of one group", () => {
+  it.each(["dingtalk", "feishu"] as const)(
+    "are tried at %s one after the other: one that is out of date keeps the message from nobody",
+    async (vendor) => {
+      const { key, address } = newRobot(vendor);
+      vendors.answer(key, { secret: SECRET[vendor] });
+      const message = robots[vendor].render(revisionOf(NOW, {}), "zh-CN", testLinks);
+      const push = (...secrets: string[]) => robots[vendor].push(message, pushTo(address, secrets));
+      expect(await push("an-old-one", SECRET[vendor])).toEqual({ kind: "delivered", status: 200 });
+      expect(vendors.in(key)).toHaveLength(1);
+      expect(await push("an-old-one", "another-one")).toMatchObject({ pause: { because: "configuration" } });
+      expect(vendors.in(key)).toHaveLength(1);
+      // What may have been said is not said again with the next one.
+      vendors.answer(key, { fault: "reset" });
+      const before = vendors.requests.length;
+      expect(await push("an-old-one", SECRET[vendor])).toMatchObject({ kind: "unknown" });
+      expect(vendors.requests.length).toBe(before + 1);
+    },
+  );
+});
+
 describe("an address", () => {
   const check = (vendor: RobotVendorName, address: string) => robots[vendor].address(address);
 

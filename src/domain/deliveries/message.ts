@@ -93,9 +93,28 @@ export const WakeMessage = schema(() =>
 );
 export type WakeMessage = z.infer<ReturnType<typeof WakeMessage>>;
 
+/** On the queue `fanout`: an endpoint's secret was named anew, so try again what waits for that. `times` that it was looked for so far. */
+export const WakeEndpointMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("wake-endpoint"),
+    channel: z.string(),
+    endpoint: z.string(),
+    times: z.number(),
+    after: z.string().exactOptional(),
+  }),
+);
+export type WakeEndpointMessage = z.infer<ReturnType<typeof WakeEndpointMessage>>;
+
 /** Work on what was planned long ago. */
 export const LaterMessage = schema(() =>
-  z.discriminatedUnion("kind", [ReceiptMessage(), RetryAllMessage(), ReplayMessage(), WakeMessage(), OutcomeMessage()]),
+  z.discriminatedUnion("kind", [
+    ReceiptMessage(),
+    RetryAllMessage(),
+    ReplayMessage(),
+    WakeMessage(),
+    WakeEndpointMessage(),
+    OutcomeMessage(),
+  ]),
 );
 export type LaterMessage = z.infer<ReturnType<typeof LaterMessage>>;
 

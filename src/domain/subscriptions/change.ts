@@ -8,6 +8,7 @@ import { entryKeys, presenceItems } from "./entry.ts";
 import { changedFallback, notForAFallback } from "./fallback.ts";
 import { SUBSCRIPTION_FEED } from "./feed.ts";
 import type { SubscriptionChange } from "./new-subscription.ts";
+import { secretWordWrite } from "./secret-feed.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS, removedPointer } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -45,6 +46,8 @@ export async function changeSubscription(
     { put: stored(changed, asks, deps.now()), if: { version } },
     ...(await leftBehind(deps, known, changed, moved)),
     ...rowsOf(changed, deps.now()),
+    // What the old secret has stopped goes on, also where somebody only says that it is right now.
+    ...(own?.secret && change.endpoint && !asks ? [secretWordWrite(changed, deps.now())] : []),
   ];
   const commit = deps.commit ?? ((all) => deps.table.write(all));
   const written = await commit(writes, changed);

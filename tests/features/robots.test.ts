@@ -324,7 +324,7 @@ it("tells the people on duty which robot was switched off, without its key", asy
   }
   // Five days on, the week's look has its own word for the same people.
   const told = () => sink.received.filter(({ path }) => path === "/duty").map(({ body }) => body.toString());
-  const off = () => told().filter((text) => text.includes("接收端已停用"));
+  const off = () => told().filter((text) => text.includes("接收端已停用 wecom-robot"));
   await world.until(async () => off().length > 0);
   const { data } = JSON.parse(off()[0] ?? "");
   expect(data.title).toBe("接收端已停用 wecom-robot qyapi.weixin.qq.com");

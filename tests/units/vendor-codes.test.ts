@@ -215,6 +215,33 @@ describe("a WeCom app", () => {
     expect(app.api.at("/cgi-bin/message/send")).toEqual([]);
   });
 
+  test.each<[string, { status: number; headers?: Record<string, string> }, object]>([
+    ["a redirect", { status: 302, headers: { location: "http://127.0.0.1:1/" } }, RETRY],
+    ["403 of a wall", { status: 403 }, RETRY],
+    ["413", { status: 413 }, BROKEN],
+    ["429", { status: 429 }, { ...pause("rate"), retryAfterSeconds: 60 }],
+    [
+      "429 with a date",
+      { status: 429, headers: { "retry-after": "Mon, 02 Mar 2026 02:02:00 GMT" } },
+      { ...pause("rate"), retryAfterSeconds: 120 },
+    ],
+    ["503", { status: 503 }, { kind: "unknown" }],
+  ])("%s of somebody on the way is no success", async (_name, odd, outcome) => {
+    app.api.next("/cgi-bin/message/send", odd);
+    const delivery = app.delivery("user:a");
+    expectOutcome(await delivery.push(), outcome, odd.status);
+    if (odd.status !== 413) expect(await delivery.push()).toMatchObject({ kind: "delivered" });
+  });
+
+  test("one receiver that the app does not see fails alone, with nothing against the others", async () => {
+    app.api.next("/cgi-bin/message/send", { errcode: 60011 });
+    expect(await app.delivery("user:hidden").push()).toEqual({
+      kind: "rejected",
+      detail: "errcode 60011: the app does not see the receiver",
+    });
+    expect(await app.delivery("user:a").push()).toMatchObject({ kind: "delivered" });
+  });
+
   test.each(["html", "cut", "empty", "hang", "reset", "huge", "text", "gateway"] as const)(
     "a token's answer that cannot be read (%s) sends nothing, and the push comes back",
     async (fault) => {

@@ -8,6 +8,7 @@ import { CHANNELS, type ChannelName } from "#src/domain/deliveries/channel.ts";
 import { type DeliveryDeps, type DeliveryHandlers, deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
+import { parseSecretWord, SECRET_FEED } from "#src/domain/subscriptions/secret-feed.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
 import type { MessageHandler } from "#src/platform/queue.ts";
 import type { Change, ChangeHandler, Item } from "#src/platform/table.ts";
@@ -60,6 +61,7 @@ export function makeWorkers(deps: WorkerDeps): Workers {
     if (item.feed === REVISION_FEED) return followRevision(parseRevision(item));
     if (item.feed === SUBSCRIPTION_FEED) return deliveries().then((made) => made.askSubscription(item));
     if (item.feed === SETUP_FEED) return deliveries().then((made) => made.wakeWaiting(parseSetupWord(item)));
+    if (item.feed === SECRET_FEED) return deliveries().then((made) => made.secretCorrected(parseSecretWord(item)));
     log.error("feed-unknown", { feed: item.feed });
     return undefined;
   }

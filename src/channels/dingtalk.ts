@@ -38,15 +38,32 @@ const VENDOR: RobotVendor = {
     return { url: `${url}&timestamp=${timestamp}&sign=${dingtalkSignature(timestamp, secret)}`, body };
   },
   members: { codes: ["errcode"], messages: ["errmsg"] },
-  // 130101, 410100: more than 20 a minute, and blocked for ten. 300001: no such token. 460101, 101002: too long.
+  // open.dingtalk.com/document/orgapp/custom-robots-send-group-messages, its list of error codes.
   meanings: {
     [-1]: "retry",
+    // Its own guards, or an administrator has switched the robot off.
     310000: "configuration",
+    400102: "configuration",
+    // More than 20 a minute, and blocked for ten; the last one is the gateway's own limit.
     130101: "ten-minutes",
     410100: "ten-minutes",
+    660026: "minute",
+    // No such token (the older and the newer word), no such robot, and no group any more.
     300001: "gone",
+    300005: "gone",
+    400101: "gone",
+    400106: "gone",
+    400013: "gone",
+    // Too long (old and new), a member missing, a kind of message it does not know.
     460101: "rejected",
     101002: "rejected",
+    40035: "rejected",
+    400105: "rejected",
+    // It does not like the link, the words, the picture, the content.
+    430101: "rejected",
+    430102: "rejected",
+    430103: "rejected",
+    430104: "rejected",
   },
 };
 

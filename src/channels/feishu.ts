@@ -42,14 +42,16 @@ const VENDOR: RobotVendor = {
     return { url, body: `${signed.slice(0, -1)},${body.slice(1)}` };
   },
   members: { codes: ["code", "StatusCode"], messages: ["msg", "StatusMessage"] },
-  // 19001: no such robot. 9499: bad request. 11232: too fast.
+  // 19001: no such robot. 9499, 19002: bad request. 11232: too fast for the robot, 99991400: for the gateway.
   meanings: {
     19021: "configuration",
     19022: "configuration",
     19024: "configuration",
     19001: "gone",
     9499: "rejected",
+    19002: "rejected",
     11232: "minute",
+    99991400: "minute",
   },
 };
 

@@ -15,6 +15,7 @@ const OF_ACCOUNT: ErrorTable = {
   40130: ["broken", "fewer than two receivers"],
   41028: ["setup", "the form id is wrong"],
   45028: ["day", "no mass message is left"],
+  45067: ["broken", "the message's own id is too long"],
   45064: ["setup", "the account may not send this kind"],
   45166: ["broken", "the content is not acceptable"],
   47003: ["broken", "a field of the template does not fit"],

@@ -107,7 +107,7 @@ async function templateMessage(
     const id = idIn(answer.body, "msgid");
     return { kind: "accepted", status: 200, ...(id === undefined ? {} : { receipt: `template:${id}` }) };
   }
-  const sure = answer.kind === "error" || answer.kind === "unreachable" || answer.kind === "no-token";
+  const sure = answer.kind !== "silent" && answer.kind !== "unreadable";
   if (sure && noticedAt === 0) await deps.steps.note(deliveryId, {});
   const outcome = failure(deps, answer, "retry");
   return sure ? outcome : { kind: "retry", detail: "no answer that can be read came", retryAfterSeconds: 60 };

@@ -151,7 +151,7 @@ async function upload(deps: PictureDeps, source: TokenSource, { bytes, type }: P
 }
 
 function isChance(reply: Reply): boolean {
-  return reply.kind === "silent" || reply.kind === "unreadable" || (reply.kind === "error" && reply.code === -1);
+  return ["silent", "unreadable", "refused"].includes(reply.kind) || (reply.kind === "error" && reply.code === -1);
 }
 
 /** What markdown-it's own escaping wrote. */

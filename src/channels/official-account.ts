@@ -45,7 +45,7 @@ export function makeOfficialAccount(deps: WechatDeps): Channel<RenderedAccount> 
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);
   const fetcher = makeOutgoing(deps.egress, deps.seconds ?? PICTURE);
-  const call = makeWechatCall({ outgoing, origin, tokens: memory.tokens });
+  const call = makeWechatCall({ outgoing, origin, tokens: memory.tokens, now });
   const windows = memory.windows("official-account", OFFICIAL_ACCOUNT_WINDOW);
   const known = () => settingsInUse(deps.settings, "official-account", accountOf);
 
@@ -61,6 +61,7 @@ export function makeOfficialAccount(deps: WechatDeps): Channel<RenderedAccount> 
         body: Buffer.from(body),
         reads: true,
       }),
+      now(),
     );
     const token = tokenIn(reply);
     if (token) return token;

@@ -59,6 +59,8 @@ const SECONDS = { connect: 5, answer: 15, total: 20 };
 const MINUTE = 60;
 const HOUR = 3600;
 const TEN_MINUTES = 600;
+// A chunk reckons with the time of one request.
+const OTHERS_MS = 2000;
 
 /**
  * A group robot: one POST to an address that is its own key. No vendor drops repeats or tells afterwards what a robot
@@ -70,9 +72,26 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
   const addresses = robotAddresses(vendor.place);
   const { origin } = vendor.place;
 
-  async function send({ body }: RobotMessage, to: { address: string; secrets: string[]; endpoint: string }) {
+  /** Several who subscribed the same group may each have named a secret: one that the robot refuses leaves nothing in the group. */
+  async function send(message: RobotMessage, to: { address: string; secrets: string[]; endpoint: string }) {
+    const begunAt = deps.now().getTime();
+    const [first, ...others] = to.secrets;
+    let outcome = await sendWith(first, message, to);
+    for (const secret of vendor.sign ? others : []) {
+      if (!isGuarded(outcome) || deps.now().getTime() - begunAt > OTHERS_MS) break;
+      outcome = await sendWith(secret, message, to);
+    }
+    if (isGuarded(outcome))
+      deps.log.warn("robot-guard-refused", { channel: vendor.name, endpoint: to.endpoint, detail: outcome.detail });
+    return outcome;
+  }
+
+  async function sendWith(
+    secret: string | undefined,
+    { body }: RobotMessage,
+    to: { address: string; endpoint: string },
+  ): Promise<Outcome> {
     const plain = { url: (deps.origin ?? origin) + to.address.slice(origin.length), body };
-    const [secret] = to.secrets;
     const request = secret === undefined ? plain : (vendor.sign?.(plain, secret, deps.now()) ?? plain);
     const answer = await outgoing.send({
       method: "POST",
@@ -82,12 +101,9 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
       body: Buffer.from(request.body),
       reads: true,
     });
-    const outcome = outcomeOf(vendor, answer, deps.now());
-    const fields = { channel: vendor.name, endpoint: to.endpoint };
-    if (answer.kind === "unreachable" && answer.refused) deps.log.warn("egress-refused", fields);
-    if (outcome.kind === "retry" && outcome.pause?.because === "configuration")
-      deps.log.warn("robot-guard-refused", { ...fields, detail: outcome.detail });
-    return outcome;
+    if (answer.kind === "unreachable" && answer.refused)
+      deps.log.warn("egress-refused", { channel: vendor.name, endpoint: to.endpoint });
+    return outcomeOf(vendor, answer, deps.now());
   }
 
   /** The largest of some renderings that the vendor takes. */
@@ -151,8 +167,8 @@ export function makeRobot(deps: RobotDeps, vendor: RobotVendor): Channel<RobotMe
 
 /**
  * - No connection: nothing left, retry. Bytes left and no answer came: unknown.
- * - 2xx without a code (a page, a piece, nothing), and 502 or 504: somebody between us answered; the vendor may have the
- *   message: unknown. A code of 0 under another status contradicts itself: unknown.
+ * - 2xx without a code (a page, a piece, nothing), and 502 or 504 without a code that is the vendor's: somebody between us
+ *   answered; the vendor may have the message: unknown. A code of 0 under another status contradicts itself: unknown.
  * - Any other status without a code is a refusal by its own definition (RFC 9110 15): retry, 413 rejected.
  */
 function outcomeOf(vendor: RobotVendor, answer: Answer, now: Date): Outcome {
@@ -161,33 +177,47 @@ function outcomeOf(vendor: RobotVendor, answer: Answer, now: Date): Outcome {
     return { kind: "unknown", detail: answer.detail === "time-out" ? "no answer in time" : "connection broken" };
   const said = readVendorAnswer(answer, vendor.members);
   const { status } = said;
+  const { "retry-after": usual, "x-ogw-ratelimit-reset": lark } = answer.headers;
+  const named = retryAfterSeconds(usual ?? lark, now);
+  const between = status === 502 || status === 504;
   if (said.kind === "code" && said.code !== 0) {
+    const meaning = vendor.meanings[said.code];
+    if (meaning === undefined && between) return unclear(`${status} with code ${said.code}`);
     const detail = said.message === "" ? `code ${said.code}` : `code ${said.code}: ${said.message}`;
-    return meant(vendor.meanings[said.code] ?? (status === 429 ? "minute" : "retry"), { status, detail }, now);
+    return meant(meaning ?? (status === 429 ? "minute" : "retry"), { status, detail }, named, now);
   }
   const fine = status >= 200 && status < 300;
   if (said.kind === "code") return fine ? { kind: "delivered", status } : unclear(`${status} with code 0`);
-  if (fine || status === 502 || status === 504) return unclear(`${status}, ${said.what}`);
+  if (fine || between) return unclear(`${status}, ${said.what}`);
   const detail = `${status}, ${said.what}`;
   if (status === 413) return { kind: "rejected", status, detail };
-  const { "retry-after": usual, "x-ogw-ratelimit-reset": lark } = answer.headers;
-  const named = retryAfterSeconds(usual ?? lark, now);
   if (status === 429) return tooFast({ status, detail }, named ?? untilNextMinute(now));
   return { kind: "retry", status, detail, ...(named === undefined ? {} : { retryAfterSeconds: named }) };
+}
+
+function isGuarded(outcome: Outcome): outcome is Extract<Outcome, { kind: "retry" }> {
+  return outcome.kind === "retry" && outcome.pause?.because === "configuration";
 }
 
 function unclear(detail: string): Outcome {
   return { kind: "unknown", detail };
 }
 
-function meant(meaning: Meaning, told: { status: number; detail: string }, now: Date): Outcome {
+/** `named`: seconds until the time that the vendor named, if it did. */
+function meant(
+  meaning: Meaning,
+  told: { status: number; detail: string },
+  named: number | undefined,
+  now: Date,
+): Outcome {
   switch (meaning) {
     case "gone":
     case "rejected":
-    case "retry":
       return { kind: meaning, ...told };
+    case "retry":
+      return { kind: meaning, ...told, ...(named === undefined ? {} : { retryAfterSeconds: named }) };
     case "minute":
-      return tooFast(told, untilNextMinute(now));
+      return tooFast(told, named ?? untilNextMinute(now));
     case "ten-minutes":
       return tooFast(told, TEN_MINUTES);
     case "configuration":

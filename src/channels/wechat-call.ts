@@ -4,6 +4,7 @@ import type { SharedTokens, TokenFault, TokenSource } from "#src/domain/deliveri
 import { parseVendorJson } from "#src/domain/deliveries/vendor-json.ts";
 import type { Egress } from "./egress.ts";
 import type { Answer, Outgoing } from "./outgoing.ts";
+import { retryAfterSeconds } from "./retry-after.ts";
 
 /** What a channel of the platform works with. */
 export type WechatDeps = {
@@ -20,13 +21,15 @@ export type WechatDeps = {
 
 /**
  * What a call of a WeChat or WeCom server came to. Both answer errors with HTTP 200 and an `errcode`.
- * - unreadable: an answer that is not theirs: HTML, cut JSON, nothing, another status. Whether the call counted is open.
+ * - unreadable: an answer that is not theirs: HTML, cut JSON, nothing, 5xx. Whether the call counted is open.
+ * - refused: 3xx or 4xx, by their own definition (RFC 9110 15) no: the call did not count. `namedSeconds`: until when, if it was said.
  * - silent: the request left, nothing came back. unreachable: nothing left.
  */
 export type Reply =
   | { kind: "ok"; body: Readonly<Record<string, unknown>> }
   | { kind: "error"; code: number; body: Readonly<Record<string, unknown>> }
   | { kind: "unreadable"; status: number }
+  | { kind: "refused"; status: number; namedSeconds?: number }
   | { kind: "silent" }
   | { kind: "unreachable" }
   | { kind: "no-token"; fault: TokenFault };
@@ -39,7 +42,12 @@ export type WechatCall = (source: TokenSource, path: string, payload: Payload) =
 const BAD_TOKEN = new Set([40001, 40014, 42001]);
 
 /** Calls with the shared token in the query; a token that is refused is renewed once, never in a loop. */
-export function makeWechatCall(deps: { outgoing: Outgoing; origin: string; tokens: SharedTokens }): WechatCall {
+export function makeWechatCall(deps: {
+  outgoing: Outgoing;
+  origin: string;
+  tokens: SharedTokens;
+  now: () => Date;
+}): WechatCall {
   const { outgoing, origin, tokens } = deps;
 
   const post = async (path: string, token: string, payload: Payload): Promise<Reply> => {
@@ -56,6 +64,7 @@ export function makeWechatCall(deps: { outgoing: Outgoing; origin: string; token
           : { headers: ["content-type", payload.type], body: payload.body }),
         reads: true,
       }),
+      deps.now(),
     );
   };
 
@@ -70,8 +79,13 @@ export function makeWechatCall(deps: { outgoing: Outgoing; origin: string; token
   };
 }
 
-export function readReply(answer: Answer): Reply {
+export function readReply(answer: Answer, now: Date): Reply {
   if (answer.kind !== "answer") return { kind: answer.kind };
+  const { status, headers } = answer;
+  if (status >= 300 && status < 500) {
+    const namedSeconds = retryAfterSeconds(headers["retry-after"], now);
+    return { kind: "refused", status, ...(namedSeconds === undefined ? {} : { namedSeconds }) };
+  }
   const body = answer.status === 200 && answer.whole ? parsed(answer.body) : undefined;
   if (!body) return { kind: "unreadable", status: answer.status };
   const { errcode = 0 } = body;

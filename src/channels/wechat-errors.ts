@@ -58,9 +58,18 @@ export function failureOf(
       return { kind: how.unsure, detail: "no answer came" };
     case "unreadable":
       return { kind: how.unsure, detail: `an answer that cannot be read (HTTP ${reply.status})` };
+    case "refused":
+      return ofStatus(reply);
     case "error":
       return ofCode(reply.code, how);
   }
+}
+
+function ofStatus({ status, namedSeconds }: Extract<Reply, { kind: "refused" }>): Outcome {
+  const detail = `refused (HTTP ${status})`;
+  if (status === 413) return { kind: "rejected", detail };
+  if (status === 429) return paused(detail, { seconds: namedSeconds ?? MINUTE_SECONDS, because: "rate" });
+  return { kind: "retry", detail, ...(namedSeconds === undefined ? {} : { retryAfterSeconds: namedSeconds }) };
 }
 
 function ofCode(code: number, { now, errors }: { now: Date; errors: ErrorTable }): Outcome {

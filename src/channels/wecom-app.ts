@@ -40,8 +40,32 @@ const DESCRIPTION = 512;
 const URL_BYTES = 2048;
 const MARKDOWN = 2048;
 
-/** WW 90313. That somebody is out of the app's sight or has no licence is for an administrator to mend: no end of the address. */
+/**
+ * WW 90313. That somebody is not there, out of the app's sight or without a licence is for an administrator to mend: no end of the
+ * address, and nothing against the app, for each message has one receiver and the others are well.
+ */
 const ERRORS: ErrorTable = {
+  40003: ["refused", "no such member"],
+  40031: ["refused", "no such member"],
+  60111: ["refused", "no such member"],
+  46004: ["refused", "no such member"],
+  43004: ["refused", "the member does not follow the corporation"],
+  40066: ["refused", "no such department"],
+  60003: ["refused", "no such department"],
+  60123: ["refused", "no such department"],
+  40068: ["refused", "no such tag"],
+  40070: ["refused", "nobody is left under the tag"],
+  50002: ["refused", "the app does not see the receiver"],
+  60011: ["refused", "the app does not see the receiver"],
+  60021: ["refused", "the app does not see the receiver"],
+  92000: ["refused", "the app does not see the receiver"],
+  40091: ["setup", "the secret is wrong"],
+  2000002: ["setup", "the corp id is wrong"],
+  48006: ["setup", "the right to this call was taken back"],
+  50003: ["setup", "the app is switched off"],
+  40033: ["broken", "the message holds a character that is not taken"],
+  40035: ["broken", "the message does not fit"],
+  40063: ["broken", "the message lacks something"],
   40056: ["setup", "the app id is wrong"],
   41011: ["setup", "the app id is missing"],
   45009: ["minute", "too many calls"],
@@ -50,7 +74,6 @@ const ERRORS: ErrorTable = {
   40008: ["broken", "the kind of message is not known"],
   44001: ["broken", "the message is empty"],
   48002: ["setup", "the app has no right to this call"],
-  60011: ["setup", "the app does not see the receiver"],
   60020: ["setup", "this server's address is not on the allowlist"],
   301002: ["setup", "the app id does not belong to the secret"],
   81013: ["refused", "the receiver is not there, or out of the app's sight"],
@@ -101,14 +124,14 @@ export function makeWecomApp(deps: WechatDeps): Channel<RenderedApp> {
   const { now } = deps;
   const origin = deps.origin ?? ORIGIN;
   const outgoing = makeOutgoing(deps.egress, deps.seconds ?? CALL);
-  const call = makeWechatCall({ outgoing, origin, tokens: deps.memory.tokens });
+  const call = makeWechatCall({ outgoing, origin, tokens: deps.memory.tokens, now });
   const known = () => settingsInUse(deps.settings, "wecom-app", appOf);
 
   /** WW 91039: the same token while it is good. The secret stands in the query, as they want it. */
   async function fetchToken({ corpId, secret }: App): Promise<FetchedToken> {
     const query = new URLSearchParams({ corpid: corpId, corpsecret: secret });
     const url = `${origin}/cgi-bin/gettoken?${query}`;
-    const reply = readReply(await outgoing.send({ method: "GET", url, headers: [], reads: true }));
+    const reply = readReply(await outgoing.send({ method: "GET", url, headers: [], reads: true }), now());
     const token = tokenIn(reply);
     if (token) return token;
     if (reply.kind === "ok") return { fault: { kind: "retry", detail: "no token in the answer" } };

@@ -26,18 +26,26 @@ const VENDOR: RobotVendor = {
     return { body, bytes: Buffer.byteLength(content) };
   },
   members: { codes: ["errcode"], messages: ["errmsg"] },
-  // document/path/90455. 93000: wrong key, or the robot was removed. 45009: more than 20 a minute. 45033: too many at once.
+  // document/path/90455. 93000: wrong key, or the robot was removed; 93008: not in the group. 93004: switched off, and may be
+  // switched on again. 45009: more than 20 a minute. 45033: too many at once.
   meanings: {
     [-1]: "retry",
     93000: "gone",
+    93008: "gone",
+    93004: "configuration",
     45009: "minute",
     45033: "retry",
     40008: "rejected",
+    40033: "rejected",
+    40035: "rejected",
     40058: "rejected",
+    40063: "rejected",
     44001: "rejected",
+    44002: "rejected",
     44004: "rejected",
     45001: "rejected",
     45002: "rejected",
+    47001: "rejected",
   },
 };
 

@@ -154,6 +154,8 @@ export const keys = {
   /** Endpoints that ended or keep failing, in the order of the fan-out: a chunk reads its interval in one query. */
   ended: (endpoint: string): Key => ({ pk: "ENDED", sk: join(endpoint) }),
 
+  /** The word for the change feed that an endpoint's secret was named anew. */
+  secretWord: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "SECRET-WORD" }),
   /** Endpoints that were switched off after days of failures and wait for their owner. */
   switchedOff: (endpoint: string, id: string): Key => ({ pk: "SWITCHED-OFF", sk: join(endpoint, id) }),
   // what channels keep between pushes

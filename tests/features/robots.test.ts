@@ -134,6 +134,30 @@ it("a robot that was removed from its group ends its subscription", async () => 
   expect((await ledger(second)).matched).toBe(0);
 });
 
+it("an operator who corrects a robot's secret sees the notices that waited for it go within seconds", async () => {
+  for (const vendor of ["dingtalk", "feishu"] as const) {
+    const slug = await column();
+    const { key, channel, address } = newRobot(vendor);
+    const right = vendor === "dingtalk" ? DINGTALK_SECRET : FEISHU_SECRET;
+    const wrong = vendor === "dingtalk" ? `SEC${"0".repeat(64)}` : "an-old-secret";
+    vendors.answer(key, { secret: right });
+    await imported(slug, [{ channel, address, secret: wrong }]);
+    const notices = [await published(slug), await published(slug, "停电通知")];
+    for (const id of notices) await world.until(async () => (await rows(id))[0]?.waitsFor === "configuration");
+    expect(vendors.in(key)).toEqual([]);
+    const { items } = (await world.admin.get("/subscriptions?limit=100")).body;
+    const { id } = items.find((one: { topics: string[] }) => one.topics.includes(`column:${slug}`));
+    const path = `/subscriptions/${id}`;
+    const { etag } = await world.admin.get(path);
+    const corrected = Date.now();
+    const answer = await world.admin.patch(path, { endpoint: { secret: right } }, { "if-match": etag });
+    expect(answer.status).toBe(200);
+    for (const notice of notices) await world.until(async () => (await ledger(notice)).delivered === 1);
+    expect(Date.now() - corrected).toBeLessThan(10_000);
+    expect(vendors.in(key)).toHaveLength(2);
+  }
+});
+
 it("what a robot may have said stays unknown until a person decides, and is never said twice by itself", async () => {
   const slug = await column();
   const { key, channel, address } = newRobot("feishu");
@@ -300,7 +324,7 @@ it("tells the people on duty which robot was switched off, without its key", asy
   }
   // Five days on, the week's look has its own word for the same people.
   const told = () => sink.received.filter(({ path }) => path === "/duty").map(({ body }) => body.toString());
-  const off = () => told().filter((text) => text.includes("接收端已停用"));
+  const off = () => told().filter((text) => text.includes("接收端已停用 wecom-robot"));
   await world.until(async () => off().length > 0);
   const { data } = JSON.parse(off()[0] ?? "");
   expect(data.title).toBe("接收端已停用 wecom-robot qyapi.weixin.qq.com");

@@ -35,6 +35,8 @@ export type RobotBehaviour = {
   secret?: string;
   /** Demands one of these words. */
   keywords?: string[];
+  /** What somebody did to the robot or to its group. */
+  state?: "removed" | "disabled" | "dissolved";
 };
 
 export type RobotVendors = {
@@ -81,7 +83,8 @@ export async function startRobotVendors(now: () => number = Date.now): Promise<R
 
   function judged(vendor: RobotVendorName, key: string, url: URL, body: Buffer, behaviour: RobotBehaviour): number {
     const json = parsed(body);
-    const { guard, size, format } = CODES[vendor];
+    const { guard, size, format, states } = CODES[vendor];
+    if (behaviour.state) return states[behaviour.state];
     if (json === undefined) return format;
     if (vendor === "wecom-robot" ? Buffer.byteLength(json.markdown?.content ?? "") > 4096 : body.length > 20_000)
       return size;
@@ -132,9 +135,19 @@ function parsed(body: Buffer): any {
 }
 
 const CODES = {
-  "wecom-robot": { guard: { sign: 93000, keyword: 93000 }, size: 40058, format: 40008 },
-  dingtalk: { guard: { sign: 310000, keyword: 310000 }, size: 460101, format: 101002 },
-  feishu: { guard: { sign: 19021, keyword: 19024 }, size: 9499, format: 9499 },
+  "wecom-robot": {
+    ...{ guard: { sign: 93000, keyword: 93000 }, size: 40058, format: 40008 },
+    states: { removed: 93000, disabled: 93004, dissolved: 93008 },
+  },
+  dingtalk: {
+    ...{ guard: { sign: 310000, keyword: 310000 }, size: 460101, format: 101002 },
+    states: { removed: 400106, disabled: 400102, dissolved: 400013 },
+  },
+  // It tells no more than that there is no such address.
+  feishu: {
+    ...{ guard: { sign: 19021, keyword: 19024 }, size: 9499, format: 9499 },
+    states: { removed: 19001, disabled: 19001, dissolved: 19001 },
+  },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: as above.
@@ -187,6 +200,13 @@ const WORDS: Record<number, string> = {
     "invalid webhook url, hint: [1700000000000000000000], from ip: 192.0.2.1, more info at https://open.work.weixin.qq.com/devtool/query?e=93000",
   310000: "keywords not in content, more: [https://ding-doc.dingtalk.com/doc#/serverapi2/qf2nxq]",
   300001: "token is not exist",
+  300005: "token is not exist",
+  400013: "群已被解散",
+  400102: "机器人已停用",
+  400106: "机器人不存在",
+  19001: "param invalid: incoming webhook access token invalid",
+  19024: "Key Words Not Found",
+  99991400: "request trigger frequency limit",
 };
 
 function reply(vendor: RobotVendorName, behaviour: RobotBehaviour, response: ServerResponse): void {

@@ -11,6 +11,8 @@ export type ApiCall = { method: string; path: string; query: URLSearchParams; ra
 export type Odd =
   | { errcode: number; [more: string]: unknown }
   | { ok: Record<string, unknown> }
+  /** Somebody between us and the platform, which hears nothing of it. */
+  | { status: number; headers?: Record<string, string> }
   | { fault: "html" | "cut" | "empty" | "hang" | "reset" | "huge" | "text" | "gateway" };
 
 export type WechatApi = {
@@ -141,6 +143,10 @@ export async function startWechatApi(): Promise<WechatApi> {
     const odd = queued.get(call.path)?.shift() ?? standing.get(call.path);
     const end = (status: number, type: string, body: string) =>
       response.writeHead(status, { "content-type": type }).end(body);
+    if (odd && "status" in odd && typeof odd.status === "number" && !("errcode" in odd))
+      return void response
+        .writeHead(odd.status, { "content-type": "text/html", ...(odd.headers as Record<string, string>) })
+        .end("<html>no</html>");
     if (odd && "fault" in odd) return broken(String(odd.fault), call, response, end, usual);
     const body = !odd ? usual(call) : "ok" in odd ? odd.ok : { errmsg: `says access_token=${token}`, ...odd };
     end(200, "application/json; encoding=utf-8", exactJson(body));

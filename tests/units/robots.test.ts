@@ -108,6 +108,27 @@ describe("signatures", () => {
   );
 });
 
+describe("several secrets of one group", () => {
+  it.each(["dingtalk", "feishu"] as const)(
+    "are tried at %s one after the other: one that is out of date keeps the message from nobody",
+    async (vendor) => {
+      const { key, address } = newRobot(vendor);
+      vendors.answer(key, { secret: SECRET[vendor] });
+      const message = robots[vendor].render(revisionOf(NOW, {}), "zh-CN", testLinks);
+      const push = (...secrets: string[]) => robots[vendor].push(message, pushTo(address, secrets));
+      expect(await push("an-old-one", SECRET[vendor])).toEqual({ kind: "delivered", status: 200 });
+      expect(vendors.in(key)).toHaveLength(1);
+      expect(await push("an-old-one", "another-one")).toMatchObject({ pause: { because: "configuration" } });
+      expect(vendors.in(key)).toHaveLength(1);
+      // What may have been said is not said again with the next one.
+      vendors.answer(key, { fault: "reset" });
+      const before = vendors.requests.length;
+      expect(await push("an-old-one", SECRET[vendor])).toMatchObject({ kind: "unknown" });
+      expect(vendors.requests.length).toBe(before + 1);
+    },
+  );
+});
+
 describe("an address", () => {
   const check = (vendor: RobotVendorName, address: string) => robots[vendor].address(address);
 
@@ -192,25 +213,32 @@ describe("what the vendor answers", () => {
     pause: { seconds, because: "rate" },
   });
   const guard = { kind: "retry", pause: { seconds: 600, because: "configuration" } };
+  const refused = (vendor: RobotVendorName, codes: number[]) =>
+    codes.map((code): [RobotVendorName, number, object] => [vendor, code, { kind: "rejected" }]);
   const table: [RobotVendorName, number, object][] = [
     ["wecom-robot", 0, { kind: "delivered", status: 200 }],
     ["wecom-robot", 93000, { kind: "gone" }],
+    ["wecom-robot", 93008, { kind: "gone" }],
+    ["wecom-robot", 93004, guard],
     ["wecom-robot", 45009, rate(41)],
     ["wecom-robot", 45033, { kind: "retry" }],
     ["wecom-robot", -1, { kind: "retry" }],
     ["wecom-robot", 987654, { kind: "retry" }],
-    ...[40058, 40008, 44001, 44004, 45001, 45002].map((code): [RobotVendorName, number, object] => [
-      "wecom-robot",
-      code,
-      { kind: "rejected" },
-    ]),
+    ["wecom-robot", 6000, { kind: "retry" }],
+    ...refused("wecom-robot", [40058, 40008, 40033, 40035, 40063, 44001, 44002, 44004, 45001, 45002, 47001]),
     ["dingtalk", 0, { kind: "delivered", status: 200 }],
     ["dingtalk", 310000, guard],
     ["dingtalk", 130101, rate(600)],
     ["dingtalk", 410100, rate(600)],
-    ["dingtalk", 300001, { kind: "gone" }],
-    ["dingtalk", 460101, { kind: "rejected" }],
-    ["dingtalk", 101002, { kind: "rejected" }],
+    ["dingtalk", 660026, rate(41)],
+    ["dingtalk", 400102, guard],
+    ...[300001, 300005, 400013, 400101, 400106].map((code): [RobotVendorName, number, object] => [
+      "dingtalk",
+      code,
+      { kind: "gone" },
+    ]),
+    ...refused("dingtalk", [460101, 101002, 40035, 400105, 430101, 430102, 430103, 430104]),
+    ["dingtalk", 43004, { kind: "retry" }],
     ["dingtalk", -1, { kind: "retry" }],
     ["dingtalk", 987654, { kind: "retry" }],
     ["feishu", 0, { kind: "delivered", status: 200 }],
@@ -218,8 +246,11 @@ describe("what the vendor answers", () => {
     ["feishu", 19022, guard],
     ["feishu", 19024, guard],
     ["feishu", 19001, { kind: "gone" }],
-    ["feishu", 9499, { kind: "rejected" }],
+    ...refused("feishu", [9499, 19002]),
     ["feishu", 11232, rate(41)],
+    ["feishu", 99_991_400, rate(41)],
+    ["feishu", 19003, { kind: "retry" }],
+    ["feishu", 19007, { kind: "retry" }],
     ["feishu", 987654, { kind: "retry" }],
   ];
 
@@ -242,6 +273,7 @@ describe("what the vendor answers", () => {
     ["JSON that is no object", { body: "[0]" }, { kind: "unknown", detail: "200, no code" }],
     ["a hundred thousand letters", { body: "x".repeat(100_000) }, { kind: "unknown", detail: "200, truncated" }],
     ["code 0 under 500", { code: 0, status: 500 }, { kind: "unknown" }],
+    ["a gateway's own code under 504", { code: 504, status: 504 }, { kind: "unknown", detail: "504 with code 504" }],
     ["502", { status: 502, body: "<html>" }, { kind: "unknown", detail: "502, html" }],
     ["504", { status: 504, body: "<html>" }, { kind: "unknown" }],
     ["nothing at all in time", { fault: "hang" }, { kind: "unknown", detail: "no answer in time" }],
@@ -261,12 +293,56 @@ describe("what the vendor answers", () => {
     ["413", { status: 413, body: "" }, { kind: "rejected", status: 413 }],
     ["429", { status: 429, body: "" }, rate(41)],
     ["429 with a time", { status: 429, body: "{}", headers: { "x-ogw-ratelimit-reset": "9" } }, rate(9)],
+    ["429 with seconds", { status: 429, body: "", headers: { "retry-after": "90" } }, rate(90)],
+    [
+      "429 with a date",
+      { status: 429, body: "", headers: { "retry-after": "Mon, 02 Mar 2026 02:02:00 GMT" } },
+      rate(100),
+    ],
+    [
+      "429 with a date gone by",
+      { status: 429, body: "", headers: { "retry-after": "Mon, 02 Mar 2026 01:00:00 GMT" } },
+      rate(41),
+    ],
+    ["429 with a code of its own", { status: 429, code: 987_654, headers: { "retry-after": "90" } }, rate(90)],
+    [
+      "503 with a code",
+      { status: 503, code: 987_654, headers: { "retry-after": "7" } },
+      { kind: "retry", retryAfterSeconds: 7 },
+    ],
   ];
 
   for (const vendor of VENDORS)
     it.each(doubtful)(`${vendor}: %s is never called delivered`, async (_name, behaviour, outcome) => {
       expect(await answered(vendor, behaviour)).toMatchObject(outcome);
     });
+
+  it("is too fast for Feishu until the second that its gateway names, under 429 and under 400", async () => {
+    const headers = { "x-ogw-ratelimit-limit": "100", "x-ogw-ratelimit-reset": "52" };
+    for (const status of [429, 400])
+      expect(await answered("feishu", { status, code: 99_991_400, headers })).toMatchObject({ ...rate(52), status });
+  });
+
+  it.each([
+    ["wecom-robot", "removed", { kind: "gone" }],
+    ["wecom-robot", "disabled", guard],
+    ["wecom-robot", "dissolved", { kind: "gone" }],
+    ["dingtalk", "removed", { kind: "gone" }],
+    ["dingtalk", "disabled", guard],
+    ["dingtalk", "dissolved", { kind: "gone" }],
+    ["feishu", "removed", { kind: "gone" }],
+  ] as const)(
+    "%s, whose robot is %s in its group, gets nothing more until somebody acts",
+    async (vendor, state, outcome) => {
+      const { key, address } = newRobot(vendor);
+      vendors.answer(key, { state });
+      const message = robots[vendor].render(revisionOf(NOW, {}), "zh-CN", testLinks);
+      expect(await robots[vendor].push(message, pushTo(address))).toMatchObject(outcome);
+      expect(vendors.in(key)).toEqual([]);
+      vendors.answer(key, {});
+      expect(await robots[vendor].push(message, pushTo(address))).toMatchObject({ kind: "delivered" });
+    },
+  );
 
   it("is a further try, and nothing left, when nobody listens or the address is not public", async () => {
     const dead = makeRobots("http://127.0.0.1:9");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Settings } from "#src/domain/deliveries/channel.ts";
+import type { Outcome, Settings } from "#src/domain/deliveries/channel.ts";
 import { OFFICIAL_ACCOUNT_WINDOW } from "#src/domain/deliveries/official-account-window.ts";
 import { noteHeard } from "#src/domain/deliveries/reply-window.ts";
 import { OPENID, wechatWorld } from "#tests/units/wechat-world.ts";
@@ -9,6 +9,7 @@ const ACCOUNT: Settings = { appId: "wx0123456789abcdef", appSecret: "0123456789a
 const NOTICE: Settings = { ...ACCOUNT, kind: "service", templateId: "template-0001", templateFields: "thing1=title" };
 const PERSON = `openid:${OPENID}`;
 
+/** One more try on the schedule, and nothing against anybody else. */
 const RETRY = { kind: "retry" };
 const BROKEN = { kind: "rejected" };
 const GONE = { kind: "gone" };
@@ -41,9 +42,17 @@ async function refused(path: string, errcode: number, settings: Settings, addres
   world.api.always(path, { errcode });
   const outcome = await world.delivery(address).push();
   expect(world.api.at(path).length).toBeGreaterThan(0);
-  if (outcome.kind === "retry" && !outcome.pause) expect(outcome).not.toHaveProperty("pause");
   expect(JSON.stringify(outcome)).not.toMatch(/token-\d|0123456789abcdef/);
   return outcome;
+}
+
+/** As expected, and with no stop of the account, no end of the address and no time that was not expected. */
+function expectOutcome(got: Outcome, expected: object, code: number): void {
+  expect(got).toMatchObject(expected);
+  if (got.kind !== "unknown" && !("detail" in expected))
+    expect(got).toMatchObject({ detail: expect.stringContaining(String(code)) });
+  if (!("pause" in expected)) expect(got).not.toHaveProperty("pause");
+  if (!("pause" in expected) && !("retryAfterSeconds" in expected)) expect(got).not.toHaveProperty("retryAfterSeconds");
 }
 
 describe("the article: every code at every door, none of them a success", () => {
@@ -55,7 +64,7 @@ describe("the article: every code at every door, none of them a success", () => 
       ACCOUNT,
       [
         [45166, BROKEN],
-        [40007, RETRY],
+        [40007, { kind: "retry", detail: "the cover is gone; another one is made", retryAfterSeconds: 5 }],
       ],
     ],
     [
@@ -66,7 +75,8 @@ describe("the article: every code at every door, none of them a success", () => 
         [45028, pause("quota")],
         [45066, { kind: "retry", retryAfterSeconds: 60 }],
         [40130, BROKEN],
-        [40007, RETRY],
+        [45067, BROKEN],
+        [40007, { kind: "retry", retryAfterSeconds: 5 }],
         [45065, { kind: "unknown" }],
         [48003, pause("configuration")],
       ],
@@ -80,13 +90,13 @@ describe("the article: every code at every door, none of them a success", () => 
         [53503, BROKEN],
         [53504, BROKEN],
         [53505, BROKEN],
-        [53600, RETRY],
+        [53600, { kind: "retry", retryAfterSeconds: 5 }],
       ],
     ],
   ];
   for (const [door, path, settings, own] of doors)
     test.each([...OF_THE_ACCOUNT, ...OF_THE_TEXT, ...own])(`${door}: %i`, async (code, outcome) => {
-      expect(await refused(path, code, settings, "followers")).toMatchObject(outcome);
+      expectOutcome(await refused(path, code, settings, "followers"), outcome, code);
     });
 });
 
@@ -115,21 +125,23 @@ describe("one follower: every code at every door, none of them a success", () =>
   ];
   for (const [door, path, settings, own] of doors)
     test.each([...OF_THE_ACCOUNT, ...OF_THE_TEXT, ...OF_THE_RECEIVER, ...own])(`${door}: %i`, async (code, outcome) => {
-      expect(await refused(path, code, settings, PERSON)).toMatchObject(outcome);
+      expectOutcome(await refused(path, code, settings, PERSON), outcome, code);
     });
 
   test.each([
     ...OF_THE_ACCOUNT,
     ...OF_THE_TEXT,
     ...OF_THE_RECEIVER,
-    [45015, BROKEN] as [number, object],
-    [45047, BROKEN] as [number, object],
+    ...[45015, 45047].map((code): [number, object] => [
+      code,
+      { kind: "rejected", detail: "outside the reply window, and no notice is set up for this account" },
+    ]),
   ])("the reply: %i", async (code, outcome) => {
     await noteHeard(world, {
       ...{ channel: "official-account", address: PERSON, heard: "message", at: world.now() },
       rule: OFFICIAL_ACCOUNT_WINDOW,
     });
-    expect(await refused("/cgi-bin/message/custom/send", code, ACCOUNT, PERSON)).toMatchObject(outcome);
+    expectOutcome(await refused("/cgi-bin/message/custom/send", code, ACCOUNT, PERSON), outcome, code);
   });
 });
 
@@ -137,7 +149,7 @@ describe("the token", () => {
   test.each([...OF_THE_ACCOUNT, [40001, pause("configuration")] as [number, object]])(
     "is refused with %i, and nothing is sent",
     async (code, outcome) => {
-      expect(await refused("/cgi-bin/stable_token", code, ACCOUNT, "followers")).toMatchObject(outcome);
+      expectOutcome(await refused("/cgi-bin/stable_token", code, ACCOUNT, "followers"), outcome, code);
       expect(world.api.at("/cgi-bin/draft/add")).toEqual([]);
     },
   );
@@ -167,15 +179,21 @@ describe("a WeCom app", () => {
   afterEach(() => app.close());
 
   test.each<[number, object]>([
-    ...[40013, 40125, 60020, 301002, 48002, 40056, 41011, 60011, 86000].map((code): [number, object] => [
-      code,
-      pause("configuration"),
-    ]),
-    ...[40008, 40058, 44001, 44002, 44003, 44004, 45001, 45002, 45003, 45004, 47001, 81013, 82001].map(
+    ...[40013, 40091, 40125, 60020, 301002, 48002, 48004, 48006, 50003, 40056, 41011, 86000, 2_000_002].map(
+      (code): [number, object] => [code, pause("configuration")],
+    ),
+    ...[40008, 40033, 40035, 40058, 40063, 44001, 44002, 44003, 44004, 45001, 45002, 45003, 45004, 47001].map(
       (code): [number, object] => [code, BROKEN],
     ),
+    // One receiver that is not there, or out of the app's sight, stops nobody else's messages.
+    ...[
+      40003, 40031, 40066, 40068, 40070, 43004, 46004, 50002, 60003, 60011, 60021, 60111, 60123, 81013, 82001, 92000,
+    ].map((code): [number, object] => [code, BROKEN]),
     // A token of a moment ago that is refused is not fetched anew at once.
-    ...[40001, 40014, 42001].map((code): [number, object] => [code, RETRY]),
+    ...[40001, 40014, 42001].map((code): [number, object] => [
+      code,
+      { kind: "retry", detail: "the vendor refuses the access token that it hands out", retryAfterSeconds: 60 },
+    ]),
     [45009, pause("rate")],
     [45033, pause("rate")],
     [45011, pause("rate")],
@@ -183,7 +201,7 @@ describe("a WeCom app", () => {
     [987_654, RETRY],
   ])("errcode %i is no success", async (errcode, outcome) => {
     app.api.always("/cgi-bin/message/send", { errcode });
-    expect(await app.delivery("user:a").push()).toMatchObject(outcome);
+    expectOutcome(await app.delivery("user:a").push(), outcome, errcode);
     expect(app.api.at("/cgi-bin/message/send").length).toBeLessThanOrEqual(2);
   });
 
@@ -193,8 +211,35 @@ describe("a WeCom app", () => {
     [-1, RETRY],
   ])("a token refused with %i sends nothing", async (errcode, outcome) => {
     app.api.always("/cgi-bin/gettoken", { errcode });
-    expect(await app.delivery("user:a").push()).toMatchObject(outcome);
+    expectOutcome(await app.delivery("user:a").push(), outcome, errcode);
     expect(app.api.at("/cgi-bin/message/send")).toEqual([]);
+  });
+
+  test.each<[string, { status: number; headers?: Record<string, string> }, object]>([
+    ["a redirect", { status: 302, headers: { location: "http://127.0.0.1:1/" } }, RETRY],
+    ["403 of a wall", { status: 403 }, RETRY],
+    ["413", { status: 413 }, BROKEN],
+    ["429", { status: 429 }, { ...pause("rate"), retryAfterSeconds: 60 }],
+    [
+      "429 with a date",
+      { status: 429, headers: { "retry-after": "Mon, 02 Mar 2026 02:02:00 GMT" } },
+      { ...pause("rate"), retryAfterSeconds: 120 },
+    ],
+    ["503", { status: 503 }, { kind: "unknown" }],
+  ])("%s of somebody on the way is no success", async (_name, odd, outcome) => {
+    app.api.next("/cgi-bin/message/send", odd);
+    const delivery = app.delivery("user:a");
+    expectOutcome(await delivery.push(), outcome, odd.status);
+    if (odd.status !== 413) expect(await delivery.push()).toMatchObject({ kind: "delivered" });
+  });
+
+  test("one receiver that the app does not see fails alone, with nothing against the others", async () => {
+    app.api.next("/cgi-bin/message/send", { errcode: 60011 });
+    expect(await app.delivery("user:hidden").push()).toEqual({
+      kind: "rejected",
+      detail: "errcode 60011: the app does not see the receiver",
+    });
+    expect(await app.delivery("user:a").push()).toMatchObject({ kind: "delivered" });
   });
 
   test.each(["html", "cut", "empty", "hang", "reset", "huge", "text", "gateway"] as const)(
@@ -207,6 +252,59 @@ describe("a WeCom app", () => {
       expect(await app.delivery("user:a").push()).toMatchObject({ kind: "delivered" });
     },
   );
+});
+
+describe("what somebody between us and the platform refuses", () => {
+  const stop = (seconds: number) => ({
+    kind: "retry",
+    retryAfterSeconds: seconds,
+    pause: { seconds, because: "rate" },
+  });
+  const statuses: [string, { status: number; headers?: Record<string, string> }, object][] = [
+    ["a redirect", { status: 302, headers: { location: "http://127.0.0.1:1/" } }, RETRY],
+    ["400", { status: 400 }, RETRY],
+    ["403 of a wall", { status: 403 }, RETRY],
+    ["404", { status: 404 }, RETRY],
+    ["413", { status: 413 }, BROKEN],
+    ["429", { status: 429 }, stop(60)],
+    ["429 with seconds", { status: 429, headers: { "retry-after": "90" } }, stop(90)],
+    ["429 with a date", { status: 429, headers: { "retry-after": "Mon, 02 Mar 2026 02:02:00 GMT" } }, stop(120)],
+    ["429 with nonsense", { status: 429, headers: { "retry-after": "soon" } }, stop(60)],
+  ];
+  const doors: [string, Settings, string][] = [
+    ["/cgi-bin/draft/add", ACCOUNT, "followers"],
+    ["/cgi-bin/message/mass/sendall", ACCOUNT, "followers"],
+    ["/cgi-bin/freepublish/submit", { ...ACCOUNT, broadcast: "publish" }, "followers"],
+    ["/cgi-bin/message/template/send", NOTICE, PERSON],
+    ["/cgi-bin/message/subscribe/bizsend", { ...NOTICE, noticeKind: "subscription" }, PERSON],
+  ];
+  for (const [path, settings, address] of doors)
+    test.each(statuses)(`${path}: %s was surely not taken, and goes out once later on`, async (_name, odd, outcome) => {
+      world.set(settings);
+      world.api.next(path, odd);
+      const delivery = world.delivery(address);
+      expectOutcome(await delivery.push(), outcome, odd.status);
+      if (odd.status === 413) return;
+      expect(await delivery.push()).toMatchObject({ kind: expect.stringMatching(/accepted|delivered/) });
+      expect(world.api.at(path)).toHaveLength(2);
+    });
+
+  test.each(statuses)("a reply: %s", async (_name, odd, outcome) => {
+    await noteHeard(world, {
+      ...{ channel: "official-account", address: PERSON, heard: "message", at: world.now() },
+      rule: OFFICIAL_ACCOUNT_WINDOW,
+    });
+    world.api.next("/cgi-bin/message/custom/send", odd);
+    const delivery = world.delivery(PERSON);
+    expectOutcome(await delivery.push(), outcome, odd.status);
+    if (odd.status !== 413) expect(await delivery.push()).toMatchObject({ kind: "delivered" });
+  });
+
+  test.each(statuses)("a token: %s", async (_name, odd, outcome) => {
+    world.api.next("/cgi-bin/stable_token", odd);
+    expect(await world.delivery("followers").push()).toMatchObject(odd.status === 413 ? RETRY : outcome);
+    expect(world.api.at("/cgi-bin/draft/add")).toEqual([]);
+  });
 });
 
 describe("what cannot be read, at the doors that make an article", () => {

@@ -1,7 +1,7 @@
 import { checkedSecrets } from "#src/domain/subscriptions/channel.ts";
 import { confirmedRows } from "#src/domain/subscriptions/confirm.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { presenceItems } from "#src/domain/subscriptions/entry.ts";
+import { knownEndpoint } from "#src/domain/subscriptions/known-endpoint.ts";
 import { findSubscription, subscriptionItem } from "#src/domain/subscriptions/store.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
@@ -36,7 +36,7 @@ export async function moveCanary(
       id: idOf(channel, to),
       channel,
       address: to,
-      endpoint: endpointKey(channel, to),
+      endpoint: known?.endpoint ?? (await knownEndpoint(deps.table, channel, to)),
       topics: ["all"],
       frequency: "now",
       language: "zh-CN",
@@ -62,12 +62,11 @@ export async function canaryEndpoints(deps: {
 }): Promise<ReadonlySet<string>> {
   const names = CHANNELS.filter((name) => deps.channels[name] !== undefined);
   const setups = await Promise.all(names.map((name) => readSetup(deps.table, name)));
-  return new Set(
-    names.flatMap((name, i) => {
-      const address = setups[i]?.canary;
-      return address === undefined ? [] : [endpointKey(name, address)];
-    }),
-  );
+  const endpoints = names.map((name, i) => {
+    const address = setups[i]?.canary;
+    return address === undefined ? [] : knownEndpoint(deps.table, name, address);
+  });
+  return new Set((await Promise.all(endpoints)).flat());
 }
 
 /** How long after publication each channel's canary had the text, in milliseconds; null when it did not get it. */
@@ -79,7 +78,7 @@ export async function canaryTimes(
   for (const channel of deps.settings ? CHANNELS : []) {
     const address = (await deps.settings?.(channel))?.canary;
     if (address === undefined) continue;
-    const found = await findMember(deps.table, fanout, endpointKey(channel, address));
+    const found = await findMember(deps.table, fanout, await knownEndpoint(deps.table, channel, address));
     if (!found) continue; // set after this was planned, or an internal text
     const result = await findResult(deps.table, found.ref);
     const timing = result && unpackTimings(result, result.letters.length)[found.member];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { AskDeps } from "#src/domain/subscriptions/ask-endpoint.ts";
+import type { SecretWord } from "#src/domain/subscriptions/secret-feed.ts";
 import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
@@ -39,6 +40,8 @@ export type DeliveryHandlers = {
   askSubscription(item: Item): Promise<void>;
   /** For the word that the settings of a channel have changed. */
   wakeWaiting(word: SetupWord): Promise<void>;
+  /** For the word that an endpoint's secret was named anew. */
+  secretCorrected(word: SecretWord): Promise<void>;
   fanout: MessageHandler;
   deliver: (channel: ChannelName) => MessageHandler;
   /** Both kinds of work, for texts that nothing routine may keep waiting. */
@@ -79,6 +82,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
+    if (message.kind === "wake-endpoint") return (await import("./wake-endpoint.ts")).wakeEndpoint(deps, message);
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
     if (message.kind === "turns") return (await import("./tell-turns.ts")).tellTurns({ ...deps, settings }, message);
     return (await import("./replay.ts")).replayDay(deps, message);
@@ -104,12 +108,19 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     askSubscription: async (item) => {
       const { queueLeaving, queueQuestion } = await import("#src/domain/subscriptions/ask-endpoint.ts");
       const subscription = parseSubscription(item);
-      if (subscription.status !== "switched-off") return queueQuestion(deps, item);
+      if (subscription.status !== "switched-off") {
+        // It has a secret of its own, with which the question may get through where an older one did not.
+        const channel: Channel | undefined = deps.channels[subscription.channel as ChannelName];
+        if (channel?.secret && subscription.secrets.length > 0)
+          await (await import("./lift-pause.ts")).liftPause(deps, channel, subscription.address);
+        return queueQuestion(deps, item);
+      }
       await queueLeaving(deps, subscription, "denied");
       const { alarmSwitchedOff } = await import("./alarm-switched-off.ts");
       await alarmSwitchedOff({ ...deps, baseUrl: deps.links.source }, subscription);
     },
     wakeWaiting: async (word) => (await import("./wake-waiting.ts")).queueWaking(deps, word),
+    secretCorrected: async (word) => (await import("./wake-endpoint.ts")).secretCorrected(deps, word),
     fanout: each(deps.log, plan),
     deliver: (name) =>
       each(deps.log, ({ body }, call) => deliver(name, ChannelMessage().parse(body), deps.channels[name].queue, call)),

@@ -1,5 +1,5 @@
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { endpointKey, spelledKey } from "#src/domain/subscriptions/endpoint.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import type { Log } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
@@ -29,7 +29,7 @@ const OUTCOMES: Partial<Record<MailNotice["kind"], "delivered" | "failed">> = {
   delivered: "delivered",
 };
 
-/** Ends the mailbox that bounced or complained, in the spelling that was written to and in lower case, and hands the receipt on. Twice the same changes nothing more. */
+/** Ends the mailbox that bounced or complained, also where it stands under its spelling, and hands the receipt on. Twice the same changes nothing more. */
 export async function takeMailNotice(
   deps: { table: Table; now: () => Date; log: Log; receipt?: ReceiptNote },
   notice: MailNotice,
@@ -44,9 +44,9 @@ export async function takeMailNotice(
     await deps.receipt?.({ channel: "email", receipt, outcome, ...(detail === undefined ? {} : { detail }) });
 }
 
-/** The endpoint and, where its address has capitals, the same in lower case: `mailboxKey`, which every spelling is checked by. */
+/** The endpoint, and the other keys that its mailbox may have: `mailboxKey`, which every spelling is checked by, and this spelling's own. */
 async function spellings(table: Table, endpoint: string, address: string | undefined): Promise<Set<string>> {
   const known = await subscriptionsOf(table, endpoint);
   const addresses = [...known.map((one) => one.address), ...(address === undefined ? [] : [address])];
-  return new Set([endpoint, ...addresses.map((one) => endpointKey("email", one.toLowerCase()))]);
+  return new Set([endpoint, ...[endpointKey, spelledKey].flatMap((key) => addresses.map((one) => key("email", one)))]);
 }

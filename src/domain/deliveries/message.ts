@@ -105,6 +105,17 @@ export const TurnsMessage = schema(() =>
   }),
 );
 export type TurnsMessage = z.infer<ReturnType<typeof TurnsMessage>>;
+/** On the queue `fanout`: an endpoint's secret was named anew, so try again what waits for that. `times` that it was looked for so far. */
+export const WakeEndpointMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("wake-endpoint"),
+    channel: z.string(),
+    endpoint: z.string(),
+    times: z.number(),
+    after: z.string().exactOptional(),
+  }),
+);
+export type WakeEndpointMessage = z.infer<ReturnType<typeof WakeEndpointMessage>>;
 
 /** Work on what was planned long ago. */
 export const LaterMessage = schema(() =>
@@ -114,6 +125,7 @@ export const LaterMessage = schema(() =>
     ReplayMessage(),
     WakeMessage(),
     TurnsMessage(),
+    WakeEndpointMessage(),
     OutcomeMessage(),
   ]),
 );

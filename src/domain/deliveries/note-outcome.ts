@@ -1,10 +1,12 @@
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { clearFailure, noteFailure } from "#src/domain/subscriptions/failing.ts";
 import type { Channel, Outcome } from "./channel.ts";
+import type { MessageTarget } from "./message.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
 import { type Settled, settle } from "./settle.ts";
+import { stopCredential } from "./stop-credential.ts";
 import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
 import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { type Job, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } from "./work.ts";
@@ -85,17 +87,19 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
   async function heed(
     work: Work,
     pace: Pace,
-    { address, endpoint }: { address: string; endpoint: string },
+    { target, endpoint }: { target: MessageTarget; endpoint: string },
     outcome: Outcome,
     turn: Extract<Turn, { kind: "go" }>,
   ): Promise<Outcome> {
+    const { address } = target;
     try {
       if (outcome.kind === "retry") await pace.giveBack(address, turn.at, endpoint);
       if (turn.probe && (outcome.kind === "delivered" || outcome.kind === "accepted"))
         await pace.well(address, turn.setup);
       if (outcome.kind !== "retry" || !outcome.pause) return outcome;
-      const { because, seconds } = outcome.pause;
-      const stopped = await pace.pause(address, outcome.pause, turn.setup);
+      const { pause } = outcome;
+      const { because, seconds } = pause;
+      const stopped = await stopCredential(deps, channel, pace, { target, endpoint, pause, setup: turn.setup });
       if (stopped === "older") {
         deps.log.warn("refused-by-older-settings", { channel: channel.name, detail: outcome.detail });
         return { ...outcome, retryAfterSeconds: AT_ONCE_SECONDS };

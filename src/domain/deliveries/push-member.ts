@@ -145,8 +145,7 @@ export function makePusher(
           slot.begunAt = startedAt.getTime();
           let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
           const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
-          if (pace)
-            outcome = await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
+          if (pace) outcome = await notes.heed(work, pace, { target, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
           if (next) again(work, { ...job, row: next.row }, next.at);
           if (isSilent(outcome)) hanging.note(job.endpoint);

@@ -1,7 +1,7 @@
 import { DUTY_COLUMN } from "#src/domain/announcements/column.ts";
 import { publishInternal } from "#src/domain/announcements/publish-direct.ts";
 import { shanghaiMinute } from "#src/domain/calendar/dates.ts";
-import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { knownEndpoint } from "#src/domain/subscriptions/known-endpoint.ts";
 import type { Table } from "#src/platform/table.ts";
 import { PRODUCT } from "#src/text.ts";
 import type { ChannelName } from "./channel.ts";
@@ -16,6 +16,7 @@ export async function sendTest(
   canary: string,
 ): Promise<{ id: string }> {
   const at = shanghaiMinute(deps.now());
+  const endpoint = await knownEndpoint(deps.table, channel, canary);
   const summary = `这是一条测试消息，${at}由管理员在工作台发出，用来验证渠道 ${channel} 畅通。无需处理。`;
   const { result } = await publishInternal(deps, {
     content: {
@@ -29,9 +30,9 @@ export async function sendTest(
       language: "zh-CN",
     },
     unitName: PRODUCT.zh,
-    idSeed: ["channel-test", channel, endpointKey(channel, canary), at],
+    idSeed: ["channel-test", channel, endpoint, at],
     topics: [],
-    endpoints: [endpointKey(channel, canary)],
+    endpoints: [endpoint],
   });
   return { id: result.id };
 }

@@ -3,11 +3,12 @@ import type { Commit, Key, Table, Write } from "#src/platform/table.ts";
 import { type AddressedChannels, channelOf, checkedEndpoint, checkedSecrets, invalid } from "./channel.ts";
 import { confirmedRows } from "./confirm.ts";
 import { endedWrite } from "./end-endpoint.ts";
-import { endpointKey } from "./endpoint.ts";
 import { entryKeys, presenceItems } from "./entry.ts";
 import { changedFallback, notForAFallback } from "./fallback.ts";
 import { SUBSCRIPTION_FEED } from "./feed.ts";
+import { knownEndpoint } from "./known-endpoint.ts";
 import type { SubscriptionChange } from "./new-subscription.ts";
+import { secretWordWrite } from "./secret-feed.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import { PENDING_SECONDS, removedPointer } from "./subscribe.ts";
 import type { Subscription } from "./subscription.ts";
@@ -45,6 +46,8 @@ export async function changeSubscription(
     { put: stored(changed, asks, deps.now()), if: { version } },
     ...(await leftBehind(deps, known, changed, moved)),
     ...rowsOf(changed, deps.now()),
+    // What the old secret has stopped goes on, also where somebody only says that it is right now.
+    ...(own?.secret && change.endpoint && !asks ? [secretWordWrite(changed, deps.now())] : []),
   ];
   const commit = deps.commit ?? ((all) => deps.table.write(all));
   const written = await commit(writes, changed);
@@ -73,7 +76,8 @@ async function changedSubscription(
   const { address, secrets } = await changedEndpoint(deps, known, endpoint);
   const { quietHours: before, after: _b, ...kept } = known;
   const quiet = quietHours === undefined ? before : quietHours;
-  const key = endpointKey(channel, address);
+  const stays = channel === known.channel && address === known.address;
+  const key = stays ? known.endpoint : await knownEndpoint(deps.table, channel, address);
   const after = await changedFallback(deps, { ...known, endpoint: key }, change);
   return {
     ...kept,

@@ -1,6 +1,6 @@
 import type { Table } from "#src/platform/table.ts";
 import type { AddressedChannels } from "./channel.ts";
-import { endpointKey } from "./endpoint.ts";
+import { endpointKey, spelledKey } from "./endpoint.ts";
 import { findSubscription } from "./store.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function findEndpoints(
   for (const { name, address } of Object.values(deps.channels)) {
     for (const spelling of [whole, ...others]) {
       const checked = await address(spelling, { textOnly: true, lookup: true });
-      if ("address" in checked) found.add(endpointKey(name, checked.address));
+      if ("address" in checked) for (const key of [endpointKey, spelledKey]) found.add(key(name, checked.address));
       // An address that the channel takes no longer may have been an endpoint once.
       else if (spelling === whole) found.add(endpointKey(name, whole));
     }

@@ -5,9 +5,9 @@ import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
 import { type AddressedChannels, channelOf, checkedAddress, checkedEndpoint } from "./channel.ts";
-import { endpointKey } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { fallbackOf } from "./fallback.ts";
+import { knownEndpoint } from "./known-endpoint.ts";
 import type { ImportedSubscription } from "./new-subscription.ts";
 import { EndpointMark, parseSubscription, pointerItem, subscriptionItem } from "./store.ts";
 import { pendingItems } from "./subscribe.ts";
@@ -138,20 +138,22 @@ async function subscriptionIn(deps: ImportDeps, text: string, importedBy: string
     });
   const { endpoint, confirmed, basis, fallbackFor, afterMinutes, ...wishes } = deps.readLine(text);
   const { address, secrets } = await checkedEndpoint(deps.channels, endpoint, { textOnly: true });
+  const key = await knownEndpoint(deps.table, endpoint.channel, address);
   const first =
     fallbackFor &&
-    endpointKey(
+    (await knownEndpoint(
+      deps.table,
       fallbackFor.channel,
       await checkedAddress(deps.channels, fallbackFor.channel, fallbackFor.address, { textOnly: true }),
-    );
-  const after = fallbackOf(endpointKey(endpoint.channel, address), first, afterMinutes);
+    ));
+  const after = fallbackOf(key, first, afterMinutes);
   const now = deps.now().toISOString();
   return {
     ...wishes,
     id: derivedId("sub", "import", endpoint.channel, address, canonicalTopics(wishes.topics)),
     channel: endpoint.channel,
     address,
-    endpoint: endpointKey(endpoint.channel, address),
+    endpoint: key,
     status: confirmed ? "confirmed" : "pending",
     secrets,
     requestedAt: now,

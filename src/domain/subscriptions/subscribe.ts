@@ -2,9 +2,9 @@ import { type NewId, randomSecret, sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Item, Table, Write } from "#src/platform/table.ts";
 import { type AddressedChannels, checkedEndpoint } from "./channel.ts";
-import { endpointKey } from "./endpoint.ts";
 import { fallbackOf, firstChoice } from "./fallback.ts";
 import { SUBSCRIPTION_FEED } from "./feed.ts";
+import { knownEndpoint } from "./known-endpoint.ts";
 import type { NewSubscription } from "./new-subscription.ts";
 import { pointerItem, subscriptionItem } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
@@ -30,7 +30,7 @@ export async function subscribe(deps: SubscribeDeps, input: NewSubscription): Pr
   const now = deps.now();
   const manageToken = newManageToken();
   const { endpoint: _, fallbackFor, afterMinutes, ...wishes } = input;
-  const endpoint = endpointKey(channel, address);
+  const endpoint = await knownEndpoint(deps.table, channel, address);
   const after = fallbackOf(endpoint, fallbackFor && (await firstChoice(deps, fallbackFor)), afterMinutes);
   const subscription: Subscription = {
     ...wishes,

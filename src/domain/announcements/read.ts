@@ -1,7 +1,7 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Revision } from "./announcement.ts";
 import { searchPublished } from "./search.ts";
-import { HistoryEntry, type Reads, readAnnouncement, readRevision } from "./store.ts";
+import { HistoryEntry, MOVED, type Reads, readAnnouncement, readRevision } from "./store.ts";
 import { type ListName, Teaser } from "./teaser.ts";
 import { wordsIn } from "./words.ts";
 
@@ -35,6 +35,21 @@ export async function listPublished(deps: Reads, request: ListRequest): Promise<
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
   });
+  const items = page.items.map((item) => Teaser.parse(item));
+  return page.next === undefined ? { items } : { items, next: page.next };
+}
+
+/** For who follows their pushes: public announcements of a unit, or of all, withdrawn ones among them; the newest revision first. */
+export async function listMoved(
+  deps: Reads,
+  request: { unitId?: string | undefined; limit: number; after?: string },
+): Promise<{ items: Teaser[]; next?: string }> {
+  const { unitId, limit, after } = request;
+  const query = { reverse: true, limit, ...(after === undefined ? {} : { after }) };
+  const page =
+    unitId === undefined
+      ? await deps.table.queryIndex({ pk: MOVED, ...query })
+      : await deps.table.query({ pk: keys.moved(unitId, "", "").pk, ...query });
   const items = page.items.map((item) => Teaser.parse(item));
   return page.next === undefined ? { items } : { items, next: page.next };
 }

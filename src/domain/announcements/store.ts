@@ -62,6 +62,14 @@ export function listingItem(list: ListName, teaser: Teaser): Item {
   return { ...keys.listing(list, teaser.firstPublishedAt, teaser.id), ...teaser };
 }
 
+/** The index of what moved last in all units. */
+export const MOVED = "MOVED";
+
+export function movedItem(teaser: Teaser): Item {
+  const key = keys.moved(teaser.unitId, teaser.publishedAt, teaser.id);
+  return { ...key, ...teaser, index: { pk: MOVED, sk: key.sk } };
+}
+
 /** What an editor's desk shows of an announcement that is or was worked on here. */
 export const DeskEntry = schema(() =>
   z.object({

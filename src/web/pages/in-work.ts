@@ -4,7 +4,8 @@ import type { Caller } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { time } from "./dates.ts";
-import { type Html, html, NOTHING } from "./html.ts";
+import { type Html, html } from "./html.ts";
+import { partPager } from "./part-pager.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
@@ -23,9 +24,15 @@ export async function inWork(
   const after = cursor === null ? {} : { after: openCursor(deps.secret, scope, cursor) };
   const { items, next } = await listInWork(deps, caller, { limit: ROWS, ...after });
   const older = next === undefined ? undefined : `/console?drafts=${sealCursor(deps.secret, scope, next)}#work`;
+  const pager = partPager(view, {
+    newest: cursor === null ? undefined : "/console#work",
+    older,
+    words: t("更早的在办稿件", "Older texts in work"),
+    name: t("在办稿件翻页", "Pages of what is in work"),
+  });
   return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
 ${items.length > 0 ? rows(view, items) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
-${pager(view, cursor !== null, older)}</section>`;
+${pager}</section>`;
 }
 
 function rows(view: View, entries: DeskEntry[]): Html {
@@ -43,13 +50,4 @@ function rows(view: View, entries: DeskEntry[]): Html {
     ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
 <ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
-}
-
-function pager(view: View, isBehind: boolean, older: string | undefined): Html {
-  const { t } = view;
-  if (!isBehind && older === undefined) return NOTHING;
-  const newest = isBehind && html`<a href="${view.to("/console#work")}">${t("回到最新", "Back to the newest")}</a>`;
-  const further =
-    older && html`<a rel="next" href="${view.to(older)}">${t("更早的在办稿件", "Older texts in work")}</a>`;
-  return html`<nav class="pager" aria-label="${t("在办稿件翻页", "Pages of what is in work")}"><span>${newest || NOTHING}</span>${further || NOTHING}</nav>`;
 }

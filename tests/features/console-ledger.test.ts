@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Role } from "#src/domain/members/member.ts";
+import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
+import { openWorld, type TestWorld } from "#tests/world.ts";
+
+let world: TestWorld;
+let sink: WebhookSink;
+let writer: Awaited<ReturnType<TestWorld["member"]>>;
+let editor: string;
+
+beforeAll(async () => {
+  world = await openWorld();
+  sink = await startWebhookSink();
+  await world.admin.put("/units/center", { name: "某县互联网信息中心" });
+  await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+  writer = await world.member("editor", "center");
+  editor = await enter(["editor"], "center");
+});
+afterAll(async () => {
+  await world?.close();
+  await sink?.close();
+});
+
+async function enter(roles: Role[], unitId?: string): Promise<string> {
+  const path = await world.signInPath(roles, unitId);
+  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
+  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+}
+
+async function read(path: string, cookie = editor) {
+  const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function press(path: string, fields: Record<string, string>, cookie = editor) {
+  const answer = await world.fetch(path, {
+    method: "POST",
+    redirect: "manual",
+    headers: {
+      ...{ cookie, origin: world.url, accept: "text/html" },
+      "content-type": "application/x-www-form-urlencoded",
+    },
+    body: new URLSearchParams(fields).toString(),
+  });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function imported(topic: string, addresses: string[], more = {}) {
+  const lines = addresses.map((address) =>
+    JSON.stringify({
+      ...{ endpoint: { channel: "webhook", address }, topics: [topic], confirmed: true, basis: "登记表" },
+      ...more,
+    }),
+  );
+  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+}
+
+type Published = { id: string; contentHash: string; page: string };
+
+async function published(more: Record<string, unknown> = {}, person = writer): Promise<Published> {
+  const content = {
+    title: "明日停水通知",
+    body: "三月二日八时至十二时停水。",
+    column: "free",
+    unitId: "center",
+    ...more,
+  };
+  const { id, contentHash } = (await person.post("/announcements", content)).body;
+  expect((await person.post(`/announcements/${id}/publish`, { contentHash })).status).toBe(202);
+  return { id, contentHash, page: `/console/announcements/${id}` };
+}
+
+async function corrected({ id, contentHash }: Published, body: string, reason = "时间有误", person = writer) {
+  const answer = await person.post(`/announcements/${id}/correct`, { contentHash, reason, body });
+  expect(answer.status).toBe(202);
+  return answer.body as { revision: number };
+}
+
+const withdrawn = async ({ id }: Published, reason = "误发", person = writer) =>
+  expect((await person.post(`/announcements/${id}/withdraw`, { reason })).status).toBe(202);
+
+const closed = ({ id }: Published, revision: number, person = writer) =>
+  world.until(async () => (await person.get(`/announcements/${id}/ledger?revision=${revision}`)).body.closed === true);
+
+const plain = (text: string) => text.replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+
+describe("the console's list of ledgers", () => {
+  const listed = (text: string) => /id="ledger">([\s\S]*?)<\/section>/.exec(text)?.[1] ?? "";
+  const ids = (text: string) => listed(text).match(/(?<=\/console\/announcements\/)ann_\w{26}/g) ?? [];
+  const nextOf = (text: string) => /rel="next" href="([^"]+)"/.exec(listed(text))?.[1]?.replaceAll("&amp;", "&");
+
+  it("still has an announcement that was withdrawn, marked as such, for its unit and for who acts for all", async () => {
+    await world.admin.put("/units/bus", { name: "某县公交公司" });
+    const driver = await world.member("editor", "bus");
+    const [unit, all] = [await enter(["editor"], "bus"), await enter(["editor"])];
+    expect((await read("/console", unit)).text).toContain("还没有公告");
+    const one = await published({ title: "一路车改道", unitId: "bus" }, driver);
+    await published({ title: "二路车改道", unitId: "bus" }, driver);
+    await withdrawn(one, "误发", driver);
+    for (const cookie of [unit, all]) {
+      const { text } = await read("/console", cookie);
+      expect(ids(text)).toContain(one.id);
+      expect(plain(listed(text))).toContain("已撤回 一路车改道");
+      expect(plain(listed(text))).not.toContain("已撤回 二路车改道");
+    }
+    expect(plain((await read("/console?lang=en", unit)).text)).toContain("Withdrawn 一路车改道");
+    expect(ids((await read("/console")).text)).not.toContain(one.id);
+    expect(plain((await read("/announcements")).text)).not.toContain("一路车改道");
+    expect(plain((await read("/units/bus")).text)).not.toContain("一路车改道");
+  });
+
+  it("shows what moved last first, and goes on page by page, each announcement once", async () => {
+    await world.admin.put("/units/lake", { name: "某县水库" });
+    const keeper = await world.member("editor", "lake");
+    const cookie = await enter(["editor"], "lake");
+    const made: Published[] = [];
+    for (let n = 0; n < 17; n++) made.unshift(await published({ title: `水位${n}`, unitId: "lake" }, keeper));
+    const [oldest, older] = [made[16], made[15]];
+    if (!oldest || !older) throw new Error("seventeen were published");
+    await corrected(older, "水位已更正。", "数字有误", keeper);
+    await withdrawn(oldest, "误发", keeper);
+    const shown: string[] = [];
+    const sizes: number[] = [];
+    for (let path: string | undefined = "/console"; path !== undefined && sizes.length < 4; ) {
+      const { text } = await read(path, cookie);
+      expect(text.includes("回到最新")).toBe(sizes.length > 0);
+      sizes.push(shown.push(...ids(text)));
+      path = nextOf(text);
+    }
+    const order = [oldest, older, ...made.slice(0, 15)].map(({ id }) => id);
+    expect([sizes, shown]).toEqual([[15, 17], order]);
+    const next = nextOf((await read("/console", cookie)).text) ?? "";
+    expect((await read(next)).status).toBe(400);
+    expect((await read("/console?ledgers=x", cookie)).status).toBe(400);
+    expect((await read("/console?lang=en", cookie)).text).toContain("Older ledgers");
+  });
+
+  it("follows a correction to the unit that it is now for", async () => {
+    const everywhere = await world.member("editor");
+    for (const unit of ["east", "west"]) await world.admin.put(`/units/${unit}`, { name: `单位${unit}` });
+    const [east, west] = [await enter(["editor"], "east"), await enter(["editor"], "west")];
+    const one = await published({ title: "换了单位", unitId: "east" }, everywhere);
+    const { id, contentHash } = one;
+    const answer = await everywhere.post(`/announcements/${id}/correct`, {
+      ...{ contentHash, reason: "单位有误", unitId: "west" },
+    });
+    expect(answer.status).toBe(202);
+    expect(ids((await read("/console", east)).text)).toEqual([]);
+    expect(ids((await read("/console", west)).text)).toEqual([id]);
+  });
+});

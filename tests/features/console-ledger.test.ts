@@ -149,3 +149,103 @@ describe("the console's list of ledgers", () => {
     expect(ids((await read("/console", west)).text)).toEqual([id]);
   });
 });
+
+describe("the ledgers of one announcement", () => {
+  let one: Published;
+  const row = (text: string, address: string) =>
+    text.split("<tr ").find((part) => part.includes(`${address}</span>`)) ?? "";
+
+  beforeAll(async () => {
+    await world.admin.put("/columns/road", { name: "道路", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/gone", { status: 410 });
+    sink.answer("/busy", { status: 503, headers: { "retry-after": "1" } });
+    await imported("column:road", ["/good", "/gone", "/busy"].map(sink.url));
+    one = await published({ title: "南街封路", column: "road" });
+    await world.until(async () => {
+      const { body } = await writer.get(`/deliveries?announcement=${one.id}&endpoint=${sink.url("/busy")}`);
+      return body.items[0]?.attempts.length >= 2;
+    });
+  });
+
+  it("says of every attempt why it was made, and what does not count", async () => {
+    const { text } = await read(one.page);
+    expect(plain(row(text, sink.url("/good")))).toMatch(/首次推送[：:] ?送达/);
+    expect(plain(row(text, sink.url("/gone")))).toMatch(/首次推送：地址已失效 410/);
+    const busy = plain(row(text, sink.url("/busy")));
+    expect(busy).toMatch(/首次推送：未成功，将再试 503 .*自动重试：/);
+    expect(busy).toContain("对方指定了再试的时间，不计次数");
+    const english = (await read(`${one.page}?lang=en`)).text;
+    expect(plain(row(english, sink.url("/busy")))).toMatch(
+      /first push: not now, to be tried again 503 .*automatic retry: /,
+    );
+    expect(plain(row(english, sink.url("/busy")))).toContain(
+      "the receiver named the time of the next try; costs no try",
+    );
+  });
+
+  it("says which attempt a person asked for", async () => {
+    const { text } = await read(`${one.page}?endpoint=${encodeURIComponent(sink.url("/busy"))}`);
+    const delivery = /name="delivery" value="([^"]+)"/.exec(row(text, sink.url("/busy")))?.[1] ?? "";
+    expect((await press(one.page, { act: "retry", delivery, revision: "1" })).status).toBe(200);
+    await world.until(async () => plain(row((await read(one.page)).text, sink.url("/busy"))).includes("人工重推："));
+  });
+
+  it("are linked with each other: which is current, what replaced it, and why", async () => {
+    expect((await read(one.page)).text).not.toContain("各版本");
+    expect((await corrected(one, "南街封路至周五。", "结束日期有误")).revision).toBe(2);
+    await closed(one, 1);
+    await withdrawn(one, "施工取消");
+    await closed(one, 2);
+    await world.until(async () => (await writer.get(`/announcements/${one.id}/ledger`)).body.delivered === 1);
+    const { text } = await read(one.page);
+    expect(plain(text)).toMatch(/南街封路 某县互联网信息中心 第3版（撤回）/);
+    const revisions = /aria-labelledby="revisions">([\s\S]*?)<\/section>/.exec(text)?.[1] ?? "";
+    const lines = revisions.split("<li").slice(1).map(plain);
+    expect(lines[0]).toMatch(/第3版（撤回） .*当前版本 .*原因：施工取消/);
+    expect(lines[1]).toMatch(/第2版（更正） .*已被第3版取代 .*原因：结束日期有误/);
+    expect(lines[2]).toMatch(/第1版（发布） .*已被第2版取代/);
+    const links = [...revisions.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
+    expect(links).toEqual([2, 1].map((revision) => `${one.page}?revision=${revision}`));
+    expect(revisions).toMatch(/aria-current="page"[^>]*>第3版/);
+    const first = (await read(`${one.page}?revision=1&lang=en`)).text;
+    expect(plain(first)).toMatch(/revision 1 \(published\) .* replaced by revision 2/);
+    expect(first).toContain(`href="${one.page}?revision=3&amp;lang=en"`);
+  });
+
+  it("offer no retry that cannot work, and say why", async () => {
+    const ledger = (await read(`${one.page}?revision=1&state=failed`)).text;
+    expect(ledger).not.toContain('value="retry"');
+    expect(ledger).not.toContain('value="retry-all"');
+    expect(plain(row(ledger, sink.url("/gone")))).toContain("已被第2版取代，本版不再推送");
+    expect(plain(ledger)).toContain("本版已被第2版取代，失败的不再重新推送");
+    const found = (await read(`${one.page}?endpoint=${encodeURIComponent(sink.url("/gone"))}&lang=en`)).text;
+    expect(found).not.toContain('value="retry"');
+    expect(plain(row(found, sink.url("/gone")))).toContain("revision 2 took over; this one is not sent again");
+    const waiting = await published({ title: "北街封路", column: "road" });
+    await world.until(async () => (await read(waiting.page)).text.includes('value="retry"'));
+    await corrected(waiting, "北街封路至周五。");
+    await closed(waiting, 1);
+    expect((await read(`${waiting.page}?revision=1`)).text).not.toContain('value="retry"');
+  });
+
+  it("name the revision of each row when one receiver is looked up, and keep the reader's language", async () => {
+    const { text } = await read(`${one.page}?endpoint=${encodeURIComponent(sink.url("/good"))}&lang=en`);
+    const rows = text.split("<tr ").filter((part) => part.includes(`${sink.url("/good")}</span>`));
+    expect(rows.map((part) => /revision \d/.exec(plain(part))?.[0])).toEqual([
+      "revision 3",
+      "revision 2",
+      "revision 1",
+    ]);
+    expect(text).toMatch(/<form method="get"[^>]*>\s*<input type="hidden" name="lang" value="en">/);
+  });
+
+  it("stand where they stood after something was done: the same state, the same receiver", async () => {
+    const open = await published({ title: "西街封路", column: "road" });
+    await world.until(async () => (await read(`${open.page}?state=waiting`)).text.includes('value="retry"'));
+    const { text } = await read(`${open.page}?state=waiting`);
+    const form = /<form method="post"[\s\S]*?value="retry"/.exec(row(text, sink.url("/busy")))?.[0] ?? "";
+    const fields = [...form.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
+    const answer = await press(open.page, { ...Object.fromEntries(fields), act: "retry" });
+    expect(answer.text).toContain("<b>待推</b>");
+  });
+});

@@ -74,7 +74,8 @@ export async function getRevision(deps: Reads, id: string, number: number): Prom
   return revision.kind === "withdrawn" ? withoutText(revision) : undefined;
 }
 
-async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
+/** How an announcement came to its current revision, oldest first; of an internal one as well. */
+export async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
   const history: HistoryEntry[] = [];
   let after: string | undefined;
   do {

@@ -1,5 +1,6 @@
 import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
-import { time } from "./dates.ts";
+import { moment } from "./dates.ts";
+import { errorWords } from "./error-words.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import type { View } from "./view.ts";
 
@@ -14,13 +15,13 @@ export function attempts(view: View, row: DeliveryRow): Html {
 function attempt(view: View, one: Attempt): Html {
   const { t } = view;
   const lines: (string | Html)[] = [];
-  if (one.error) lines.push(one.error);
+  if (one.error && one.error !== String(one.status)) lines.push(errorWords(view, one.error));
   if (one.pause)
     lines.push(t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try"));
   if (one.sooner)
     lines.push(t("对方指定了再试的时间，不计次数", "the receiver named the time of the next try; costs no try"));
   if (one.note) lines.push(html`${t("依据：", "because: ")}${one.note}`);
-  return html`${time(one.at, view.language)}<br>${cause(view, one)}${t("：", ": ")}${came(view, one)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? html` <small class="muted num">${duration(view, one.ms)}</small>` : NOTHING}${lines.map((line) => html`<br><small>${line}</small>`)}`;
+  return html`${moment(one.at, view.language)}<br>${cause(view, one)}${t("：", ": ")}${came(view, one)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? html` <small class="muted num">${duration(view, one.ms)}</small>` : NOTHING}${lines.map((line) => html`<br><small>${line}</small>`)}`;
 }
 
 function duration(view: View, ms: number): string {

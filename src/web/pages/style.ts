@@ -140,16 +140,16 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table th { font-weight: 600; background: var(--soft); }
 .table tbody th { width: 13rem; }
 .table tbody th .code, .table tbody th small { font-weight: 400; }
-.table.figures thead th { white-space: nowrap; }
-.table.figures tbody th { width: auto; }
+.table.figures thead th { white-space: nowrap; font-size: 0.88rem; }
+.table.figures tbody th { width: auto; min-width: 11rem; }
+.table.figures th, .table.figures td { padding-inline: 0.55rem; }
 .table th .num { color: var(--muted); font-weight: 400; margin-inline-end: 0.5rem; }
 .table td p:last-child, .table td ul:last-child, .table td ol:last-child, .table td dl:last-child { margin-bottom: 0; }
 .table mark { background: none; color: inherit; font-weight: 700; border-bottom: 2px solid var(--red-line); }
 .table mark.doubt { border-bottom: 2px dotted var(--amber); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
 .scroll .table { margin: 0; }
-.scroll .table.wide { min-width: 46rem; }
-@media (max-width: 40rem) {
+@media (max-width: 56.25rem) {
   .table.stack, .table.stack caption, .table.stack tbody, .table.stack tr, .table.stack th, .table.stack td { display: block; width: auto; }
   .table.stack tr { border: 1px solid var(--line); margin-bottom: -1px; }
   .table.stack th, .table.stack td { border: 0; }
@@ -160,10 +160,9 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
   .table.stack td[data-label] { padding-block: 0.3rem 0.5rem; }
   .table.stack td:empty { display: none; }
   .table.stack td[data-label]::before { content: attr(data-label); content: attr(data-label) / ""; display: inline-block; margin-inline-end: 0.7rem; color: var(--muted); font-size: 0.85rem; }
-  .scroll .table.wide { min-width: 0; }
   .table.figures tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); }
   .table.figures th, .table.figures td:not(.num) { grid-column: 1 / -1; }
-  .table.figures th, .table.figures td { padding-inline: 0.7rem 0.1rem; }
+  .table.figures tbody th, .table.figures td { min-width: 0; padding-inline: 0.7rem 0.1rem; }
   .table.figures td.num { padding-block: 0.4rem; }
   .table.figures td.num::before { display: block; margin: 0; font-size: 0.8rem; }
 }

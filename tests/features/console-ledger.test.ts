@@ -249,3 +249,29 @@ describe("the ledgers of one announcement", () => {
     expect(answer.text).toContain("<b>待推</b>");
   });
 });
+
+describe("a click on one that did not arrive", () => {
+  it("takes even while its neighbours are still being sent, and is done once however often it is clicked", async () => {
+    await world.admin.put("/columns/gas", { name: "燃气", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/slow", { delayMs: 5000 });
+    sink.answer("/full", { status: [503, 200], headers: { "retry-after": "3600" } });
+    await imported("column:gas", ["/slow", "/full"].map(sink.url));
+    const one = await published({ title: "停气通知", column: "gas" });
+    const find = async () =>
+      (await writer.get(`/deliveries?announcement=${one.id}&endpoint=${sink.url("/full")}`)).body.items[0];
+    await world.until(async () => (await find())?.dueAt !== undefined);
+    const { id } = await find();
+    const clicks = [1, 2].map(() => press(one.page, { act: "retry", delivery: id, revision: "1" }));
+    for (const { status, text } of await Promise.all(clicks)) {
+      expect(status).toBe(200);
+      expect(text).toContain("同一批的其他推送正在进行，完成后立即重新推送。");
+    }
+    const asked = await writer.post(`/deliveries/${id}/retry`, undefined, { "idempotency-key": "again-and-again-1" });
+    expect([asked.status, asked.body.afterChunk, asked.body.state]).toEqual([202, true, "waiting"]);
+    expect((await read(`${one.page}?lang=en&state=delivered`)).text).not.toContain(sink.url("/slow"));
+    await world.until(async () => (await find()).state === "delivered", 15);
+    expect((await find()).attempts.map((attempt: { trigger: string }) => attempt.trigger)).toEqual(["plan", "person"]);
+    await closed(one, 1);
+    expect(sink.received.filter(({ path }) => path === "/full")).toHaveLength(2);
+  }, 30_000);
+});

@@ -99,7 +99,16 @@ export async function actOnLedger(
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {
-      const { heldUntil } = await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
+      const { heldUntil, afterChunk } = await retryDelivery(deps, delivery, {
+        anyway: at.form.get("anyway") === "true",
+      });
+      if (afterChunk)
+        return await shown(
+          told(
+            "同一批的其他推送正在进行，完成后立即重新推送。",
+            "Others of its chunk are being sent; it is sent again as soon as they are done.",
+          ),
+        );
       if (heldUntil === undefined) return await shown(told("已重新推送。", "It is being sent again."));
       const then = time(heldUntil, view.language);
       return await shown(

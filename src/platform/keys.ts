@@ -83,7 +83,7 @@ export const keys = {
   word: (word: string, publishedAt: string, id: string): Key => ({ pk: join("WORD", word), sk: join(publishedAt, id) }),
   /** Drafts and everything else an editor works on, per unit, newest last. */
   desk: (unitId: string, id: string): Key => ({ pk: join("DESK", unitId), sk: join(id) }),
-  /** Those of them that were not published yet. */
+  /** Those of them that have a text in work: drafts, and corrections of what is published. */
   inWork: (unitId: string, id: string): Key => ({ pk: join("IN-WORK", unitId), sk: join(id) }),
   scheduled: (at: string, id: string): Key => ({ pk: "SCHEDULED", sk: join(at, id) }),
 

@@ -45,8 +45,7 @@ export async function retryDelivery(
   if (!at) throw new AppError("conflict", "STATE", NOT_OPEN);
   const { fanout, found, endpoint, result, letter, now } = at;
   // Its revisions have their outcome already, and are tried again as what they are.
-  if (digestNamed(fanout.announcementId) && "fu".includes(letter))
-    throw new AppError("conflict", "DIGEST_OVER", DIGEST_OVER);
+  if (digestNamed(fanout.announcementId) && "fu".includes(letter)) throw digestOver();
   if (fanout.supersededBy !== undefined) throw new AppError("conflict", "SUPERSEDED", SUPERSEDED);
   if ("fu".includes(letter) && !anyway && (await servedInstead(deps.table, fanout, endpoint)))
     throw new AppError("conflict", "FALLBACK_SERVED", FALLBACK_SERVED);
@@ -138,10 +137,6 @@ const NOT_OPEN = {
   zh: "只有失败、未知、暂缓或等待中的推送可以重试",
   en: "only what failed, is held, waits or is unknown can be retried",
 };
-const DIGEST_OVER = {
-  zh: "汇总已结束，请逐条重试其中的公告",
-  en: "this digest is over; retry its announcements one by one",
-};
 const SUPERSEDED = { zh: "已有更新的版本", en: "a newer revision has taken over" };
 const FALLBACK_SERVED = {
   zh: "备用接收端已代为接收这条公告，再推送会收到两次。仍要推送请确认（anyway=true）",
@@ -158,4 +153,13 @@ function digestGoing(date: string) {
 function inFlight(): AppError {
   const detail = { zh: "它正在推送，请几秒后再试", en: "it is being sent at this moment; try again in a few seconds" };
   return new AppError("conflict", "IN_FLIGHT", detail);
+}
+
+/** The revisions in a digest have outcomes of their own, and are tried again as what they are. */
+export function digestOver(): AppError {
+  const detail = {
+    zh: "汇总已结束，请逐条重试其中的公告",
+    en: "this digest is over; retry its announcements one by one",
+  };
+  return new AppError("conflict", "DIGEST_OVER", detail);
 }

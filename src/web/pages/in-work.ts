@@ -11,7 +11,7 @@ import { columnName } from "./words.ts";
 
 const ROWS = 15;
 
-/** Texts that are not published yet, of the reader's unit or of all, as a part of the console's first page; `drafts` names a later part. */
+/** Drafts and corrections that are not published yet, of the reader's unit or of all, as a part of the console's first page; `drafts` names a later part. */
 export async function inWork(
   deps: Pick<WebDeps, "table" | "secret">,
   view: View,
@@ -41,13 +41,18 @@ function rows(view: View, entries: DeskEntry[]): Html {
     draft: t("草稿", "draft"),
     returned: t("已退回", "returned"),
     scheduled: t("定时发布", "scheduled"),
-    published: t("已发布", "published"),
+    published: t("更正稿", "correction"),
     withdrawn: t("已撤回", "withdrawn"),
   };
   return html`<ul class="list">${entries.map(
     (
       entry,
-    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
+    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(workPath(entry))}">${entry.title}</a></h3>
 <ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
+}
+
+/** Where a text in work is looked at; a correction's announcement has its ledger at the plain address. */
+export function workPath({ id, revision }: { id: string; revision: number }): string {
+  return `/console/announcements/${id}${revision > 0 ? "?work=1" : ""}`;
 }

@@ -179,12 +179,16 @@ async function subjectOf(
   const [text, history] = await Promise.all([readRevision(deps, id, revision), readHistory(deps, id)]);
   if (!text) throw new AppError("not-found", "NOT_FOUND", { zh: "没有这个版本", en: "there is no such revision" });
   const { title, language } = text.content;
+  const work =
+    announcement.work && announcement.state === "published"
+      ? html`<p><a href="${view.to(`/console/announcements/${id}?work=1`)}">${t("有一份更正稿在办：查看、审核或发布", "A correction is in work: look at it, review or publish it")}</a></p>`
+      : NOTHING;
   const link =
     announcement.audience.kind === "public"
       ? html`<li><a href="${view.to(`/announcements/${id}`)}">${t("看公告", "The announcement")}</a></li>`
       : html`<li>${t("内部消息，不公开", "Internal, shown nowhere")}</li>`;
   const head = html`<h2 lang="${language}">${title}</h2>
-<ul class="facts"><li>${text.unitName}</li><li>${revisionName(view, text)}</li><li>${time(text.publishedAt, view.language)}</li>${link}</ul>`;
+<ul class="facts"><li>${text.unitName}</li><li>${revisionName(view, text)}</li><li>${time(text.publishedAt, view.language)}</li>${link}</ul>${work}`;
   return { revision, title, head, revisions: revisionLedgers(view, id, revision, history) };
 }
 

@@ -267,6 +267,20 @@ describe("a correction in work", () => {
     expect((await read(work, editor)).text).toContain("第2版（更正）");
   });
 
+  it("is given up by making it what is published already", async () => {
+    const { id, page, contentHash } = await drafted("free", { title: "闭馆通知" });
+    await press(page, { act: "publish", contentHash }, editor);
+    const change = async (title: string) => {
+      const { etag } = await writer.get(`/announcements/${id}`);
+      expect((await writer.patch(`/announcements/${id}`, { title }, { "if-match": etag })).status).toBe(200);
+    };
+    await change("闭馆通知（改）");
+    expect(inWork((await read("/console", editor)).text)).toContain(id);
+    await change("闭馆通知");
+    expect(inWork((await read("/console", editor)).text)).not.toContain(id);
+    expect((await read(page, editor)).text).not.toContain("更正稿");
+  });
+
   it("leaves with the announcement that is withdrawn", async () => {
     const { id, page, contentHash } = await drafted("free");
     await press(page, { act: "publish", contentHash }, editor);

@@ -51,7 +51,7 @@ function came(view: View, { outcome, trigger, note }: Attempt): string {
     accepted: t("平台已接收", "accepted by the provider"),
     gone: t("地址已失效", "address is gone"),
     rejected: t("被拒绝", "rejected"),
-    retry: t("未成功，将再试", "not now, to be tried again"),
+    retry: t("未成功", "not taken"),
     unknown: t("结果未知", "outcome unknown"),
   };
   return known[outcome];

@@ -68,7 +68,7 @@ ${view.chosen ? html`<input type="hidden" name="lang" value="${view.language}">`
 <div class="field"><label for="endpoint">${t("地址、订阅编号或接收端编号", "Address, subscription or endpoint id")}</label><input type="search" id="endpoint" name="endpoint" maxlength="2048" value="${endpoint}"></div>
 <button class="quiet">${t("查找", "Find")}</button></form></section>
 <section class="card" aria-labelledby="rows"><h2 id="rows">${endpoint ? t("查找结果", "Found") : t("逐条推送", "One by one")}</h2>
-${filters(view, at.id, revision, state)}
+${filters(view, at.id, revision, endpoint === "" ? (state ?? "all") : undefined)}
 ${rows.length > 0 ? deliveryTable(view, rows, shown) : html`<p class="empty">${next !== undefined ? t("这一段没有，后面还有未查看的。", "None in this part; there is more behind it.") : endpoint ? absence(view, absent) : t("没有这样的推送。", "There is none.")}</p>`}
 ${pager(view, state ? `${here}&state=${state}` : here, after !== undefined, next)}
 ${state === "failed" || state === "unknown" ? again(view, at.id, revision, state, supersededBy.get(revision)) : NOTHING}</section>`,
@@ -308,14 +308,16 @@ function balance(view: View, counts: Counts & { closed: boolean; channels: Recor
 ${stackedTable(t("各渠道", "By channel"), "figures", heads, rows)}`;
 }
 
-function filters(view: View, id: string, revision: number, chosen: DeliveryState | undefined): Html {
-  const to = (state?: string) =>
-    view.to(`/console/announcements/${id}?revision=${revision}${state ? `&state=${state}` : ""}`);
-  const items: [string | undefined, string][] = [
-    [undefined, view.t("全部", "all")],
-    ...DELIVERY_STATES.map((state): [string, string] => [state, stateNames(view)[state]]),
-  ];
-  return html`<ul class="facts">${items.map(([state, name]) => html`<li>${state === chosen ? html`<b>${name}</b>` : html`<a href="${to(state)}">${name}</a>`}</li>`)}</ul>`;
+function filters(view: View, id: string, revision: number, chosen: DeliveryState | "all" | undefined): Html {
+  const to = (state: string) =>
+    view.to(`/console/announcements/${id}?revision=${revision}${state === "all" ? "" : `&state=${state}`}`);
+  const names = { all: view.t("全部", "all"), ...stateNames(view) };
+  const items = (["all", ...DELIVERY_STATES] as const).map((state) =>
+    state === chosen
+      ? html`<b aria-current="true">${names[state]}</b>`
+      : html`<a href="${to(state)}">${names[state]}</a>`,
+  );
+  return html`<ul class="facts" aria-label="${view.t("按状态筛选", "By state")}">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 }
 
 function again(view: View, id: string, revision: number, state: "failed" | "unknown", newer: number | undefined): Html {

@@ -36,6 +36,7 @@ h3 { font-size: 1.05rem; }
 p, ul, ol, dl, table, figure, blockquote { margin: 0 0 1rem; }
 small, .small { font-size: 0.85rem; }
 .muted { color: var(--muted); }
+.num { white-space: nowrap; }
 .num, time { font-variant-numeric: tabular-nums; }
 .skip { position: absolute; left: -200vw; top: 0; padding: 0.6rem 1rem; background: var(--ink); color: var(--paper); z-index: 9; }
 .skip:focus { left: 0; }
@@ -140,6 +141,7 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table th { font-weight: 600; background: var(--soft); }
 .table tbody th { width: 13rem; }
 .table tbody th .code, .table tbody th small { font-weight: 400; }
+.table.wide button { white-space: nowrap; }
 .table.figures thead th { white-space: nowrap; font-size: 0.88rem; }
 .table.figures tbody th { width: auto; min-width: 11rem; }
 .table.figures th, .table.figures td { padding-inline: 0.55rem; }
@@ -165,6 +167,11 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
   .table.figures tbody th, .table.figures td { min-width: 0; padding-inline: 0.7rem 0.1rem; }
   .table.figures td.num { padding-block: 0.4rem; }
   .table.figures td.num::before { display: block; margin: 0; font-size: 0.8rem; }
+}
+@media (min-width: 40rem) and (max-width: 56.25rem) {
+  .table.stack.wide tr { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) minmax(9rem, auto); }
+  .table.stack.wide th { grid-column: 1 / -1; }
+  .table.stack.wide td[data-label]::before { display: block; }
 }
 progress { width: min(100%, 24rem); height: 0.9rem; accent-color: var(--green); vertical-align: middle; margin-inline-end: 0.6rem; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.35rem 1.2rem; }

@@ -42,7 +42,7 @@ async function press(path: string, fields: Record<string, string>, cookie = edit
     },
     body: new URLSearchParams(fields).toString(),
   });
-  return { status: answer.status, text: await answer.text() };
+  return { status: answer.status, text: await answer.text(), refresh: answer.headers.get("refresh") };
 }
 
 async function imported(topic: string, addresses: string[], more = {}) {
@@ -103,6 +103,9 @@ describe("the console's list of ledgers", () => {
       expect(plain(listed(text))).toContain("已撤回 一路车改道");
       expect(plain(listed(text))).not.toContain("已撤回 二路车改道");
     }
+    const reviewer = (await read("/console", await enter(["reviewer"], "bus"))).text;
+    expect(plain(listed(reviewer))).toContain("已撤回 一路车改道");
+    expect(ids(reviewer)).toEqual([]);
     expect(plain((await read("/console?lang=en", unit)).text)).toContain("Withdrawn 一路车改道");
     expect(ids((await read("/console")).text)).not.toContain(one.id);
     expect(plain((await read("/announcements")).text)).not.toContain("一路车改道");
@@ -169,6 +172,7 @@ describe("the ledgers of one announcement", () => {
 
   it("says of every attempt why it was made, and what does not count", async () => {
     const { text } = await read(one.page);
+    expect(plain(row(text, sink.url("/good")))).toContain("栏目：道路");
     expect(plain(row(text, sink.url("/good")))).toMatch(/首次推送[：:] ?送达/);
     expect(plain(row(text, sink.url("/gone")))).toMatch(/首次推送：地址已失效 410/);
     const busy = plain(row(text, sink.url("/busy")));
@@ -244,6 +248,13 @@ describe("the ledgers of one announcement", () => {
     const form = /<form method="post"[\s\S]*?value="retry"/.exec(row(text, sink.url("/busy")))?.[0] ?? "";
     const fields = [...form.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
     const answer = await press(open.page, { ...Object.fromEntries(fields), act: "retry" });
+    expect(answer.text).toContain("已重新推送。");
+    const stays = await press(open.page, {
+      act: "retry",
+      delivery: fields.find(([name]) => name === "delivery")?.[1] ?? "",
+      revision: "1",
+    });
+    expect([stays.status, stays.refresh]).toEqual([200, null]);
     expect(answer.text).toContain('<b aria-current="true">待推</b>');
   });
 });

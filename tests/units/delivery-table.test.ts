@@ -68,8 +68,16 @@ it("says why each attempt was made, when to the second, and how long it took", (
   expect(shown({ attempts }, "en")).toContain(
     "2 March 2026, 10:30:05 (Beijing time)sent again by hand: delivered 1.2 s",
   );
-  const settled = { ...at, outcome: "rejected", trigger: "person", ms: 0, note: "电话核实", by: "mem_1" } as const;
-  expect(shown({ attempts: [settled] })).toContain("人工认定：未送达依据：电话核实");
+  const settled = {
+    ...at,
+    outcome: "rejected",
+    trigger: "person",
+    ms: 0,
+    note: "电话核实",
+    by: "mem_1",
+    byName: "王编辑",
+  } as const;
+  expect(shown({ attempts: [settled] })).toContain("人工认定：未送达依据：电话核实认定人：王编辑");
   expect(shown({ attempts: [{ ...at, outcome: "rejected", trigger: "receipt", ms: 0 }] })).toContain(
     "平台回执：未送达",
   );

@@ -34,12 +34,12 @@ const BUSY_SECONDS = 2;
  * hours stand: `heldUntil` says when they end. While others of its chunk are being sent it follows them (`afterChunk`). Refused
  * ("conflict") for what was delivered, suppressed or superseded, while it is being sent itself, for what goes out in its digest
  * at this moment, and, unless `anyway`, for what a fallback got in its place. A delivery of unknown outcome may arrive twice
- * then: that is the person's decision.
+ * then: that is the person's decision. `attempts`: how many it had when that was uttered, if not now.
  */
 export async function retryDelivery(
   deps: RetryDeps,
   id: string,
-  { anyway = false }: { anyway?: boolean } = {},
+  { anyway = false, attempts }: { anyway?: boolean; attempts?: number } = {},
 ): Promise<DeliveryRow> {
   const at = await findRetry(deps, id);
   if (!at) throw new AppError("conflict", "STATE", NOT_OPEN);
@@ -49,7 +49,7 @@ export async function retryDelivery(
   if (fanout.supersededBy !== undefined) throw new AppError("conflict", "SUPERSEDED", SUPERSEDED);
   if ("fu".includes(letter) && !anyway && (await servedInstead(deps.table, fanout, endpoint)))
     throw new AppError("conflict", "FALLBACK_SERVED", FALLBACK_SERVED);
-  if (isTaken(result, now)) return afterChunk(deps, at, id, anyway);
+  if (isTaken(result, now)) return afterChunk(deps, at, { id, anyway, attempts });
   const left = await leaveDigest(deps.table, letter, result);
   const { writes, dueAt } = await retryWrites(deps, at);
   const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
@@ -60,7 +60,8 @@ export async function retryDelivery(
     ...(until === undefined ? {} : { heldUntil: until }),
   };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
-  if (!(await commit([...writes, ...left], shown)).ok) throw inFlight();
+  // Somebody took the chunk a moment ago.
+  if (!(await commit([...writes, ...left], shown)).ok) return afterChunk(deps, at, { id, anyway, attempts });
   await queueRetry(deps, at);
   return shown;
 }
@@ -94,10 +95,14 @@ async function queueRetry(deps: RetryDeps, { fanout, found: { ref }, endpoint }:
 }
 
 /** Only who has the chunk writes to it: the wish waits until nobody has. */
-async function afterChunk(deps: RetryDeps, { found, letter, result }: Retry, id: string, anyway: boolean) {
+async function afterChunk(
+  deps: RetryDeps,
+  { found, letter, result }: Retry,
+  { id, anyway, attempts }: { id: string; anyway: boolean; attempts: number | undefined },
+): Promise<DeliveryRow> {
   await leaveDigest(deps.table, letter, result);
   const shown: DeliveryRow = { ...(await memberRow(deps, found)), afterChunk: true };
-  await queueLater(deps, { kind: "retry-one", delivery: id, attempts: shown.attempts.length, anyway });
+  await queueLater(deps, { kind: "retry-one", delivery: id, attempts: attempts ?? shown.attempts.length, anyway });
   return shown;
 }
 
@@ -114,7 +119,7 @@ export async function retryOne(deps: RetryDeps, message: RetryOneMessage): Promi
     if (!at) return;
     if (isTaken(at.result, at.now)) return await busy();
     if ((await memberRow(deps, at.found)).attempts.length !== attempts) return;
-    await retryDelivery(deps, id, { anyway });
+    await retryDelivery(deps, id, { anyway, attempts });
   } catch (error) {
     if (!(error instanceof AppError) || error.kind !== "conflict") throw error;
     if (error.code === "IN_FLIGHT") await busy();

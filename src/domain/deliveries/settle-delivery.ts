@@ -10,7 +10,7 @@ import { type DeliveryRow, memberRow } from "./list.ts";
 import { type Attempt, findResult } from "./store.ts";
 
 /** What a person found out about a push of unknown outcome, by asking its receiver. */
-export type Finding = { state: "delivered" | "failed"; reason: string; by: string };
+export type Finding = { state: "delivered" | "failed"; reason: string; by: string; byName?: string };
 
 /** Settles an `unknown` by hand; the reason and the person stay with the delivery. Refused ("conflict") in any other state. */
 export async function settleDelivery(
@@ -38,6 +38,7 @@ export async function settleDelivery(
     trigger: "person",
     note: finding.reason,
     by: finding.by,
+    ...(finding.byName === undefined ? {} : { byName: finding.byName }),
   };
   const attempts = [...known.attempts, attempt];
   const row = { ...known, state: finding.state, attempts, version: known.version + 1 };

@@ -21,6 +21,7 @@ function attempt(view: View, one: Attempt): Html {
   if (one.sooner)
     lines.push(t("对方指定了再试的时间，不计次数", "the receiver named the time of the next try; costs no try"));
   if (one.note) lines.push(html`${t("依据：", "because: ")}${one.note}`);
+  if (one.byName) lines.push(html`${t("认定人：", "settled by ")}${one.byName}`);
   return html`${moment(one.at, view.language)}<br>${cause(view, one)}${t("：", ": ")}${came(view, one)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? html` <small class="muted num">${duration(view, one.ms)}</small>` : NOTHING}${lines.map((line) => html`<br><small>${line}</small>`)}`;
 }
 

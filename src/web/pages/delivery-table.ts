@@ -20,9 +20,14 @@ export const stateNames = (view: View): Record<DeliveryState, string> => ({
 
 /**
  * `supersededBy`: which revision took over from one. `stay`: what a form gives back, so that the page stands where it stood.
- * `revisions`: rows of several, so each says of which it is.
+ * `revisions`: rows of several, so each says of which it is. `say`: a topic in words.
  */
-export type Shown = { supersededBy?: ReadonlyMap<number, number>; stay?: Html; revisions?: boolean };
+export type Shown = {
+  say?: (topic: string) => string;
+  supersededBy?: ReadonlyMap<number, number>;
+  stay?: Html;
+  revisions?: boolean;
+};
 
 /** Each delivery with its state, why it is in it, what was tried, and what can be done. */
 export function deliveryTable(view: View, rows: DeliveryRow[], shown: Shown = {}): Html {
@@ -33,7 +38,7 @@ export function deliveryTable(view: View, rows: DeliveryRow[], shown: Shown = {}
     "wide",
     heads,
     rows.map((row) => ({
-      head: html`${shown.revisions ? revisionLink(view, row) : NOTHING}${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${row.matched.join(t("、", ", "))}</small>`,
+      head: html`${shown.revisions ? revisionLink(view, row) : NOTHING}${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${matched(view, row, shown)}</small>`,
       cells: [
         html`${stateNames(view)[row.state]}${because(view, row)}`,
         attempts(view, row),
@@ -43,9 +48,15 @@ export function deliveryTable(view: View, rows: DeliveryRow[], shown: Shown = {}
   );
 }
 
+/** Why it is a member; of a digest, how many announcements it gets. */
+function matched({ t }: View, { announcement, matched }: DeliveryRow, { say = (topic) => topic }: Shown): string {
+  if (!digestNamed(announcement)) return matched.map(say).join(t("；", "; "));
+  return t(`${matched.length}条公告`, matched.length === 1 ? "1 announcement" : `${matched.length} announcements`);
+}
+
 function revisionLink(view: View, { announcement, revision }: DeliveryRow): Html {
   const path = view.to(`/console/announcements/${announcement}?revision=${revision}`);
-  return html`<a href="${path}">${view.t(`第${revision}版`, `revision ${revision}`)}</a> `;
+  return html`<a href="${path}">${view.t(`第${revision}版`, `revision ${revision}`)}</a><br>`;
 }
 
 function because(view: View, row: DeliveryRow): Html {

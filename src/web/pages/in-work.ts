@@ -1,3 +1,4 @@
+import { listColumns } from "#src/domain/announcements/columns.ts";
 import { listInWork } from "#src/domain/announcements/desk.ts";
 import type { DeskEntry } from "#src/domain/announcements/store.ts";
 import type { Caller } from "#src/domain/members/member.ts";
@@ -22,7 +23,10 @@ export async function inWork(
   const scope = JSON.stringify(["in work", caller.unitId ?? "every unit"]);
   const cursor = query.get("drafts");
   const after = cursor === null ? {} : { after: openCursor(deps.secret, scope, cursor) };
-  const { items, next } = await listInWork(deps, caller, { limit: ROWS, ...after });
+  const [{ items, next }, columns] = await Promise.all([
+    listInWork(deps, caller, { limit: ROWS, ...after }),
+    listColumns(deps),
+  ]);
   const older = next === undefined ? undefined : `/console?drafts=${sealCursor(deps.secret, scope, next)}#work`;
   const pager = partPager(view, {
     newest: cursor === null ? undefined : "/console#work",
@@ -31,11 +35,11 @@ export async function inWork(
     name: t("在办稿件翻页", "Pages of what is in work"),
   });
   return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
-${items.length > 0 ? rows(view, items) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
+${items.length > 0 ? rows(view, items, new Map(columns.map(({ slug, name }) => [slug, name]))) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
 ${pager}</section>`;
 }
 
-function rows(view: View, entries: DeskEntry[]): Html {
+function rows(view: View, entries: DeskEntry[], columns: ReadonlyMap<string, string>): Html {
   const { t } = view;
   const statuses: Record<DeskEntry["status"], string> = {
     draft: t("草稿", "draft"),
@@ -48,7 +52,7 @@ function rows(view: View, entries: DeskEntry[]): Html {
     (
       entry,
     ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(workPath(entry))}">${entry.title}</a></h3>
-<ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
+<ul class="facts"><li>${columnName(view, entry.column, columns.get(entry.column) ?? entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
 }
 

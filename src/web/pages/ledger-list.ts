@@ -1,7 +1,7 @@
 import { listMoved, type Teaser } from "#src/domain/announcements/read.ts";
 import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
 import { DELIVERY_STATES } from "#src/domain/deliveries/states.ts";
-import type { Caller } from "#src/domain/members/member.ts";
+import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { time } from "./dates.ts";
@@ -18,10 +18,11 @@ const ROWS = 15;
 export async function ledgerList(
   deps: Pick<WebDeps, "table" | "secret">,
   view: View,
-  { unitId }: Caller,
+  caller: Caller,
   query: URLSearchParams,
 ): Promise<Html> {
   const { t } = view;
+  const { unitId } = caller;
   const scope = JSON.stringify(["ledgers", unitId ?? "every unit"]);
   const cursor = query.get("ledgers");
   const after = cursor === null ? {} : { after: openCursor(deps.secret, scope, cursor) };
@@ -40,11 +41,12 @@ export async function ledgerList(
   });
   return html`<section class="card" aria-labelledby="ledger"><h2 id="ledger">${t("推送台账", "Deliveries")}</h2>
 <p class="hint">${t("应推 = 已送达 + 免推 + 失败 + 未知 + 暂缓 + 待推", "matched = delivered + suppressed + failed + unknown + held + waiting")}</p>
-${items.length > 0 ? balances(view, items, counts) : html`<p class="muted">${none}</p>`}
+${items.length > 0 ? balances(view, items, counts, hasRole(caller, "editor")) : html`<p class="muted">${none}</p>`}
 ${pager}</section>`;
 }
 
-function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]): Html {
+/** Only who may see the deliveries gets the way to them. */
+function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[], mayFollow: boolean): Html {
   const { t } = view;
   const names = stateNames(view);
   const heads = [
@@ -55,10 +57,12 @@ function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]
   ];
   const rows = teasers.map((one, i) => {
     const path = view.to(`/console/announcements/${one.id}`);
+    const way = (words: string) => (mayFollow ? html`<a href="${path}">${words}</a>` : html`${words}`);
     const head = html`${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small>`;
     const counts = ledgers[i];
-    if (!counts) return { head, across: html`<a href="${path}">${t("尚未开始推送", "not fanned out yet")}</a>` };
-    const link = html`<a href="${path}"><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>${t("逐条查看", "one by one")}</a>`;
+    if (!counts) return { head, across: way(t("尚未开始推送", "not fanned out yet")) };
+    const badge = html`<span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>`;
+    const link = html`${badge}${mayFollow ? way(t("逐条查看", "one by one")) : ""}`;
     return { head, cells: [counts.matched, ...DELIVERY_STATES.map((state) => counts[state]), link] };
   });
   return stackedTable(t("最近的公告", "Newest announcements"), "figures", heads, rows);

@@ -24,6 +24,7 @@ import { revisionLedgers, revisionName } from "./ledger-revisions.ts";
 import type { Page } from "./page.ts";
 import { staff } from "./sign-in.ts";
 import { stackedTable } from "./stacked-table.ts";
+import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;
@@ -45,11 +46,13 @@ export async function ledgerPage(
   const wanted = wantedIn(at.query, "state");
   const { state, endpoint, after } = wanted;
   const { items: rows, next, absent, supersededBy } = await rowsFor(deps, at.id, revision, wanted);
-  const shown = { supersededBy, stay: stayHere(wanted), revisions: endpoint !== "" };
+  const { say } = await topicWords(deps, view, rowTopics(rows));
+  const shown = { say, supersededBy, stay: stayHere(wanted), revisions: endpoint !== "" };
   const title = t("推送台账", "Deliveries");
   const running =
     counts !== undefined && !counts.closed && endpoint === "" && state === undefined && after === undefined;
-  const isStill = at.query.get("refresh") === "off";
+  // What a button came to stays to be read.
+  const isStill = at.query.get("refresh") === "off" || news !== NOTHING;
   const here = `/console/announcements/${at.id}?revision=${revision}`;
   return {
     head: { title: `${title}：${what}`, hidden: true },
@@ -73,6 +76,10 @@ ${rows.length > 0 ? deliveryTable(view, rows, shown) : html`<p class="empty">${n
 ${pager(view, state ? `${here}&state=${state}` : here, after !== undefined, next)}
 ${state === "failed" || state === "unknown" ? again(view, at.id, revision, state, supersededBy.get(revision)) : NOTHING}</section>`,
   };
+}
+
+function rowTopics(rows: DeliveryRow[]): string[] {
+  return [...new Set(rows.filter(({ announcement }) => !digestNamed(announcement)).flatMap(({ matched }) => matched))];
 }
 
 /** Retry one, retry all, settle by hand: each is a POST from this page, and shows it again with what came of it. */
@@ -122,7 +129,7 @@ export async function actOnLedger(
       const state = at.form.get("state") === "delivered" ? "delivered" : "failed";
       const reason = (at.form.get("reason") ?? "").trim().slice(0, 300);
       if (reason.length < 2) throw new AppError("invalid", "REASON", REASON);
-      await settleDelivery(deps, delivery, { state, reason, by: caller.id });
+      await settleDelivery(deps, delivery, { state, reason, by: caller.id, byName: caller.name });
       return await shown(told("已认定，依据已记录。", "Settled; the reason is on record."));
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";

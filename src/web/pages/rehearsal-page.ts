@@ -40,7 +40,7 @@ export async function rehearsalPage(
     personal: true,
     main: html`<div class="head"><h1>${title}</h1><a href="${view.to("/console")}">${t("返回工作台", "Back to the console")}</a></div>
 ${news}
-${textCard(view, manuscript)}
+${textCard(view, manuscript, hasRole(caller, "editor"))}
 ${reach(view, channels, estimated, isCorrection(manuscript))}
 ${channels.map((one) => channelCard(view, one, content.body))}
 ${decisions(view, caller, manuscript)}`,
@@ -70,13 +70,14 @@ async function rehearsed(
   return { estimated, channels: shown.sort((a, b) => b.endpoints - a.endpoints) };
 }
 
-function textCard(view: View, { content, announcement, contentHash, column, unitName }: Manuscript): Html {
+function textCard(view: View, manuscript: Manuscript, mayFollow: boolean): Html {
   const { t } = view;
+  const { content, announcement, contentHash, column, unitName } = manuscript;
   const publishAt = announcement.work?.publishAt;
   const { id, revision } = announcement;
   const published =
     revision > 0
-      ? html`<li>${t(`更正第${revision}版`, `corrects revision ${revision}`)}</li><li><a href="${view.to(`/announcements/${id}`)}">${t("看现行文本", "The text as it stands")}</a></li><li><a href="${view.to(`/console/announcements/${id}`)}">${t("推送台账", "Deliveries")}</a></li>`
+      ? html`<li>${t(`更正第${revision}版`, `corrects revision ${revision}`)}</li><li><a href="${view.to(`/announcements/${id}`)}">${t("看现行文本", "The text as it stands")}</a></li>${mayFollow ? html`<li><a href="${view.to(`/console/announcements/${id}`)}">${t("推送台账", "Deliveries")}</a></li>` : NOTHING}`
       : NOTHING;
   return html`<section class="card" aria-labelledby="text"><h2 id="text" lang="${content.language}">${badges(view, content)}${content.title}</h2>
 <ul class="facts"><li>${unitName}</li><li>${columnName(view, column.slug, column.name)}</li>${publishAt ? html`<li><b>${t("定时发布：", "Goes out at ")}${time(publishAt, view.language)}</b></li>` : NOTHING}${published}</ul>

@@ -74,11 +74,16 @@ export const keys = {
     pk: join("LIST", list),
     sk: join(publishedAt, id),
   }),
+  /** A public announcement at its newest revision, withdrawn or not, for its unit's staff; the one that moved last is last. */
+  moved: (unitId: string, publishedAt: string, id: string): Key => ({
+    pk: join("MOVED", unitId),
+    sk: join(publishedAt, id),
+  }),
   /** One word that a published announcement shows in lists; sorts as its listing does. */
   word: (word: string, publishedAt: string, id: string): Key => ({ pk: join("WORD", word), sk: join(publishedAt, id) }),
   /** Drafts and everything else an editor works on, per unit, newest last. */
   desk: (unitId: string, id: string): Key => ({ pk: join("DESK", unitId), sk: join(id) }),
-  /** Those of them that were not published yet. */
+  /** Those of them that have a text in work: drafts, and corrections of what is published. */
   inWork: (unitId: string, id: string): Key => ({ pk: join("IN-WORK", unitId), sk: join(id) }),
   scheduled: (at: string, id: string): Key => ({ pk: "SCHEDULED", sk: join(at, id) }),
 

@@ -90,7 +90,7 @@ it("the editor sees who did not get it and why, settles what nobody knows, and s
   await context.close();
 }, 60_000);
 
-it("a clerk sees on a phone whom each row is about, its state and when, without pushing tables aside", async () => {
+it("a clerk sees on a phone or in half a window whom each row is about, its state and when, without pushing tables aside", async () => {
   const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 360, height: 900 } });
   const page = await context.newPage();
   await page.goto(world.url + (await world.signInPath(["admin"])));
@@ -98,7 +98,7 @@ it("a clerk sees on a phone whom each row is about, its state and when, without 
   const paths = { ledger: `/console/announcements/${id}?refresh=off`, console: "/console", access: "/console/access" };
   for (const [name, path] of Object.entries(paths))
     for (const query of ["", `${path.includes("?") ? "&" : "?"}lang=en`])
-      for (const width of [320, 360, 600]) {
+      for (const width of [320, 360, 600, 768, 900, 1024]) {
         await page.setViewportSize({ width, height: 900 });
         await page.goto(world.url + path + query);
         if (SHOTS)

@@ -229,6 +229,70 @@ describe("what is in work", () => {
   });
 });
 
+describe("a correction in work", () => {
+  const inWork = (text: string) => /id="work">([\s\S]*?)<\/section>/.exec(text)?.[1] ?? "";
+
+  it("stands among what is in work until it is out, is rehearsed, reviewed and published with its reason", async () => {
+    const { id, page, contentHash } = await drafted("calm", { title: "停水时间" });
+    await press(page, { act: "approve", contentHash }, reviewer);
+    await press(page, { act: "publish", contentHash }, editor);
+    expect(inWork((await read("/console", editor)).text)).not.toContain(id);
+    const { etag } = await writer.get(`/announcements/${id}`);
+    const edited = await writer.patch(`/announcements/${id}`, { title: "停水时间（改）" }, { "if-match": etag });
+    expect(edited.status).toBe(200);
+    const hash = edited.body.contentHash as string;
+    const listed = inWork((await read("/console", editor)).text);
+    expect(listed).toMatch(new RegExp(`更正稿</span><a href="${page}\\?work=1">停水时间（改）</a>`));
+    const work = `${page}?work=1`;
+    expect((await read(page, editor)).text).toContain(`<a href="${work}">有一份更正稿在办`);
+    const { text } = await read(work, reviewer);
+    expect(text).toContain("更正前预演");
+    expect(text).toContain("收到过前面版本的接收端");
+    expect(text).toMatch(/<pre[^>]*>[^<]*停水时间（改）/);
+    expect((await read(`${work}&lang=en`, reviewer)).text).toContain("Before the correction is published");
+    const early = await press(page, { act: "correct", contentHash: hash, reason: "时间有误" }, editor);
+    expect([early.status, early.text.includes("需要1人审核通过")]).toEqual([409, true]);
+    const approved = await press(page, { act: "approve", contentHash: hash }, reviewer);
+    expect([approved.status, approved.location]).toEqual([303, work]);
+    const silent = await press(page, { act: "correct", contentHash: hash, reason: " " }, editor);
+    expect([silent.status, silent.text.includes("请说明更正的原因")]).toEqual([422, true]);
+    const fields = { act: "correct", contentHash: hash, reason: "时间有误" };
+    expect((await press(page, fields, reviewer)).status).toBe(403);
+    for (const click of [1, 2]) {
+      const { status, location } = await press(page, fields, editor);
+      expect([status, location], `click ${click}`).toEqual([303, page]);
+    }
+    expect((await read(page, editor)).text).toContain("第2版（更正）");
+    expect(inWork((await read("/console", editor)).text)).not.toContain(id);
+    expect((await read(work, editor)).text).toContain("第2版（更正）");
+  });
+
+  it("is given up by making it what is published already", async () => {
+    const { id, page, contentHash } = await drafted("free", { title: "闭馆通知" });
+    await press(page, { act: "publish", contentHash }, editor);
+    const change = async (title: string) => {
+      const { etag } = await writer.get(`/announcements/${id}`);
+      expect((await writer.patch(`/announcements/${id}`, { title }, { "if-match": etag })).status).toBe(200);
+    };
+    await change("闭馆通知（改）");
+    expect(inWork((await read("/console", editor)).text)).toContain(id);
+    await change("闭馆通知");
+    expect(inWork((await read("/console", editor)).text)).not.toContain(id);
+    expect((await read(page, editor)).text).not.toContain("更正稿");
+  });
+
+  it("leaves with the announcement that is withdrawn", async () => {
+    const { id, page, contentHash } = await drafted("free");
+    await press(page, { act: "publish", contentHash }, editor);
+    const { etag } = await writer.get(`/announcements/${id}`);
+    await writer.patch(`/announcements/${id}`, { title: "停水通知（改）" }, { "if-match": etag });
+    expect(inWork((await read("/console", editor)).text)).toContain(id);
+    expect((await writer.post(`/announcements/${id}/withdraw`, { reason: "误发" })).status).toBe(202);
+    expect(inWork((await read("/console", editor)).text)).not.toContain(id);
+    expect((await read(`${page}?work=1`, editor)).text).toContain("第2版（撤回）");
+  });
+});
+
 describe("the page of deliveries", () => {
   it("names the digest that a delivery waits for and turns pages beyond fifty rows", async () => {
     const many = Array.from({ length: 60 }, (_, i) => ({ channel: "webhook", address: sink.url(`/many/${i}`) }));

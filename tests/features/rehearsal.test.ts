@@ -56,3 +56,24 @@ it("does not count the operator's own test endpoints among the readers, and says
   expect(both).toContain("2 receivers");
   expect(both).toContain("one test endpoint gets it, too");
 });
+
+it("counts a second choice as sent at once only where its first choice does not get the text", async () => {
+  await world.admin.put("/columns/power", { name: "停电", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+  const subscribed = async (path: string, topic: string, more = {}) => {
+    const wish = { endpoint: { channel: "webhook", address: sink.url(path) }, topics: [topic], ...more };
+    const { body } = await world.anyone.post("/subscriptions", wish);
+    const me = world.as(body.manageToken);
+    await world.until(async () => (await me.get(`/subscriptions/${body.id}`)).body.status === "confirmed");
+    return { afterMinutes: 10, fallbackFor: { subscriptionId: body.id, manageToken: body.manageToken } };
+  };
+  const first = await subscribed("/first", "column:power");
+  const elsewhere = await subscribed("/elsewhere", "column:notices");
+  await subscribed("/second", "column:power", first);
+  await subscribed("/alone", "column:power", elsewhere);
+  const draft = { title: "停电通知", body: "周四停电。", column: "power", unitId: "center" };
+  id = (await editor.post("/announcements", draft)).body.id;
+  expect((await rehearsal()).channels.webhook).toMatchObject({ endpoints: 3, held: 0, fallbacks: 1 });
+  const shown = (await page("zh-CN")).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+  expect(shown).toMatch(/立即推送 2 稍后 0 备用 1 首选接收端未及时收到时才推送/);
+  expect(await page("en")).toContain("only where the first choice does not get it in time");
+});

@@ -3,6 +3,7 @@ import { joinDigest } from "#src/domain/deliveries/join-digest.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
+import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
@@ -207,6 +208,8 @@ describe("a daily digest", () => {
     // Not as the digest, which would say the same a second time.
     const whole = retryDelivery(world.deps, `digest_daily_2026-03-03.1.${endpoint}`);
     await expect(whole).rejects.toMatchObject({ code: "DIGEST_OVER" });
+    const all = retryAll(world.deps, "digest_daily_2026-03-03", 1, "failed");
+    await expect(all).rejects.toMatchObject({ code: "DIGEST_OVER" });
     await retryDelivery(world.deps, `${ann(1)}.1.${endpoint}`);
     await world.drain();
     expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { dateText, dayOf, pubDate, timeText } from "#src/web/pages/dates.ts";
+import { dateText, dayOf, moment, pubDate, timeText } from "#src/web/pages/dates.ts";
 
 it("shows every stored instant by the clock of Shanghai, as its own calendar has it", () => {
   const shanghai = new Intl.DateTimeFormat("sv-SE", {
@@ -23,4 +23,10 @@ it("says day and time in both languages", () => {
   expect(timeText("2026-12-31T16:05:00.000Z", "zh-CN")).toBe("2027年1月1日 00:05");
   expect(timeText("2026-12-31T01:05:00.000Z", "en")).toBe("31 December 2026, 09:05 (Beijing time)");
   expect(dateText("2026-02-09T15:59:59.999Z", "zh-CN")).toBe("2026年2月9日");
+});
+
+it("says a moment to the second where attempts follow each other closely", () => {
+  const shown = (language: "zh-CN" | "en") => `${moment("2026-12-31T01:05:07.090Z", language)}`;
+  expect(shown("zh-CN")).toBe('<time datetime="2026-12-31T01:05:07.090Z">2026年12月31日 09:05:07</time>');
+  expect(shown("en")).toContain(">31 December 2026, 09:05:07 (Beijing time)<");
 });

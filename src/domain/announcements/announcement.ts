@@ -178,8 +178,13 @@ export type Status = (typeof STATUSES)[number];
 export function statusOf(announcement: Announcement): Status {
   const { state, work } = announcement;
   if (state !== "draft") return state;
-  if (work?.reviews.some(({ decision }) => decision === "return")) return "returned";
+  if (work && isReturned(work)) return "returned";
   return work?.publishAt ? "scheduled" : "draft";
+}
+
+/** A reviewer sent it back: it has to be changed before it goes on. */
+export function isReturned({ reviews }: Work): boolean {
+  return reviews.some(({ decision }) => decision === "return");
 }
 
 export function approvalsOf(work: Work): number {

@@ -7,6 +7,7 @@ import {
   type Content,
   type ContentChange,
   changed,
+  isReturned,
   type Revision,
   statusOf,
 } from "./announcement.ts";
@@ -40,7 +41,8 @@ export type Correction = {
 export async function correct(deps: Deps, input: Correction): Promise<Published> {
   const announcement = await readForCaller(deps, input.caller, input.id);
   mayChangeHere(announcement);
-  if (announcement.state !== "published" || returned(announcement)) throw wrongState(statusOf(announcement));
+  if (announcement.state !== "published" || (announcement.work && isReturned(announcement.work)))
+    throw wrongState(statusOf(announcement));
   const last = await readRevision(deps, announcement.id, announcement.revision);
   if (!last) throw noSuchAnnouncement();
   const content = resulting(announcement, last, input);
@@ -70,10 +72,6 @@ export async function correct(deps: Deps, input: Correction): Promise<Published>
   const commit = deps.commit ?? ((all) => deps.table.write(all));
   if (!(await commit(writes, result)).ok) throw changedMeanwhile();
   return result;
-}
-
-function returned({ work }: Announcement): boolean {
-  return work?.reviews.some(({ decision }) => decision === "return") ?? false;
 }
 
 function resulting({ work }: Announcement, last: Revision, { contentHash: named, change }: Correction): Content {

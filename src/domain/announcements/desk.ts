@@ -22,7 +22,7 @@ export function listDesk(deps: Reads, caller: Caller, request: Request): Promise
   return entries(deps, caller, request, { index: "DESK", of: keys.desk });
 }
 
-/** What was not published yet, the newest first, however much else there is: of the caller's unit, or of all units. */
+/** Drafts and corrections in work, the newest announcement first, however much else there is: of the caller's unit, or of all units. */
 export function listInWork(deps: Reads, caller: Caller, request: Request): Promise<Entries> {
   return entries(deps, caller, request, { index: IN_WORK, of: keys.inWork });
 }

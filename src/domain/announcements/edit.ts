@@ -2,7 +2,7 @@ import type { Caller } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Commit, Write } from "#src/platform/table.ts";
-import { type Announcement, type Content, type ContentChange, changed } from "./announcement.ts";
+import { type Announcement, type Content, type ContentChange, changed, type Work } from "./announcement.ts";
 import { attributionOf } from "./attribution.ts";
 import { contentHash } from "./content-hash.ts";
 import type { Manuscript } from "./draft.ts";
@@ -24,7 +24,7 @@ export type Edit = { caller: Caller; id: string; version: number; change: Conten
 
 /**
  * Changes a draft, or prepares the correction of what is published. Reviews start anew and a schedule is called off:
- * they were for other bytes. `version` is any since the text last changed, for a review does not make an edit stale.
+ * they were for other bytes. A correction that says what is published already is no longer in work. `version` is any since the text last changed, for a review does not make an edit stale.
  */
 export async function edit(deps: Deps, input: Edit): Promise<Manuscript> {
   const { caller } = input;
@@ -37,17 +37,20 @@ export async function edit(deps: Deps, input: Edit): Promise<Manuscript> {
   const attribution = await attributionOf(deps, content);
   const hash = contentHash(content);
   const version = old.version + 1;
+  const work: Work = {
+    content,
+    contentHash: hash,
+    authorIds: [...new Set([...(old.work?.authorIds ?? []), caller.id])],
+    reviews: [],
+    editedVersion: version,
+  };
+  const { work: _, ...kept } = old;
+  const isUndone = old.state === "published" && hash === old.contentHash;
   const announcement: Announcement = {
-    ...old,
+    ...kept,
     version,
     unitId: old.state === "draft" ? content.unitId : old.unitId,
-    work: {
-      content,
-      contentHash: hash,
-      authorIds: [...new Set([...(old.work?.authorIds ?? []), caller.id])],
-      reviews: [],
-      editedVersion: version,
-    },
+    ...(isUndone ? {} : { work }),
     updatedAt: deps.now().toISOString(),
   };
   const result = { announcement, content, contentHash: hash, ...attribution };

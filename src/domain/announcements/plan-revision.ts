@@ -2,7 +2,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Write } from "#src/platform/table.ts";
 import type { Announcement, Audience, Content, Revision, RevisionKind } from "./announcement.ts";
 import type { Column } from "./column.ts";
-import { announcementItem, deskWrites, historyItem, listingItem, revisionItem } from "./store.ts";
+import { announcementItem, deskWrites, historyItem, listingItem, movedItem, revisionItem } from "./store.ts";
 import { listsOf, teaserOf } from "./teaser.ts";
 
 /** What a publication, correction or withdrawal answers. */
@@ -74,6 +74,7 @@ export function planRevision(next: NextRevision, before?: { announcement: Announ
     { put: revisionItem(revision), if: { absent: true } },
     { put: historyItem(revision) },
     ...listWrites(revision, before?.last),
+    ...movedWrites(revision, old),
     ...(old && next.audience.kind === "public" ? deskWrites(announcement, next, old) : []),
     ...(scheduled ? [{ remove: keys.scheduled(scheduled, next.id) }] : []),
   ];
@@ -106,4 +107,13 @@ function listWrites(revision: Revision, last: Revision | undefined): Write[] {
     ...lists.map((list): Write => ({ put: listingItem(list, teaser) })),
     ...left.map((list): Write => ({ remove: keys.listing(list, teaser.firstPublishedAt, teaser.id) })),
   ];
+}
+
+/** In the list of what moved last it stands where its newest revision does. */
+function movedWrites(revision: Revision, old: Announcement | undefined): Write[] {
+  if (revision.audience.kind !== "public") return [];
+  const item = movedItem(teaserOf(revision));
+  const left = old?.publishedAt === undefined ? undefined : keys.moved(old.unitId, old.publishedAt, old.id);
+  const stays = left?.pk === item.pk && left.sk === item.sk;
+  return [{ put: item }, ...(left && !stays ? [{ remove: left }] : [])];
 }

@@ -1,7 +1,7 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Revision } from "./announcement.ts";
 import { searchPublished } from "./search.ts";
-import { HistoryEntry, type Reads, readAnnouncement, readRevision } from "./store.ts";
+import { HistoryEntry, MOVED, type Reads, readAnnouncement, readRevision } from "./store.ts";
 import { type ListName, Teaser } from "./teaser.ts";
 import { wordsIn } from "./words.ts";
 
@@ -39,6 +39,21 @@ export async function listPublished(deps: Reads, request: ListRequest): Promise<
   return page.next === undefined ? { items } : { items, next: page.next };
 }
 
+/** For who follows their pushes: public announcements of a unit, or of all, withdrawn ones among them; the newest revision first. */
+export async function listMoved(
+  deps: Reads,
+  request: { unitId?: string | undefined; limit: number; after?: string },
+): Promise<{ items: Teaser[]; next?: string }> {
+  const { unitId, limit, after } = request;
+  const query = { reverse: true, limit, ...(after === undefined ? {} : { after }) };
+  const page =
+    unitId === undefined
+      ? await deps.table.queryIndex({ pk: MOVED, ...query })
+      : await deps.table.query({ pk: keys.moved(unitId, "", "").pk, ...query });
+  const items = page.items.map((item) => Teaser.parse(item));
+  return page.next === undefined ? { items } : { items, next: page.next };
+}
+
 /** A published announcement as everybody may see it: its current revision and how it came to it, oldest first. */
 export type PublishedAnnouncement = { revision: Revision; history: HistoryEntry[] };
 
@@ -59,7 +74,8 @@ export async function getRevision(deps: Reads, id: string, number: number): Prom
   return revision.kind === "withdrawn" ? withoutText(revision) : undefined;
 }
 
-async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
+/** How an announcement came to its current revision, oldest first; of an internal one as well. */
+export async function readHistory(deps: Reads, id: string): Promise<HistoryEntry[]> {
   const history: HistoryEntry[] = [];
   let after: string | undefined;
   do {

@@ -62,6 +62,14 @@ export function listingItem(list: ListName, teaser: Teaser): Item {
   return { ...keys.listing(list, teaser.firstPublishedAt, teaser.id), ...teaser };
 }
 
+/** The index of what moved last in all units. */
+export const MOVED = "MOVED";
+
+export function movedItem(teaser: Teaser): Item {
+  const key = keys.moved(teaser.unitId, teaser.publishedAt, teaser.id);
+  return { ...key, ...teaser, index: { pk: MOVED, sk: key.sk } };
+}
+
 /** What an editor's desk shows of an announcement that is or was worked on here. */
 export const DeskEntry = schema(() =>
   z.object({
@@ -78,31 +86,30 @@ export const DeskEntry = schema(() =>
 export type DeskEntry = z.infer<ReturnType<typeof DeskEntry>>;
 
 /**
- * Puts the announcement's row on its unit's desk, and as long as it is a draft among what is in work there; takes away what
- * stood elsewhere. `before` may be left out where neither unit nor publication changes.
+ * Puts the announcement's row on its unit's desk, and as long as a text of it is in work, a draft or a correction, that text's among
+ * what is in work there; takes away what stood elsewhere. `before` may be left out where neither unit nor publication changes.
  */
 export function deskWrites(
   after: Announcement,
   text: { content: Content; contentHash: string },
   before: Announcement = after,
 ): Write[] {
-  const entry: DeskEntry = {
-    id: after.id,
-    title: text.content.title,
-    column: text.content.column,
-    unitId: after.unitId,
+  const { id, unitId, work } = after;
+  const entryOf = (shown: { content: Content; contentHash: string }): DeskEntry => ({
+    id,
+    title: shown.content.title,
+    column: shown.content.column,
+    unitId,
     status: statusOf(after),
     revision: after.revision,
-    contentHash: text.contentHash,
+    contentHash: shown.contentHash,
     updatedAt: after.updatedAt,
-  };
-  const { id, unitId } = after;
+  });
   const isMoved = before.unitId !== unitId;
-  const isDraft = after.state === "draft";
-  const writes: Write[] = [{ put: { ...keys.desk(unitId, id), ...entry, index: { pk: "DESK", sk: id } } }];
+  const writes: Write[] = [{ put: { ...keys.desk(unitId, id), ...entryOf(text), index: { pk: "DESK", sk: id } } }];
   if (isMoved) writes.push({ remove: keys.desk(before.unitId, id) });
-  if (isDraft) writes.push({ put: { ...keys.inWork(unitId, id), ...entry, index: { pk: IN_WORK, sk: id } } });
-  if (before.state === "draft" && (isMoved || !isDraft)) writes.push({ remove: keys.inWork(before.unitId, id) });
+  if (work) writes.push({ put: { ...keys.inWork(unitId, id), ...entryOf(work), index: { pk: IN_WORK, sk: id } } });
+  if (before.work && (isMoved || !work)) writes.push({ remove: keys.inWork(before.unitId, id) });
   return writes;
 }
 

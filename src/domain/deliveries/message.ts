@@ -61,6 +61,17 @@ export const RetryAllMessage = schema(() =>
 );
 export type RetryAllMessage = z.infer<ReturnType<typeof RetryAllMessage>>;
 
+/** On the queue `fanout`: a person's wish to try one delivery again; others of its chunk were being sent. `attempts` it had then. */
+export const RetryOneMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("retry-one"),
+    delivery: z.string(),
+    attempts: z.number(),
+    anyway: z.boolean(),
+  }),
+);
+export type RetryOneMessage = z.infer<ReturnType<typeof RetryOneMessage>>;
+
 /** On the queue `fanout`: give an endpoint what it missed, from this day and place on. */
 export const ReplayMessage = schema(() =>
   z.strictObject({
@@ -122,6 +133,7 @@ export const LaterMessage = schema(() =>
   z.discriminatedUnion("kind", [
     ReceiptMessage(),
     RetryAllMessage(),
+    RetryOneMessage(),
     ReplayMessage(),
     WakeMessage(),
     TurnsMessage(),

@@ -14,12 +14,28 @@ export type Rehearsed = {
   channels: Record<string, RehearsedChannel>;
 };
 
-/** `canaries`: endpoints of the operator's own, which take their turn like all others and are no readers: not in `endpoints`. */
-export type RehearsedChannel = Forecast & { endpoints: number; canaries: number; held: number; languages: Language[] };
+/**
+ * `canaries`: endpoints of the operator's own, which take their turn like all others and are no readers: not in `endpoints`.
+ * Of `endpoints`, `held` wait for their quiet hours or digest, and `fallbacks` stand in for a first choice that gets it as well:
+ * they get it only when that one did not within its minutes. All others get it at once.
+ */
+export type RehearsedChannel = Forecast & {
+  endpoints: number;
+  canaries: number;
+  held: number;
+  fallbacks: number;
+  languages: Language[];
+};
 
 const COUNTED = 20_000;
 
-type Counted = { endpoints: number; canaries: number; held: number; languages: Set<Language>; load: Load };
+type Counted = Pick<RehearsedChannel, "endpoints" | "canaries" | "held" | "fallbacks"> & {
+  languages: Set<Language>;
+  load: Load;
+};
+
+/** One who stands in for another: whether that one gets the text is known when all are counted. */
+type StandIn = { known: Counted; channel: Channel | undefined; endpoint: string; reach: Reach; first: string };
 
 /** Who would get a text on these topics now, and how long that takes at each channel's pace as it is now. Sends nothing. */
 export async function rehearse(
@@ -30,12 +46,13 @@ export async function rehearse(
   const now = deps.now();
   const counts: Record<string, Counted> = {};
   const canaries = await canaryEndpoints(deps);
-  let counted = 0;
+  const met = new Set<string>();
+  const standIns: StandIn[] = [];
   let last = END;
   const sources = topics.map((topic) => topicSource(deps.table, topic, "", END));
   counting: for await (const members of audience(sources, topics))
     for (const { channel, endpoint, reach } of members) {
-      counts[channel] ??= { endpoints: 0, canaries: 0, held: 0, languages: new Set(), load: new Map() };
+      counts[channel] ??= blank();
       const known = counts[channel];
       const found = deps.channels[channel as ChannelName];
       const isReader = !canaries.has(endpoint);
@@ -43,25 +60,36 @@ export async function rehearse(
       else known.canaries++;
       if (reach) known.languages.add(reach.language);
       if (reach && isHeld(reach, text, now)) known.held += isReader ? 1 : 0;
+      else if (reach?.after) standIns.push({ known, channel: found, endpoint, reach, first: reach.after.endpoint });
       else if (reach && found) addLoad(known.load, found, endpoint, reach.address);
-      if (++counted < COUNTED) continue;
+      met.add(endpoint);
+      if (met.size < COUNTED) continue;
       last = endpoint;
       break counting;
     }
+  for (const { known, channel, endpoint, reach, first } of standIns) {
+    if (met.has(first) || first > last) known.fallbacks += canaries.has(endpoint) ? 0 : 1;
+    else if (channel) addLoad(known.load, channel, endpoint, reach.address);
+  }
   const scale = 1 / Math.max(place(last), 1e-6);
   const channels: Rehearsed["channels"] = {};
-  for (const [name, { endpoints, canaries, held, languages, load }] of Object.entries(counts)) {
+  for (const [name, { endpoints, canaries, held, fallbacks, languages, load }] of Object.entries(counts)) {
     const channel = deps.channels[name as ChannelName];
     if (!channel) continue;
     channels[name] = {
       endpoints: Math.round(endpoints * scale),
       canaries,
       held: Math.round(held * scale),
+      fallbacks: Math.round(fallbacks * scale),
       languages: [...languages],
       ...(await forecast(deps, channel, load, scale)),
     };
   }
   return { estimated: last !== END, channels };
+}
+
+function blank(): Counted {
+  return { endpoints: 0, canaries: 0, held: 0, fallbacks: 0, languages: new Set(), load: new Map() };
 }
 
 function isHeld({ frequency, quietHours }: Reach, text: Parameters<typeof heldUntil>[1], now: Date): boolean {

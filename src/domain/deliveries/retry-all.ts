@@ -3,10 +3,12 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type Amendment, amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
+import { digestNamed } from "./digest.ts";
 import { ledger } from "./ledger.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
 import { respectsQuietHours } from "./quiet-now.ts";
 import { resultsOf } from "./results.ts";
+import { digestOver } from "./retry-delivery.ts";
 import { servedInstead } from "./served-instead.ts";
 import {
   chunksOf,
@@ -45,7 +47,7 @@ const BUSY_SECONDS = 5;
 
 /**
  * Everything of one revision that failed (or whose outcome is unknown) is tried again, in the background. Answers how
- * many there are now; what a fallback got in their place is left out. Refused ("conflict") when a newer revision has taken over. Asked twice, each is tried once more.
+ * many there are now; what a fallback got in their place is left out. Refused ("conflict") when a newer revision has taken over, and for a digest. Asked twice, each is tried once more.
  */
 export async function retryAll(
   deps: RetryAllDeps,
@@ -53,6 +55,7 @@ export async function retryAll(
   revision: number,
   state: "failed" | "unknown",
 ): Promise<RetryAllAsked> {
+  if (digestNamed(announcementId)) throw digestOver();
   const fanout = await findFanout(deps.table, announcementId, revision);
   if (fanout?.supersededBy !== undefined)
     throw new AppError("conflict", "SUPERSEDED", { zh: "已有更新的版本", en: "a newer revision has taken over" });

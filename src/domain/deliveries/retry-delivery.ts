@@ -1,14 +1,15 @@
 import { AppError } from "#src/errors.ts";
+import type { Log } from "#src/log.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Commit, Table, Write } from "#src/platform/table.ts";
 import { amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { DIGEST_FREQUENCIES, DIGEST_LETTER, digestNamed } from "./digest.ts";
 import { findRun, runItem } from "./digest-store.ts";
-import { findDelivery } from "./find-delivery.ts";
+import { type FoundDelivery, findDelivery } from "./find-delivery.ts";
 import { UNCLAIMED } from "./join-digest.ts";
 import { type DeliveryRow, memberRow } from "./list.ts";
-import type { RetryMessage } from "./message.ts";
+import type { RetryMessage, RetryOneMessage } from "./message.ts";
 import { quietNow } from "./quiet-now.ts";
 import { servedInstead } from "./served-instead.ts";
 import { findResult, type Result, SWEEP_GRACE_MS } from "./store.ts";
@@ -20,49 +21,110 @@ export type RetryDeps = {
   channels: Record<ChannelName, Channel>;
   now: () => Date;
   commit?: Commit<DeliveryRow>;
+  log?: Log;
 };
 
 const OPEN = `furh${Object.values(DIGEST_LETTER).join("")}`;
 
+/** While others of the chunk are on their way it is looked at again after so long. */
+const BUSY_SECONDS = 2;
+
 /**
  * A person has a delivery tried again now, or sent now instead of in the digest that it waits for. The reader's quiet
- * hours stand: `heldUntil` says when they end. Refused ("conflict") for what was delivered, suppressed or superseded, while its chunk is being sent, for what goes out in its digest
+ * hours stand: `heldUntil` says when they end. While others of its chunk are being sent it follows them (`afterChunk`). Refused
+ * ("conflict") for what was delivered, suppressed or superseded, while it is being sent itself, for what goes out in its digest
  * at this moment, and, unless `anyway`, for what a fallback got in its place. A delivery of unknown outcome may arrive twice
- * then: that is the person's decision.
+ * then: that is the person's decision. `attempts`: how many it had when that was uttered, if not now.
  */
 export async function retryDelivery(
   deps: RetryDeps,
   id: string,
-  { anyway = false }: { anyway?: boolean } = {},
+  { anyway = false, attempts }: { anyway?: boolean; attempts?: number } = {},
 ): Promise<DeliveryRow> {
-  const { fanout, found, endpoint } = await findDelivery(deps.table, id);
-  const { ref, member, range } = found;
-  const result = await findResult(deps.table, ref);
-  const now = deps.now();
-  if (result && isTaken(result, now)) throw inFlight();
-  const letter = result?.letters.charAt(member) ?? "w";
-  if (!result || !OPEN.includes(letter)) throw new AppError("conflict", "STATE", NOT_OPEN);
+  const at = await findRetry(deps, id);
+  if (!at) throw new AppError("conflict", "STATE", NOT_OPEN);
+  const { fanout, found, endpoint, result, letter, now } = at;
   // Its revisions have their outcome already, and are tried again as what they are.
-  if (digestNamed(fanout.announcementId) && "fu".includes(letter))
-    throw new AppError("conflict", "DIGEST_OVER", DIGEST_OVER);
+  if (digestNamed(fanout.announcementId) && "fu".includes(letter)) throw digestOver();
   if (fanout.supersededBy !== undefined) throw new AppError("conflict", "SUPERSEDED", SUPERSEDED);
   if ("fu".includes(letter) && !anyway && (await servedInstead(deps.table, fanout, endpoint)))
     throw new AppError("conflict", "FALLBACK_SERVED", FALLBACK_SERVED);
+  if (isTaken(result, now)) return afterChunk(deps, at, { id, anyway, attempts });
   const left = await leaveDigest(deps.table, letter, result);
+  const { writes, dueAt } = await retryWrites(deps, at);
+  const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
+  const shown: DeliveryRow = {
+    ...(await memberRow(deps, found)),
+    state: "waiting",
+    dueAt,
+    ...(until === undefined ? {} : { heldUntil: until }),
+  };
+  const commit = deps.commit ?? ((writes) => deps.table.write(writes));
+  // Somebody took the chunk a moment ago.
+  if (!(await commit([...writes, ...left], shown)).ok) return afterChunk(deps, at, { id, anyway, attempts });
+  await queueRetry(deps, at);
+  return shown;
+}
+
+type Retry = FoundDelivery & { result: Result; letter: string; now: Date };
+
+/** What is to be tried again; undefined for what has ended well, or was never begun. */
+async function findRetry(deps: RetryDeps, id: string): Promise<Retry | undefined> {
+  const at = await findDelivery(deps.table, id);
+  const result = await findResult(deps.table, at.found.ref);
+  const now = deps.now();
+  const letter = result?.letters.charAt(at.found.member) ?? "w";
+  if (result && OPEN.includes(letter)) return { ...at, result, letter, now };
+  if (result && "wi".includes(letter) && isTaken(result, now)) throw inFlight();
+  return undefined;
+}
+
+async function retryWrites(deps: RetryDeps, { fanout, found, endpoint, result, now }: Retry) {
+  const { ref, member, range } = found;
   const known = await rowOf(deps.table, found, endpoint);
   const dueAt = now.toISOString();
   const row = { ...known, state: "waiting" as const, dueAt, byHand: true, version: known.version + 1 };
   const lookAt = new Date(now.getTime() + SWEEP_GRACE_MS);
-  const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
-  const waiting = { state: "waiting" as const, dueAt, ...(until === undefined ? {} : { heldUntil: until }) };
-  const shown: DeliveryRow = { ...(await memberRow(deps, found)), ...waiting };
-  const commit = deps.commit ?? ((writes) => deps.table.write(writes));
-  const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter: "r", row, lookAt }]);
-  if (!(await commit([...writes, ...left], shown)).ok) throw inFlight();
+  return { dueAt, writes: amendWrites(deps, { fanout, range, ref, result }, [{ member, letter: "r", row, lookAt }]) };
+}
+
+async function queueRetry(deps: RetryDeps, { fanout, found: { ref }, endpoint }: Retry): Promise<void> {
   const body: RetryMessage = { kind: "retry", ref, endpoints: [endpoint] };
   const queue = queueOf(deps.channels[ref.channel as ChannelName], fanout.urgent === true);
   await deps.queue(queue).send(grouped(ref.announcementId, [{ body }]));
+}
+
+/** Only who has the chunk writes to it: the wish waits until nobody has. */
+async function afterChunk(
+  deps: RetryDeps,
+  { found, letter, result }: Retry,
+  { id, anyway, attempts }: { id: string; anyway: boolean; attempts: number | undefined },
+): Promise<DeliveryRow> {
+  await leaveDigest(deps.table, letter, result);
+  const shown: DeliveryRow = { ...(await memberRow(deps, found)), afterChunk: true };
+  await queueLater(deps, { kind: "retry-one", delivery: id, attempts: attempts ?? shown.attempts.length, anyway });
   return shown;
+}
+
+async function queueLater(deps: RetryDeps, body: RetryOneMessage): Promise<void> {
+  await deps.queue("fanout").send([{ body, delaySeconds: BUSY_SECONDS }]);
+}
+
+/** A wish that had to wait for its chunk. May run twice: what was attempted since it was uttered, or ended, is left alone. */
+export async function retryOne(deps: RetryDeps, message: RetryOneMessage): Promise<void> {
+  const { delivery: id, attempts, anyway } = message;
+  const busy = () => queueLater(deps, message);
+  try {
+    const at = await findRetry(deps, id);
+    if (!at) return;
+    if (isTaken(at.result, at.now)) return await busy();
+    if ((await memberRow(deps, at.found)).attempts.length !== attempts) return;
+    await retryDelivery(deps, id, { anyway, attempts });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== "conflict") throw error;
+    if (error.code === "IN_FLIGHT") await busy();
+    else deps.log?.info("retry-not-needed", { id, code: error.code });
+  }
 }
 
 /** Whoever is planned into a digest would get the text twice: it may leave only as long as nobody has claimed that one. */
@@ -80,10 +142,6 @@ const NOT_OPEN = {
   zh: "只有失败、未知、暂缓或等待中的推送可以重试",
   en: "only what failed, is held, waits or is unknown can be retried",
 };
-const DIGEST_OVER = {
-  zh: "汇总已结束，请逐条重试其中的公告",
-  en: "this digest is over; retry its announcements one by one",
-};
 const SUPERSEDED = { zh: "已有更新的版本", en: "a newer revision has taken over" };
 const FALLBACK_SERVED = {
   zh: "备用接收端已代为接收这条公告，再推送会收到两次。仍要推送请确认（anyway=true）",
@@ -97,7 +155,16 @@ function digestGoing(date: string) {
   };
 }
 
-export function inFlight(): AppError {
-  const detail = { zh: "这一批正在推送，请稍后再试", en: "its chunk is being sent, try again in a moment" };
+function inFlight(): AppError {
+  const detail = { zh: "它正在推送，请几秒后再试", en: "it is being sent at this moment; try again in a few seconds" };
   return new AppError("conflict", "IN_FLIGHT", detail);
+}
+
+/** The revisions in a digest have outcomes of their own, and are tried again as what they are. */
+export function digestOver(): AppError {
+  const detail = {
+    zh: "汇总已结束，请逐条重试其中的公告",
+    en: "this digest is over; retry its announcements one by one",
+  };
+  return new AppError("conflict", "DIGEST_OVER", detail);
 }

@@ -219,6 +219,7 @@ export const Attempt = schema(() =>
     /** What a person gave as the reason, and who that was. */
     note: z.string().exactOptional(),
     by: z.string().exactOptional(),
+    byName: z.string().exactOptional(),
   }),
 );
 export type Attempt = z.infer<ReturnType<typeof Attempt>>;

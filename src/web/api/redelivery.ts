@@ -84,7 +84,10 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         return once(
           deps,
           call,
-          (commit) => settleDelivery({ ...deps, commit }, call.params.id, { ...call.body, by: call.caller.id }),
+          (commit) => {
+            const { id: by, name: byName } = call.caller;
+            return settleDelivery({ ...deps, commit }, call.params.id, { ...call.body, by, byName });
+          },
           (body) => ({ status: 200, body }),
         );
       },

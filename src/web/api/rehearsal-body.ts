@@ -28,6 +28,8 @@ export const RehearsalBody = z
         /** Test endpoints of the operator's own, not among `endpoints`. */
         canaries: number,
         held: number,
+        /** They stand in for a first choice that gets it as well, and get it only when that one did not in time. */
+        fallbacks: number,
         drainSeconds: number,
         lastAt: z.string(),
         quotaLeft: number.nullable(),

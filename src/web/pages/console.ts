@@ -1,21 +1,14 @@
-import { listPublished, type Teaser } from "#src/domain/announcements/read.ts";
 import { CASE_STAFF } from "#src/domain/cases/desk.ts";
-import { type Ledger, ledger } from "#src/domain/deliveries/ledger.ts";
-import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { signOut } from "#src/domain/members/sign-in.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, sessionCookie, sessionIn, signedIn } from "#src/web/auth.ts";
-import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import { inWork } from "./in-work.ts";
+import { ledgerList } from "./ledger-list.ts";
 import type { Page } from "./page.ts";
 import { notSignedIn } from "./sign-in.ts";
-import { stackedTable } from "./stacked-table.ts";
-import { badges } from "./teasers.ts";
 import type { View } from "./view.ts";
-
-const ROWS = 15;
 
 type Deps = Pick<WebDeps, "table" | "now" | "config" | "log" | "secret">;
 
@@ -52,45 +45,12 @@ function doors(view: View, caller: Caller): Html {
 }
 
 async function editorial(deps: Deps, view: View, caller: Caller, query: URLSearchParams): Promise<Html> {
-  const { t } = view;
-  const list = caller.unitId === undefined ? ("all" as const) : (`unit:${caller.unitId}` as const);
-  const [drafts, published] = await Promise.all([
+  const [drafts, ledgers] = await Promise.all([
     inWork(deps, view, caller, query),
-    listPublished(deps, { list, limit: ROWS }),
+    ledgerList(deps, view, caller, query),
   ]);
-  const ledgers = await Promise.all(published.items.map((one) => ledger(deps, one.id, one.revision)));
   return html`${drafts}
-<section class="card" aria-labelledby="ledger"><h2 id="ledger">${t("推送台账", "Deliveries")}</h2>
-<p class="hint">${t("应推 = 已送达 + 免推 + 失败 + 未知 + 暂缓 + 待推", "matched = delivered + suppressed + failed + unknown + held + waiting")}</p>
-${published.items.length > 0 ? balances(view, published.items, ledgers) : html`<p class="muted">${t("还没有公告。", "Nothing has been announced yet.")}</p>`}
-</section>`;
-}
-
-function balances(view: View, teasers: Teaser[], ledgers: (Ledger | undefined)[]): Html {
-  const { t } = view;
-  const names: Record<DeliveryState, string> = {
-    delivered: t("已送达", "delivered"),
-    suppressed: t("免推", "suppressed"),
-    failed: t("失败", "failed"),
-    unknown: t("未知", "unknown"),
-    held: t("暂缓", "held"),
-    waiting: t("待推", "waiting"),
-  };
-  const label = t("最近的公告", "Newest announcements");
-  const heads = [
-    t("公告", "Announcement"),
-    t("应推", "matched"),
-    ...DELIVERY_STATES.map((state) => names[state]),
-    t("台账", "Ledger"),
-  ];
-  const rows = teasers.map((one, i) => {
-    const head = html`${badges(view, one)}<a href="${view.to(`/announcements/${one.id}`)}" lang="${one.language}">${one.title}</a><br><small class="muted">${time(one.publishedAt, view.language)}</small>`;
-    const counts = ledgers[i];
-    if (!counts) return { head, across: t("尚未开始推送", "not fanned out yet") };
-    const link = html`<a href="${view.to(`/console/announcements/${one.id}`)}"><span class="badge${counts.closed ? " good" : ""}">${counts.closed ? t("已结清", "closed") : t("进行中", "open")}</span>${t("逐条查看", "one by one")}</a>`;
-    return { head, cells: [counts.matched, ...DELIVERY_STATES.map((state) => counts[state]), link] };
-  });
-  return stackedTable(label, "figures", heads, rows);
+${ledgers}`;
 }
 
 export async function leave(deps: Deps, view: View, request: Request): Promise<Response> {

@@ -57,6 +57,12 @@ export function time(instant: string, language: Language): Html {
   return html`<time datetime="${instant}">${timeText(instant, language)}</time>`;
 }
 
+/** To the second, for what follows within a minute. */
+export function moment(instant: string, language: Language): Html {
+  const [day, clock] = timeText(instant, language).split(/(?<=\d\d:\d\d)/);
+  return html`<time datetime="${instant}">${day}:${instant.slice(17, 19)}${clock ?? ""}</time>`;
+}
+
 export function date(instant: string, language: Language): Html {
   return html`<time datetime="${instant}">${dateText(instant, language)}</time>`;
 }

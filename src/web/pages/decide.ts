@@ -1,3 +1,4 @@
+import { correct, Reason } from "#src/domain/announcements/correct.ts";
 import { publish } from "#src/domain/announcements/publish.ts";
 import { review } from "#src/domain/announcements/review.ts";
 import { type Caller, hasRole } from "#src/domain/members/member.ts";
@@ -5,6 +6,7 @@ import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { forbidden } from "#src/web/auth.ts";
 import { html } from "./html.ts";
+import { workPath } from "./in-work.ts";
 import type { Page } from "./page.ts";
 import { rehearsalPage } from "./rehearsal-page.ts";
 import { staff } from "./sign-in.ts";
@@ -12,7 +14,7 @@ import type { View } from "./view.ts";
 
 const COMMENT = 1000;
 
-/** Publishes, approves or returns exactly the bytes that the page showed; what is refused stands on the page again. */
+/** Publishes, as a first text or a correction, approves or returns exactly the bytes that the page showed; what is refused stands on the page again. */
 export async function decide(
   deps: WebDeps,
   view: View,
@@ -22,8 +24,13 @@ export async function decide(
   const act = at.form.get("act") ?? "";
   deps.log.info("acted", { route: "console decide", act, actor: caller.id, id: at.id });
   try {
-    await (act === "publish" ? publishIt(deps, caller, at) : reviewIt(deps, caller, at, act === "approve"));
-    return toWork(view, at.id);
+    if (act === "publish") await publishIt(deps, caller, at);
+    else if (act === "correct") await correctIt(deps, caller, at);
+    else {
+      const { revision } = await reviewIt(deps, caller, at, act === "approve");
+      return toWork(view, { id: at.id, revision });
+    }
+    return toWork(view, { id: at.id, revision: 0 });
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid", "forbidden"].includes(error.kind)) throw error;
     if (error.code === "FORBIDDEN") throw error;
@@ -33,8 +40,9 @@ export async function decide(
   }
 }
 
-export function toWork(view: View, id: string): Response {
-  const location = view.to(`/console/announcements/${id}`);
+/** To the text in work, or with revision 0 to wherever the announcement stands. */
+export function toWork(view: View, at: { id: string; revision: number }): Response {
+  const location = view.to(workPath(at));
   return new Response(null, { status: 303, headers: { location, "cache-control": "no-store" } });
 }
 
@@ -47,6 +55,17 @@ async function publishIt(deps: WebDeps, caller: Caller, { id, form }: { id: stri
   await publish(deps, { caller, id, contentHash: form.get("contentHash") ?? "", ...(time ? { at: time } : {}) });
 }
 
+async function correctIt(deps: WebDeps, caller: Caller, { id, form }: { id: string; form: URLSearchParams }) {
+  if (!hasRole(caller, "editor")) throw forbidden();
+  const reason = Reason.safeParse(form.get("reason") ?? "");
+  if (!reason.success)
+    throw new AppError("invalid", "REASON", {
+      zh: "请说明更正的原因（至多500字）",
+      en: "say what is corrected and why, in at most 500 characters",
+    });
+  await correct(deps, { caller, id, contentHash: form.get("contentHash") ?? "", reason: reason.data });
+}
+
 async function reviewIt(
   deps: WebDeps,
   caller: Caller,
@@ -57,7 +76,7 @@ async function reviewIt(
   const comment = (form.get("comment") ?? "").trim().slice(0, COMMENT);
   if (!approves && comment === "")
     throw new AppError("invalid", "COMMENT", { zh: "退回请写明原因", en: "say why it is returned" });
-  await review(deps, {
+  const { announcement } = await review(deps, {
     ...{ caller, id },
     review: {
       contentHash: form.get("contentHash") ?? "",
@@ -65,4 +84,5 @@ async function reviewIt(
       ...(comment === "" ? {} : { comment }),
     },
   });
+  return announcement;
 }

@@ -2,6 +2,7 @@ import type { CHANNELS } from "#src/domain/deliveries/channel.ts";
 import { digestNamed } from "#src/domain/deliveries/digest.ts";
 import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
 import type { DeliveryState } from "#src/domain/deliveries/states.ts";
+import { attempts } from "./attempts.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
@@ -17,8 +18,19 @@ export const stateNames = (view: View): Record<DeliveryState, string> => ({
   waiting: view.t("待推", "waiting"),
 });
 
+/**
+ * `supersededBy`: which revision took over from one. `stay`: what a form gives back, so that the page stands where it stood.
+ * `revisions`: rows of several, so each says of which it is. `say`: a topic in words.
+ */
+export type Shown = {
+  say?: (topic: string) => string;
+  supersededBy?: ReadonlyMap<number, number>;
+  stay?: Html;
+  revisions?: boolean;
+};
+
 /** Each delivery with its state, why it is in it, what was tried, and what can be done. */
-export function deliveryTable(view: View, rows: DeliveryRow[]): Html {
+export function deliveryTable(view: View, rows: DeliveryRow[], shown: Shown = {}): Html {
   const { t } = view;
   const heads = [t("接收端", "Endpoint"), t("状态", "State"), t("每次尝试", "Attempts"), t("操作", "Action")];
   return stackedTable(
@@ -26,10 +38,25 @@ export function deliveryTable(view: View, rows: DeliveryRow[]): Html {
     "wide",
     heads,
     rows.map((row) => ({
-      head: html`${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${row.matched.join(t("、", ", "))}</small>`,
-      cells: [html`${stateNames(view)[row.state]}${because(view, row)}`, attempts(view, row), actions(view, row)],
+      head: html`${shown.revisions ? revisionLink(view, row) : NOTHING}${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${matched(view, row, shown)}</small>`,
+      cells: [
+        html`${stateNames(view)[row.state]}${because(view, row)}`,
+        attempts(view, row),
+        actions(view, row, shown),
+      ],
     })),
   );
+}
+
+/** Why it is a member; of a digest, how many announcements it gets. */
+function matched({ t }: View, { announcement, matched }: DeliveryRow, { say = (topic) => topic }: Shown): string {
+  if (!digestNamed(announcement)) return matched.map(say).join(t("；", "; "));
+  return t(`${matched.length}条公告`, matched.length === 1 ? "1 announcement" : `${matched.length} announcements`);
+}
+
+function revisionLink(view: View, { announcement, revision }: DeliveryRow): Html {
+  const path = view.to(`/console/announcements/${announcement}?revision=${revision}`);
+  return html`<a href="${path}">${view.t(`第${revision}版`, `revision ${revision}`)}</a><br>`;
 }
 
 function because(view: View, row: DeliveryRow): Html {
@@ -79,42 +106,32 @@ function inDigest(view: View, { digest = "", endpoint, dueAt, state }: DeliveryR
     : html`${t("随", "went out in ")}${link}${t("发出", "")}`;
 }
 
-function attempts(view: View, row: DeliveryRow): Html {
-  if (row.attempts.length === 0) return html`<span class="muted">${view.t("还没有", "none yet")}</span>`;
-  return html`<ol class="history">${row.attempts.map(
-    (one) =>
-      html`<li>${time(one.at, view.language)} ${one.pause ? view.t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try") : outcomeName(view, one.outcome)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? ` ${one.ms} ms` : ""}${one.error ? html`<br><small>${one.error}</small>` : NOTHING}${one.note ? html`<br><small>${view.t("依据：", "because: ")}${one.note}</small>` : NOTHING}</li>`,
-  )}</ol>`;
-}
-
-function outcomeName(view: View, outcome: DeliveryRow["attempts"][number]["outcome"]): string {
+function actions(view: View, row: DeliveryRow, { supersededBy, stay = NOTHING }: Shown): Html {
   const { t } = view;
-  const known: Record<typeof outcome, string> = {
-    delivered: t("送达", "delivered"),
-    accepted: t("平台已接收", "accepted by the provider"),
-    gone: t("地址已失效", "address is gone"),
-    rejected: t("被拒绝", "rejected"),
-    retry: t("未成功，将再试", "not now, to be tried again"),
-    unknown: t("结果未知", "outcome unknown"),
-  };
-  return known[outcome];
+  const action = view.to(`/console/announcements/${row.announcement}`);
+  const hidden = html`<input type="hidden" name="revision" value="${row.revision}"><input type="hidden" name="delivery" value="${row.id}">${stay}`;
+  const settle =
+    row.state === "unknown"
+      ? html`<form method="post" action="${action}">${hidden}<div class="field"><label for="reason-${row.revision}-${row.endpoint}">${t("依据", "How you know")}</label><input type="text" id="reason-${row.revision}-${row.endpoint}" name="reason" maxlength="300" required></div>
+<input type="hidden" name="act" value="settle"><button name="state" value="delivered" class="quiet">${t("认定已送达", "It arrived")}</button> <button name="state" value="failed" class="quiet">${t("认定未送达", "It did not")}</button></form>`
+      : NOTHING;
+  return html`${again(view, row, supersededBy?.get(row.revision), html`<form method="post" action="${action}">${hidden}`)}${settle}`;
 }
 
-function actions(view: View, row: DeliveryRow): Html {
+/** The button to send it again where that can work; else why not. `form`: where the button's form begins. */
+function again(view: View, row: DeliveryRow, newer: number | undefined, form: Html): Html {
   const { t } = view;
   if (!["failed", "unknown", "held", "waiting"].includes(row.state)) return NOTHING;
-  const action = view.to(`/console/announcements/${row.announcement}`);
-  const hidden = html`<input type="hidden" name="revision" value="${row.revision}"><input type="hidden" name="delivery" value="${row.id}">`;
+  if (newer !== undefined)
+    return html`<p class="small muted">${t(`已被第${newer}版取代，本版不再推送`, `revision ${newer} took over; this one is not sent again`)}</p>`;
+  if (digestNamed(row.announcement) && (row.state === "failed" || row.state === "unknown"))
+    return html`<p class="small muted">${t("汇总已结束，请在其中各公告的台账里重新推送", "this digest is over; send its announcements again from their own ledgers")}</p>`;
+  // Nothing was tried yet, or it is on its way.
+  if (row.state === "waiting" && row.dueAt === undefined) return NOTHING;
   const who = row.address ?? row.endpoint;
-  const again =
+  const words =
     row.state === "held"
       ? { shown: t("现在推送", "Send now"), aloud: t(`现在推送给${who}`, `Send now to ${who}`) }
       : { shown: t("重新推送", "Send again"), aloud: t(`重新推送给${who}`, `Send again to ${who}`) };
-  return html`<form method="post" action="${action}">${hidden}<button name="act" value="retry" class="quiet" aria-label="${again.aloud}">${again.shown}</button></form>
-${
-  row.state === "unknown"
-    ? html`<form method="post" action="${action}">${hidden}<div class="field"><label for="reason-${row.endpoint}">${t("依据", "How you know")}</label><input type="text" id="reason-${row.endpoint}" name="reason" maxlength="300" required></div>
-<input type="hidden" name="act" value="settle"><button name="state" value="delivered" class="quiet">${t("认定已送达", "It arrived")}</button> <button name="state" value="failed" class="quiet">${t("认定未送达", "It did not")}</button></form>`
-    : NOTHING
-}`;
+  return html`${form}<button name="act" value="retry" class="quiet" aria-label="${words.aloud}">${words.shown}</button></form>`;
 }

@@ -1,16 +1,18 @@
+import { listColumns } from "#src/domain/announcements/columns.ts";
 import { listInWork } from "#src/domain/announcements/desk.ts";
 import type { DeskEntry } from "#src/domain/announcements/store.ts";
 import type { Caller } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { time } from "./dates.ts";
-import { type Html, html, NOTHING } from "./html.ts";
+import { type Html, html } from "./html.ts";
+import { partPager } from "./part-pager.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
 const ROWS = 15;
 
-/** Texts that are not published yet, of the reader's unit or of all, as a part of the console's first page; `drafts` names a later part. */
+/** Drafts and corrections that are not published yet, of the reader's unit or of all, as a part of the console's first page; `drafts` names a later part. */
 export async function inWork(
   deps: Pick<WebDeps, "table" | "secret">,
   view: View,
@@ -21,35 +23,40 @@ export async function inWork(
   const scope = JSON.stringify(["in work", caller.unitId ?? "every unit"]);
   const cursor = query.get("drafts");
   const after = cursor === null ? {} : { after: openCursor(deps.secret, scope, cursor) };
-  const { items, next } = await listInWork(deps, caller, { limit: ROWS, ...after });
+  const [{ items, next }, columns] = await Promise.all([
+    listInWork(deps, caller, { limit: ROWS, ...after }),
+    listColumns(deps),
+  ]);
   const older = next === undefined ? undefined : `/console?drafts=${sealCursor(deps.secret, scope, next)}#work`;
+  const pager = partPager(view, {
+    newest: cursor === null ? undefined : "/console#work",
+    older,
+    words: t("更早的在办稿件", "Older texts in work"),
+    name: t("在办稿件翻页", "Pages of what is in work"),
+  });
   return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
-${items.length > 0 ? rows(view, items) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
-${pager(view, cursor !== null, older)}</section>`;
+${items.length > 0 ? rows(view, items, new Map(columns.map(({ slug, name }) => [slug, name]))) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
+${pager}</section>`;
 }
 
-function rows(view: View, entries: DeskEntry[]): Html {
+function rows(view: View, entries: DeskEntry[], columns: ReadonlyMap<string, string>): Html {
   const { t } = view;
   const statuses: Record<DeskEntry["status"], string> = {
     draft: t("草稿", "draft"),
     returned: t("已退回", "returned"),
     scheduled: t("定时发布", "scheduled"),
-    published: t("已发布", "published"),
+    published: t("更正稿", "correction"),
     withdrawn: t("已撤回", "withdrawn"),
   };
   return html`<ul class="list">${entries.map(
     (
       entry,
-    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(`/console/announcements/${entry.id}`)}">${entry.title}</a></h3>
-<ul class="facts"><li>${columnName(view, entry.column, entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
+    ) => html`<li><h3><span class="badge">${statuses[entry.status]}</span><a href="${view.to(workPath(entry))}">${entry.title}</a></h3>
+<ul class="facts"><li>${columnName(view, entry.column, columns.get(entry.column) ?? entry.column)}</li><li>${t("更新：", "Changed ")}${time(entry.updatedAt, view.language)}</li><li class="code">${entry.id}</li></ul></li>`,
   )}</ul>`;
 }
 
-function pager(view: View, isBehind: boolean, older: string | undefined): Html {
-  const { t } = view;
-  if (!isBehind && older === undefined) return NOTHING;
-  const newest = isBehind && html`<a href="${view.to("/console#work")}">${t("回到最新", "Back to the newest")}</a>`;
-  const further =
-    older && html`<a rel="next" href="${view.to(older)}">${t("更早的在办稿件", "Older texts in work")}</a>`;
-  return html`<nav class="pager" aria-label="${t("在办稿件翻页", "Pages of what is in work")}"><span>${newest || NOTHING}</span>${further || NOTHING}</nav>`;
+/** Where a text in work is looked at; a correction's announcement has its ledger at the plain address. */
+export function workPath({ id, revision }: { id: string; revision: number }): string {
+  return `/console/announcements/${id}${revision > 0 ? "?work=1" : ""}`;
 }

@@ -1,4 +1,5 @@
 import type { Announcement } from "#src/domain/announcements/announcement.ts";
+import { readHistory } from "#src/domain/announcements/read.ts";
 import { noSuchAnnouncement, readForLedger, readRevision } from "#src/domain/announcements/store.ts";
 import { type Absence, whyAbsent } from "#src/domain/deliveries/absent.ts";
 import type { ChannelName } from "#src/domain/deliveries/channel.ts";
@@ -9,7 +10,7 @@ import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { type Counts, DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
-import { findFanout } from "#src/domain/deliveries/store.ts";
+import { type Fanout, findFanout } from "#src/domain/deliveries/store.ts";
 import type { Caller } from "#src/domain/members/member.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
 import { AppError } from "#src/errors.ts";
@@ -19,9 +20,11 @@ import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
 import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
+import { revisionLedgers, revisionName } from "./ledger-revisions.ts";
 import type { Page } from "./page.ts";
 import { staff } from "./sign-in.ts";
 import { stackedTable } from "./stacked-table.ts";
+import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
 type Deps = Pick<WebDeps, "table" | "queue" | "channels" | "now" | "config" | "log">;
@@ -38,16 +41,18 @@ export async function ledgerPage(
 ): Promise<Page> {
   const { t } = view;
   const caller = await staff(deps, at.request, "editor");
-  const { revision, title: what, head } = await subjectOf(deps, view, caller, at);
+  const { revision, title: what, head, revisions } = await subjectOf(deps, view, caller, at);
   const counts = await ledger(deps, at.id, revision);
-  const state = DELIVERY_STATES.find((one) => one === at.query.get("state"));
-  const endpoint = at.query.get("endpoint")?.trim() ?? "";
-  const after = /^[A-Za-z0-9_-]{1,16}$/.exec(at.query.get("after") ?? "")?.[0];
-  const { items: rows, next, absent } = await rowsFor(deps, at.id, revision, { state, endpoint, after });
+  const wanted = wantedIn(at.query, "state");
+  const { state, endpoint, after } = wanted;
+  const { items: rows, next, absent, supersededBy } = await rowsFor(deps, at.id, revision, wanted);
+  const { say } = await topicWords(deps, view, rowTopics(rows));
+  const shown = { say, supersededBy, stay: stayHere(wanted), revisions: endpoint !== "" };
   const title = t("推送台账", "Deliveries");
   const running =
     counts !== undefined && !counts.closed && endpoint === "" && state === undefined && after === undefined;
-  const isStill = at.query.get("refresh") === "off";
+  // What a button came to stays to be read.
+  const isStill = at.query.get("refresh") === "off" || news !== NOTHING;
   const here = `/console/announcements/${at.id}?revision=${revision}`;
   return {
     head: { title: `${title}：${what}`, hidden: true },
@@ -59,16 +64,22 @@ ${news}
 <section class="card">${head}
 ${counts ? balance(view, counts) : html`<p class="muted">${t("尚未开始推送。", "Not fanned out yet.")}</p>`}
 ${running ? refreshLine(view, here, isStill) : NOTHING}</section>
+${revisions}
 <section class="card" aria-labelledby="find"><h2 id="find">${t("查一个接收端", "Look one endpoint up")}</h2>
 <form method="get" action="${view.to(`/console/announcements/${at.id}`)}" class="stacked">
+${view.chosen ? html`<input type="hidden" name="lang" value="${view.language}">` : NOTHING}
 <div class="field"><label for="endpoint">${t("地址、订阅编号或接收端编号", "Address, subscription or endpoint id")}</label><input type="search" id="endpoint" name="endpoint" maxlength="2048" value="${endpoint}"></div>
 <button class="quiet">${t("查找", "Find")}</button></form></section>
 <section class="card" aria-labelledby="rows"><h2 id="rows">${endpoint ? t("查找结果", "Found") : t("逐条推送", "One by one")}</h2>
-${filters(view, at.id, revision, state)}
-${rows.length > 0 ? deliveryTable(view, rows) : html`<p class="empty">${next !== undefined ? t("这一段没有，后面还有未查看的。", "None in this part; there is more behind it.") : endpoint ? absence(view, absent) : t("没有这样的推送。", "There is none.")}</p>`}
+${filters(view, at.id, revision, endpoint === "" ? (state ?? "all") : undefined)}
+${rows.length > 0 ? deliveryTable(view, rows, shown) : html`<p class="empty">${next !== undefined ? t("这一段没有，后面还有未查看的。", "None in this part; there is more behind it.") : endpoint ? absence(view, absent) : t("没有这样的推送。", "There is none.")}</p>`}
 ${pager(view, state ? `${here}&state=${state}` : here, after !== undefined, next)}
-${state === "failed" || state === "unknown" ? again(view, at.id, revision, state) : NOTHING}</section>`,
+${state === "failed" || state === "unknown" ? again(view, at.id, revision, state, supersededBy.get(revision)) : NOTHING}</section>`,
   };
+}
+
+function rowTopics(rows: DeliveryRow[]): string[] {
+  return [...new Set(rows.filter(({ announcement }) => !digestNamed(announcement)).flatMap(({ matched }) => matched))];
 }
 
 /** Retry one, retry all, settle by hand: each is a POST from this page, and shows it again with what came of it. */
@@ -84,13 +95,27 @@ export async function actOnLedger(
   const delivery = at.form.get("delivery") ?? "";
   const told = (zh: string | Html, en: string | Html) =>
     html`<div class="notice green" role="status"><p>${view.language === "en" ? en : zh}</p></div>`;
-  const query = new URLSearchParams({ revision: at.form.get("revision") ?? "1" });
+  const revision = at.form.get("revision") ?? "1";
+  const wanted = wantedIn(at.form, "shown");
+  // One endpoint is looked up in all revisions.
+  const query = new URLSearchParams(wanted.endpoint === "" ? { revision } : { endpoint: wanted.endpoint });
+  if (wanted.state) query.set("state", wanted.state);
+  if (wanted.after !== undefined) query.set("after", wanted.after);
   const shown = (news: Html) => ledgerPage(deps, view, { ...at, query }, news);
   deps.log.info("acted", { route: "console ledger", act: String(act), actor: caller.id, id: at.id });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {
-      const { heldUntil } = await retryDelivery(deps, delivery, { anyway: at.form.get("anyway") === "true" });
+      const { heldUntil, afterChunk } = await retryDelivery(deps, delivery, {
+        anyway: at.form.get("anyway") === "true",
+      });
+      if (afterChunk)
+        return await shown(
+          told(
+            "同一批的其他推送正在进行，完成后立即重新推送。",
+            "Others of its chunk are being sent; it is sent again as soon as they are done.",
+          ),
+        );
       if (heldUntil === undefined) return await shown(told("已重新推送。", "It is being sent again."));
       const then = time(heldUntil, view.language);
       return await shown(
@@ -104,11 +129,11 @@ export async function actOnLedger(
       const state = at.form.get("state") === "delivered" ? "delivered" : "failed";
       const reason = (at.form.get("reason") ?? "").trim().slice(0, 300);
       if (reason.length < 2) throw new AppError("invalid", "REASON", REASON);
-      await settleDelivery(deps, delivery, { state, reason, by: caller.id });
+      await settleDelivery(deps, delivery, { state, reason, by: caller.id, byName: caller.name });
       return await shown(told("已认定，依据已记录。", "Settled; the reason is on record."));
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";
-    const asked = await retryAll(deps, at.id, Number(query.get("revision")), state);
+    const asked = await retryAll(deps, at.id, Number(revision), state);
     const hold = asked.quietHoursHold && asked.deliveries > 0;
     return await shown(
       told(
@@ -118,16 +143,22 @@ export async function actOnLedger(
     );
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;
-    const refused = html`<div class="notice red" role="alert"><p>${view.say(error.detail)}</p>${error.code === "FALLBACK_SERVED" ? anyway(view, at.id, query, delivery) : NOTHING}</div>`;
+    const isServed = error.code === "FALLBACK_SERVED";
+    const anyway = isServed ? sendAnyway(view, { id: at.id, delivery, revision, stay: stayHere(wanted) }) : NOTHING;
+    const refused = html`<div class="notice red" role="alert"><p>${view.say(isServed ? SERVED : error.detail)}</p>${anyway}</div>`;
     return { ...(await shown(refused)), status: error.kind === "invalid" ? 422 : 409 };
   }
 }
 
 /** What was refused because somebody else got the text is sent when a person says so once more. */
-function anyway(view: View, id: string, query: URLSearchParams, delivery: string): Html {
-  return html`<form method="post" action="${view.to(`/console/announcements/${id}`)}"><input type="hidden" name="revision" value="${query.get("revision") ?? "1"}"><input type="hidden" name="delivery" value="${delivery}"><input type="hidden" name="anyway" value="true"><button name="act" value="retry" class="quiet">${view.t("仍要推送", "Send it anyway")}</button></form>`;
+function sendAnyway(view: View, at: { id: string; delivery: string; revision: string; stay: Html }): Html {
+  return html`<form method="post" action="${view.to(`/console/announcements/${at.id}`)}"><input type="hidden" name="revision" value="${at.revision}"><input type="hidden" name="delivery" value="${at.delivery}"><input type="hidden" name="anyway" value="true">${at.stay}<button name="act" value="retry" class="quiet">${view.t("仍要推送", "Send it anyway")}</button></form>`;
 }
 
+const SERVED = {
+  zh: "备用接收端已代为接收这条公告，再推送，接收人会收到两次。",
+  en: "A fallback got this text in its place, so it would be read twice.",
+};
 const REASON = { zh: "请写明认定的依据", en: "say how you know" };
 
 /** What the ledger is of: a revision of an announcement, or a digest, which is of all units. */
@@ -136,7 +167,7 @@ async function subjectOf(
   view: View,
   caller: Caller,
   { id, query }: { id: string; query: URLSearchParams },
-): Promise<{ revision: number; title: string; head: Html }> {
+): Promise<{ revision: number; title: string; head: Html; revisions: Html }> {
   const { t } = view;
   const announcement = await mayFollow(deps, caller, id);
   if (!announcement) {
@@ -147,20 +178,25 @@ async function subjectOf(
     return {
       revision: 1,
       title,
+      revisions: NOTHING,
       head: html`<h2>${title}</h2><ul class="facts"><li>${t("发出：", "Goes out ")}${at}</li></ul>`,
     };
   }
   const revision = Number(query.get("revision") ?? announcement.revision);
-  const text = await readRevision(deps, id, revision);
+  const [text, history] = await Promise.all([readRevision(deps, id, revision), readHistory(deps, id)]);
   if (!text) throw new AppError("not-found", "NOT_FOUND", { zh: "没有这个版本", en: "there is no such revision" });
   const { title, language } = text.content;
+  const work =
+    announcement.work && announcement.state === "published"
+      ? html`<p><a href="${view.to(`/console/announcements/${id}?work=1`)}">${t("有一份更正稿在办：查看、审核或发布", "A correction is in work: look at it, review or publish it")}</a></p>`
+      : NOTHING;
   const link =
     announcement.audience.kind === "public"
       ? html`<li><a href="${view.to(`/announcements/${id}`)}">${t("看公告", "The announcement")}</a></li>`
       : html`<li>${t("内部消息，不公开", "Internal, shown nowhere")}</li>`;
   const head = html`<h2 lang="${language}">${title}</h2>
-<ul class="facts"><li>${text.unitName}</li><li>${t(`第${revision}版`, `revision ${revision}`)}</li><li>${time(text.publishedAt, view.language)}</li>${link}</ul>`;
-  return { revision, title, head };
+<ul class="facts"><li>${text.unitName}</li><li>${revisionName(view, text)}</li><li>${time(text.publishedAt, view.language)}</li>${link}</ul>${work}`;
+  return { revision, title, head, revisions: revisionLedgers(view, id, revision, history) };
 }
 
 /** The announcement; undefined for a digest, which only those who act for every unit may follow. */
@@ -209,23 +245,51 @@ function pager(view: View, here: string, isBehind: boolean, next: string | undef
   return html`<nav class="pager" aria-label="${t("翻页", "Pages")}">${first}${more}</nav>`;
 }
 
+type Wanted = { state: DeliveryState | undefined; endpoint: string; after: string | undefined };
+
+/** Which rows are asked for; the state stands under this name. */
+function wantedIn(from: URLSearchParams, stateName: "state" | "shown"): Wanted {
+  return {
+    state: DELIVERY_STATES.find((one) => one === from.get(stateName)),
+    endpoint: from.get("endpoint")?.trim() ?? "",
+    after: /^[A-Za-z0-9_-]{1,16}$/.exec(from.get("after") ?? "")?.[0],
+  };
+}
+
+/** What a form of a row gives back, so that the page shows the same rows once it was pressed. */
+function stayHere({ state, endpoint, after }: Wanted): Html {
+  const fields = { shown: state ?? "", endpoint, after: after ?? "" };
+  return html`${Object.entries(fields).map(([name, value]) => (value === "" ? NOTHING : html`<input type="hidden" name="${name}" value="${value}">`))}`;
+}
+
+/** Rows of this revision, or of all of them for one endpoint; and which revision took over from each of those. */
 async function rowsFor(
   deps: Deps,
   id: string,
   revision: number,
-  wanted: { state: DeliveryState | undefined; endpoint: string; after: string | undefined },
-): Promise<{ items: DeliveryRow[]; next?: string; absent?: Absence }> {
-  const { state, endpoint, after } = wanted;
+  { state, endpoint, after }: Wanted,
+): Promise<{ items: DeliveryRow[]; next?: string; absent?: Absence; supersededBy: Map<number, number> }> {
   if (endpoint !== "") {
     const keys = await findEndpoints(deps, endpoint);
     const items = (await Promise.all(keys.map((key) => deliveriesTo(deps, id, revision, key)))).flat();
+    const fanouts = await Promise.all(
+      [...new Set(items.map((row) => row.revision))].map((one) => findFanout(deps.table, id, one)),
+    );
     const absent = items.length > 0 ? undefined : await whyAbsent(deps, { id, revision, endpoints: keys });
-    return absent ? { items, absent } : { items };
+    return { items, supersededBy: takenOver(fanouts), ...(absent ? { absent } : {}) };
   }
   const fanout = await findFanout(deps.table, id, revision);
-  if (!fanout) return { items: [] };
+  if (!fanout) return { items: [], supersededBy: new Map() };
   const request = { limit: ROWS, ...(state ? { state } : {}), ...(after === undefined ? {} : { after }) };
-  return listDeliveries(deps, fanout, request);
+  return { ...(await listDeliveries(deps, fanout, request)), supersededBy: takenOver([fanout]) };
+}
+
+function takenOver(fanouts: (Fanout | undefined)[]): Map<number, number> {
+  return new Map(
+    fanouts.flatMap((one): [number, number][] =>
+      one?.supersededBy === undefined ? [] : [[one.revision, one.supersededBy]],
+    ),
+  );
 }
 
 function balance(view: View, counts: Counts & { closed: boolean; channels: Record<string, Counts> }): Html {
@@ -251,18 +315,33 @@ function balance(view: View, counts: Counts & { closed: boolean; channels: Recor
 ${stackedTable(t("各渠道", "By channel"), "figures", heads, rows)}`;
 }
 
-function filters(view: View, id: string, revision: number, chosen: DeliveryState | undefined): Html {
-  const to = (state?: string) =>
-    view.to(`/console/announcements/${id}?revision=${revision}${state ? `&state=${state}` : ""}`);
-  const items: [string | undefined, string][] = [
-    [undefined, view.t("全部", "all")],
-    ...DELIVERY_STATES.map((state): [string, string] => [state, stateNames(view)[state]]),
-  ];
-  return html`<ul class="facts">${items.map(([state, name]) => html`<li>${state === chosen ? html`<b>${name}</b>` : html`<a href="${to(state)}">${name}</a>`}</li>`)}</ul>`;
+function filters(view: View, id: string, revision: number, chosen: DeliveryState | "all" | undefined): Html {
+  const to = (state: string) =>
+    view.to(`/console/announcements/${id}?revision=${revision}${state === "all" ? "" : `&state=${state}`}`);
+  const names = { all: view.t("全部", "all"), ...stateNames(view) };
+  const items = (["all", ...DELIVERY_STATES] as const).map((state) =>
+    state === chosen
+      ? html`<b aria-current="true">${names[state]}</b>`
+      : html`<a href="${to(state)}">${names[state]}</a>`,
+  );
+  return html`<ul class="facts" aria-label="${view.t("按状态筛选", "By state")}">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 }
 
-function again(view: View, id: string, revision: number, state: "failed" | "unknown"): Html {
+function again(view: View, id: string, revision: number, state: "failed" | "unknown", newer: number | undefined): Html {
   const { t } = view;
+  if (digestNamed(id)) return NOTHING;
+  if (newer !== undefined)
+    return html`<p class="muted">${
+      state === "failed"
+        ? t(
+            `本版已被第${newer}版取代，失败的不再重新推送。`,
+            `Revision ${newer} took over; what failed here is not sent again.`,
+          )
+        : t(
+            `本版已被第${newer}版取代，结果未知的不再重新推送，仍可逐条认定。`,
+            `Revision ${newer} took over; what is unknown here is not sent again, but can be settled one by one.`,
+          )
+    }</p>`;
   const text =
     state === "failed"
       ? t("全部失败的重新推送", "Send all that failed again")

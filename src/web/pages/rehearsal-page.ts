@@ -1,4 +1,4 @@
-import { approvalsOf, statusOf, topicsOf } from "#src/domain/announcements/announcement.ts";
+import { approvalsOf, isReturned, topicsOf } from "#src/domain/announcements/announcement.ts";
 import { readManuscript } from "#src/domain/announcements/desk.ts";
 import type { Manuscript } from "#src/domain/announcements/draft.ts";
 import { renderBody } from "#src/domain/announcements/render.ts";
@@ -32,17 +32,23 @@ export async function rehearsalPage(
   const manuscript = await readManuscript(deps, caller, at.id);
   const { content } = manuscript;
   const { estimated, channels } = await rehearsed(deps, manuscript);
-  const title = t("发布前预演", "Before it is published");
+  const title = isCorrection(manuscript)
+    ? t("更正前预演", "Before the correction is published")
+    : t("发布前预演", "Before it is published");
   return {
     head: { title: `${title}：${content.title}`, hidden: true },
     personal: true,
     main: html`<div class="head"><h1>${title}</h1><a href="${view.to("/console")}">${t("返回工作台", "Back to the console")}</a></div>
 ${news}
-${textCard(view, manuscript)}
-${reach(view, channels, estimated)}
+${textCard(view, manuscript, hasRole(caller, "editor"))}
+${reach(view, channels, estimated, isCorrection(manuscript))}
 ${channels.map((one) => channelCard(view, one, content.body))}
 ${decisions(view, caller, manuscript)}`,
   };
+}
+
+function isCorrection({ announcement }: Manuscript): boolean {
+  return announcement.revision > 0;
 }
 
 async function rehearsed(
@@ -64,18 +70,24 @@ async function rehearsed(
   return { estimated, channels: shown.sort((a, b) => b.endpoints - a.endpoints) };
 }
 
-function textCard(view: View, { content, announcement, contentHash, column, unitName }: Manuscript): Html {
+function textCard(view: View, manuscript: Manuscript, mayFollow: boolean): Html {
   const { t } = view;
+  const { content, announcement, contentHash, column, unitName } = manuscript;
   const publishAt = announcement.work?.publishAt;
+  const { id, revision } = announcement;
+  const published =
+    revision > 0
+      ? html`<li>${t(`更正第${revision}版`, `corrects revision ${revision}`)}</li><li><a href="${view.to(`/announcements/${id}`)}">${t("看现行文本", "The text as it stands")}</a></li>${mayFollow ? html`<li><a href="${view.to(`/console/announcements/${id}`)}">${t("推送台账", "Deliveries")}</a></li>` : NOTHING}`
+      : NOTHING;
   return html`<section class="card" aria-labelledby="text"><h2 id="text" lang="${content.language}">${badges(view, content)}${content.title}</h2>
-<ul class="facts"><li>${unitName}</li><li>${columnName(view, column.slug, column.name)}</li>${publishAt ? html`<li><b>${t("定时发布：", "Goes out at ")}${time(publishAt, view.language)}</b></li>` : NOTHING}</ul>
+<ul class="facts"><li>${unitName}</li><li>${columnName(view, column.slug, column.name)}</li>${publishAt ? html`<li><b>${t("定时发布：", "Goes out at ")}${time(publishAt, view.language)}</b></li>` : NOTHING}${published}</ul>
 <details><summary>${t("看全文", "Read the whole text")}</summary>
 ${content.summary ? html`<p class="summary" lang="${content.language}">${content.summary}</p>` : NOTHING}
 <div class="text" lang="${content.language}">${trusted(renderBody(content.body))}</div></details>
 <p class="small muted">${t("内容校验值（SHA-256）：", "Fingerprint of the content (SHA-256): ")}<span class="code">${contentHash}</span></p></section>`;
 }
 
-function reach(view: View, channels: Rehearsal[], estimated: boolean): Html {
+function reach(view: View, channels: Rehearsal[], estimated: boolean, corrects: boolean): Html {
   const { t } = view;
   const audience = channels.reduce((sum, { endpoints }) => sum + endpoints, 0);
   const canaries = channels.reduce((sum, one) => sum + one.canaries, 0);
@@ -86,18 +98,20 @@ function reach(view: View, channels: Rehearsal[], estimated: boolean): Html {
       : html`<p class="big">${t(`${estimated ? "约" : ""}${audience}个接收端`, `${estimated ? "about " : ""}${audience} ${audience === 1 ? "receiver" : "receivers"}`)}</p>
 <p>${t("按此刻的订阅和各渠道的实际速度推算；现在什么都没有发出。", "By the subscriptions and the pace of the channels as they are now. Nothing has been sent.")}</p>`;
   return html`<section class="card" aria-labelledby="reach"><h2 id="reach">${title}</h2>${words}
+${corrects ? html`<p class="hint">${t("收到过前面版本的接收端，即使现在不再匹配，也会收到更正；他们不计入以上人数。", "Whoever got an earlier revision gets the correction as well, even if it no longer matches; those are not counted here.")}</p>` : NOTHING}
 ${canaries > 0 ? html`<p class="hint">${t(`另有${canaries}个测试接收端也会收到，不计入以上人数；推送台账的“应推”含测试接收端。`, `Beside them ${canaries === 1 ? "one test endpoint gets" : `${canaries} test endpoints get`} it, too. ${canaries === 1 ? "It is" : "They are"} not counted here, but ${canaries === 1 ? "is" : "are"} in the ledger.`)}</p>` : NOTHING}</section>`;
 }
 
 function channelCard(view: View, one: Rehearsal, body: string): Html {
   const { t } = view;
-  const now = one.endpoints - one.held;
+  const now = one.endpoints - one.held - one.fallbacks;
   const name = channelName(view, one.name);
   return html`<section class="card" aria-labelledby="channel-${one.name}"><h2 id="channel-${one.name}">${name}${one.ready ? NOTHING : html` <span class="badge late">${t("未设置", "not set up")}</span>`}${one.paused ? html` <span class="badge urgent">${t("已暂停", "paused")}</span>` : NOTHING}</h2>
 ${one.ready ? NOTHING : html`<p class="wrong">${t("该渠道尚未设置完成，推送会等到设置好为止。", "This channel is not set up completely; its pushes wait until it is.")}</p>`}
 ${one.paused ? html`<p class="wrong">${pausedWords(view, one.paused.because)}${time(one.paused.until, view.language)}</p>` : NOTHING}
 <dl class="pairs"><dt>${t("立即推送", "At once")}</dt><dd class="num">${now}</dd>
 <dt>${t("稍后", "Later")}</dt><dd><span class="num">${one.held}</span>${one.held > 0 ? html` <small class="muted">${t("正在静默时段，或每天、每周汇总", "quiet hours, or a daily or weekly digest")}</small>` : NOTHING}</dd>
+${one.fallbacks > 0 ? html`<dt>${t("备用", "Fallbacks")}</dt><dd><span class="num">${one.fallbacks}</span> <small class="muted">${t("首选接收端未及时收到时才推送", "only where the first choice does not get it in time")}</small></dd>` : NOTHING}
 ${one.canaries > 0 ? html`<dt>${t("测试接收端", "Test endpoint")}</dt><dd><span class="num">${one.canaries}</span> <small class="muted">${t("不计入上面的数", "not counted above")}</small></dd>` : NOTHING}
 <dt>${t("最后一条送达", "The last one arrives")}</dt><dd>${now > 0 ? html`${time(one.lastAt, view.language)} <small class="muted">${duration(view, one.drainSeconds)}</small>` : "—"}</dd>
 ${one.quotaLeft === null ? NOTHING : html`<dt>${t("配额剩余", "Quota left")}</dt><dd><span class="num">${one.quotaLeft}</span>${one.quotaResetsAt ? html` <small class="muted">${t("重置：", "starts anew ")}${time(one.quotaResetsAt, view.language)}</small>` : NOTHING}</dd>`}</dl>
@@ -182,19 +196,19 @@ function decisions(view: View, caller: Caller, manuscript: Manuscript): Html {
   const { announcement, column } = manuscript;
   const { work } = announcement;
   if (!work) return NOTHING;
-  const status = statusOf(announcement);
+  const returned = isReturned(work);
   const given = approvalsOf(work);
   const isAuthor = work.authorIds.includes(caller.id);
   const said = work.reviews.some(({ reviewerId }) => reviewerId === caller.id);
-  const mayReview = hasRole(caller, "reviewer") && !isAuthor && !said && status !== "returned";
-  const mayPublish = hasRole(caller, "editor") && status !== "returned" && given >= column.approvals;
+  const mayReview = hasRole(caller, "reviewer") && !isAuthor && !said && !returned;
+  const mayPublish = hasRole(caller, "editor") && !returned && given >= column.approvals;
   return html`<section class="card" aria-labelledby="decide"><h2 id="decide">${t("审核与发布", "Review and publish")}</h2>
 <p>${t(`本栏目需${column.approvals}人审核通过，现有${given}人。`, `This column needs ${column.approvals} ${column.approvals === 1 ? "approval" : "approvals"}; ${given} given.`)}</p>
 ${reviewList(view, work.reviews)}
-${status === "returned" ? html`<p class="wrong">${t("已退回：请修改后重新送审。", "Returned: it has to be changed first.")}</p>` : NOTHING}
-${hasRole(caller, "reviewer") && isAuthor && column.approvals > given && status !== "returned" ? html`<p class="muted">${t("您是作者，须由他人审核。", "You wrote this: somebody else has to review it.")}</p>` : NOTHING}
+${returned ? html`<p class="wrong">${t("已退回：请修改后重新送审。", "Returned: it has to be changed first.")}</p>` : NOTHING}
+${hasRole(caller, "reviewer") && isAuthor && column.approvals > given && !returned ? html`<p class="muted">${t("您是作者，须由他人审核。", "You wrote this: somebody else has to review it.")}</p>` : NOTHING}
 ${mayReview ? reviewForm(view, manuscript) : NOTHING}
-${mayPublish ? publishForm(view, manuscript) : NOTHING}</section>`;
+${mayPublish ? (isCorrection(manuscript) ? correctionForm(view, manuscript) : publishForm(view, manuscript)) : NOTHING}</section>`;
 }
 
 function reviewList(view: View, reviews: NonNullable<Manuscript["announcement"]["work"]>["reviews"]): Html {
@@ -226,4 +240,12 @@ function publishForm(view: View, manuscript: Manuscript): Html {
   return html`<form method="post" action="${view.to(`/console/announcements/${manuscript.announcement.id}`)}" class="stacked">${hidden(manuscript)}
 ${textField(view, empty, "at", t("定时发布", "Publish at"), { type: "datetime-local", hint })}
 <p class="row"><button name="act" value="publish">${t("发布并推送", "Publish and push")}</button></p></form>`;
+}
+
+function correctionForm(view: View, manuscript: Manuscript): Html {
+  const { t } = view;
+  const hint = t("读者会看到；例如“时间有误，应为三月三日”。", "Readers see it, for example “the date was wrong”.");
+  return html`<form method="post" action="${view.to(`/console/announcements/${manuscript.announcement.id}`)}" class="stacked">${hidden(manuscript)}
+${textField(view, empty, "reason", t("更正原因", "What is corrected"), { max: 500, hint, required: true })}
+<p class="row"><button name="act" value="correct">${t("发布更正并推送", "Publish the correction and push")}</button></p></form>`;
 }

@@ -36,6 +36,7 @@ h3 { font-size: 1.05rem; }
 p, ul, ol, dl, table, figure, blockquote { margin: 0 0 1rem; }
 small, .small { font-size: 0.85rem; }
 .muted { color: var(--muted); }
+.num { white-space: nowrap; }
 .num, time { font-variant-numeric: tabular-nums; }
 .skip { position: absolute; left: -200vw; top: 0; padding: 0.6rem 1rem; background: var(--ink); color: var(--paper); z-index: 9; }
 .skip:focus { left: 0; }
@@ -140,16 +141,17 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
 .table th { font-weight: 600; background: var(--soft); }
 .table tbody th { width: 13rem; }
 .table tbody th .code, .table tbody th small { font-weight: 400; }
-.table.figures thead th { white-space: nowrap; }
-.table.figures tbody th { width: auto; }
+.table.wide button { white-space: nowrap; }
+.table.figures thead th { white-space: nowrap; font-size: 0.88rem; }
+.table.figures tbody th { width: auto; min-width: 11rem; }
+.table.figures th, .table.figures td { padding-inline: 0.55rem; }
 .table th .num { color: var(--muted); font-weight: 400; margin-inline-end: 0.5rem; }
 .table td p:last-child, .table td ul:last-child, .table td ol:last-child, .table td dl:last-child { margin-bottom: 0; }
 .table mark { background: none; color: inherit; font-weight: 700; border-bottom: 2px solid var(--red-line); }
 .table mark.doubt { border-bottom: 2px dotted var(--amber); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
 .scroll .table { margin: 0; }
-.scroll .table.wide { min-width: 46rem; }
-@media (max-width: 40rem) {
+@media (max-width: 56.25rem) {
   .table.stack, .table.stack caption, .table.stack tbody, .table.stack tr, .table.stack th, .table.stack td { display: block; width: auto; }
   .table.stack tr { border: 1px solid var(--line); margin-bottom: -1px; }
   .table.stack th, .table.stack td { border: 0; }
@@ -160,12 +162,16 @@ summary { cursor: pointer; padding: 0.45rem 0; font-weight: 600; }
   .table.stack td[data-label] { padding-block: 0.3rem 0.5rem; }
   .table.stack td:empty { display: none; }
   .table.stack td[data-label]::before { content: attr(data-label); content: attr(data-label) / ""; display: inline-block; margin-inline-end: 0.7rem; color: var(--muted); font-size: 0.85rem; }
-  .scroll .table.wide { min-width: 0; }
   .table.figures tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); }
   .table.figures th, .table.figures td:not(.num) { grid-column: 1 / -1; }
-  .table.figures th, .table.figures td { padding-inline: 0.7rem 0.1rem; }
+  .table.figures tbody th, .table.figures td { min-width: 0; padding-inline: 0.7rem 0.1rem; }
   .table.figures td.num { padding-block: 0.4rem; }
   .table.figures td.num::before { display: block; margin: 0; font-size: 0.8rem; }
+}
+@media (min-width: 40rem) and (max-width: 56.25rem) {
+  .table.stack.wide tr { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) minmax(9rem, auto); }
+  .table.stack.wide th { grid-column: 1 / -1; }
+  .table.stack.wide td[data-label]::before { display: block; }
 }
 progress { width: min(100%, 24rem); height: 0.9rem; accent-color: var(--green); vertical-align: middle; margin-inline-end: 0.6rem; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.35rem 1.2rem; }

@@ -6,14 +6,16 @@ import { columnName } from "./words.ts";
 
 export function badges(view: View, one: { urgency: string; kind?: string }): Html {
   const { t } = view;
-  if (one.urgency === "routine" && one.kind !== "corrected") return NOTHING; // nearly all
+  if (one.urgency === "routine" && (one.kind ?? "published") === "published") return NOTHING; // nearly all
   return html`${
     one.urgency === "urgent"
       ? html`<span class="badge urgent">${t("紧急", "Urgent")}</span>`
       : one.urgency === "important"
         ? html`<span class="badge important">${t("重要", "Important")}</span>`
         : NOTHING
-  }${one.kind === "corrected" ? html`<span class="badge">${t("已更正", "Corrected")}</span>` : NOTHING}`;
+  }${one.kind === "corrected" ? html`<span class="badge">${t("已更正", "Corrected")}</span>` : NOTHING}${
+    one.kind === "withdrawn" ? html`<span class="badge late">${t("已撤回", "Withdrawn")}</span>` : NOTHING
+  }`;
 }
 
 export function unitPath(id: string): string {

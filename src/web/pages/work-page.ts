@@ -8,11 +8,14 @@ import type { View } from "./view.ts";
 
 type At = { id: string; request: Request };
 
-/** One announcement in the console: before it is published its rehearsal, afterwards its ledger. */
+/** One announcement in the console: before it is published its rehearsal, afterwards its ledger, and with `work` the correction in work. */
 export async function workPage(deps: WebDeps, view: View, at: At & { query: URLSearchParams }): Promise<Page> {
-  if (!(await isDraft(deps, at))) return ledgerPage(deps, view, at);
+  const work = await workOf(deps, at);
+  if (!work || (work === "correction" && !at.query.has("work"))) return ledgerPage(deps, view, at);
   return (await import("./rehearsal-page.ts")).rehearsalPage(deps, view, at);
 }
+
+const DECISIONS = ["publish", "correct", "approve", "return"];
 
 /** A button of either page. Whoever presses "publish" twice finds the ledger. */
 export async function actOnWork(
@@ -21,14 +24,19 @@ export async function actOnWork(
   at: At & { form: URLSearchParams },
 ): Promise<Page | Response> {
   checkOrigin(at.request, deps.config);
-  const decides = ["publish", "approve", "return"].includes(at.form.get("act") ?? "");
-  if (!decides) return actOnLedger(deps, view, at);
+  const act = at.form.get("act") ?? "";
+  if (!DECISIONS.includes(act)) return actOnLedger(deps, view, at);
   const { decide, toWork } = await import("./decide.ts");
-  return (await isDraft(deps, at)) ? decide(deps, view, at) : toWork(view, at.id);
+  const work = await workOf(deps, at);
+  const isPast = work === "correction" ? act === "publish" : work === undefined || act === "correct";
+  return isPast ? toWork(view, { id: at.id, revision: 0 }) : decide(deps, view, at);
 }
 
-async function isDraft(deps: WebDeps, { id, request }: At): Promise<boolean> {
+/** The text of it that is in work, if there is one. */
+async function workOf(deps: WebDeps, { id, request }: At): Promise<"draft" | "correction" | undefined> {
   const caller = await staff(deps, request, "editor", "reviewer");
-  if (/^digest_/.test(id)) return false;
-  return (await readForLedger(deps, caller, id)).state === "draft";
+  if (/^digest_/.test(id)) return undefined;
+  const { state, work } = await readForLedger(deps, caller, id);
+  if (state === "draft") return "draft";
+  return work ? "correction" : undefined;
 }

@@ -10,7 +10,7 @@ import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
 import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
-import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
+import { contentsOf, deliveryId, type Job, knownOf, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 
 type Go = Extract<Turn, { kind: "go" }>;
 type Wait = Extract<Turn, { kind: "wait" }> & { mends?: boolean };
@@ -63,7 +63,7 @@ export function makePusher(
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
   const standingOf = olderTurns(deps, channel);
-  const mayNot = (work: Work, job: Job) => keptBack(deps, work, job, once);
+  const mayNot = (work: Work, job: Job) => keptBack(deps, work, job);
 
   function launch(work: Work, job: Job): void {
     work.running++;
@@ -146,7 +146,7 @@ export function makePusher(
           if (pace)
             outcome = await notes.heed(work, pace, { address: target.address, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
-          if (next) again(work, { ...job, row: next.row }, next.at);
+          if (next) again(work, withRow(job, next.row), next.at);
           if (isSilent(outcome)) hanging.note(job.endpoint);
           else {
             hanging.answered(job.endpoint);
@@ -229,9 +229,8 @@ export function makePusher(
 
   /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
   function awaitTurn(work: Work, job: Job, { until, because, mends }: Wait): void {
-    const { ref } = work.batch;
-    const { member, endpoint } = job;
-    const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
+    const { member } = job;
+    const known = knownOf(work, job);
     const row: Delivery = {
       ...known,
       state: "waiting",
@@ -243,7 +242,7 @@ export function makePusher(
     const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;
     // The sweep looks a minute ahead, so that a turn is not missed for its sake.
     work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
-    if (soon) again(work, { ...job, row }, until);
+    if (soon) again(work, withRow(job, row), until);
     finish(work);
   }
 
@@ -325,9 +324,19 @@ export function makePusher(
   return { launch, finish, setAside, isCrowded, dropQueued, giveUpHanging };
 }
 
-function pushOf({ batch, patience }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
+/** The row says all that was known before. */
+function withRow({ lost: _, ...job }: Job, row: Delivery): Job {
+  return { ...job, row };
+}
+
+function pushOf(
+  { batch, patience }: Work,
+  { endpoint, row, lost }: Job,
+  target: MessageTarget,
+  matched: string[],
+): Push {
   const { address, language, secrets } = target;
-  const attempt = (row?.attempts.length ?? 0) + 1;
+  const attempt = (row?.attempts.length ?? 0) + (lost ? 2 : 1);
   return {
     deliveryId: deliveryId(batch.ref, endpoint),
     attempt,

@@ -83,8 +83,18 @@ function attempts(view: View, row: DeliveryRow): Html {
   if (row.attempts.length === 0) return html`<span class="muted">${view.t("还没有", "none yet")}</span>`;
   return html`<ol class="history">${row.attempts.map(
     (one) =>
-      html`<li>${time(one.at, view.language)} ${one.pause ? view.t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try") : outcomeName(view, one.outcome)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? ` ${one.ms} ms` : ""}${one.error ? html`<br><small>${one.error}</small>` : NOTHING}${one.note ? html`<br><small>${view.t("依据：", "because: ")}${one.note}</small>` : NOTHING}</li>`,
+      html`<li>${time(one.at, view.language)} ${attemptName(view, one)}${one.status ? html` <span class="code">${one.status}</span>` : NOTHING}${one.ms > 0 ? ` ${one.ms} ms` : ""}${one.error && !one.lost ? html`<br><small>${one.error}</small>` : NOTHING}${one.note ? html`<br><small>${view.t("依据：", "because: ")}${one.note}</small>` : NOTHING}</li>`,
   )}</ol>`;
+}
+
+function attemptName(view: View, { pause, lost, outcome }: DeliveryRow["attempts"][number]): string {
+  if (pause) return view.t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try");
+  if (lost)
+    return view.t(
+      "推送程序中断，可能已送到（再次推送则可能收到两次），不计次数",
+      "the worker was lost: it may have arrived, and twice where it was pushed again; costs no try",
+    );
+  return outcomeName(view, outcome);
 }
 
 function outcomeName(view: View, outcome: DeliveryRow["attempts"][number]["outcome"]): string {

@@ -149,4 +149,20 @@ describe("a withdrawal after a crash", () => {
     expect(pushes(world, "webhook", 2)).toEqual({ [hook("a")]: 1 });
     expect(await ledger(world.deps, ID, 1)).toMatchObject({ unknown: 1, suppressed: 1 });
   });
+
+  it("goes to nobody whose chunk had to wait for others, though a thousand were planned", async () => {
+    const world = pushWorld();
+    for (let i = 0; i < 1000; i++) await world.subscribe(hook(i));
+    world.channels.webhook.answer(never);
+    await world.publish();
+    await dieAt(world, "webhook", 32);
+    world.channels.webhook.answer(() => delivered);
+    await world.publish(withdrawn);
+    await minutes(world);
+    const told = Object.keys(pushes(world, "webhook", 2));
+    expect(told).toEqual(expect.arrayContaining(Object.keys(pushes(world, "webhook", 1))));
+    // In flight, as many as wait at most, and the rest of a chunk.
+    expect(told.length).toBeLessThanOrEqual(32 + 128 + 100);
+    expect(await ledger(world.deps, ID, 1)).toMatchObject({ unknown: told.length, suppressed: 1000 - told.length });
+  });
 });

@@ -22,6 +22,12 @@ export type Gate = {
   setAside(slot: Slot): void;
   /** Looks again at who hangs: sets aside who found no place before. Answers whether somebody finds none still. */
   isCrowded(): boolean;
+  /** How many of this group wait. */
+  waiting(group: string): number;
+  /** How many more may be in flight. */
+  room(): number;
+  /** Whether a push to this origin that came now would not wait for long where the gate has room: fewer than `most` wait there. */
+  isOpen(origin: string, most: number): boolean;
   /** Whether everybody hangs there at the moment, so that who waits for it may wait long. */
   isSilent(origin: string): boolean;
 };
@@ -66,7 +72,7 @@ type Origin = {
 };
 
 /** Who waits in one group: its origins in turn, those that wait for room for doubtful ones, and the pushes to each. */
-type Lane = { turns: string[]; parked: Parked; pushes: Map<string, Line> };
+type Lane = { turns: string[]; parked: Parked; pushes: Map<string, Line>; waiting: number };
 
 /** Names in the order of coming, from `at` on; whoever is not among `now` any more has left. */
 type Parked = { names: string[]; at: number; now: Set<string> };
@@ -75,7 +81,7 @@ type Parked = { names: string[]; at: number; now: Set<string> };
  * First come, first served; whoever no longer wants leaves it. Where everybody hangs the last one is tried: the first ones may be
  * what is left of chunks whose other members were served.
  */
-type Line = { first: Waiter | undefined; last: Waiter | undefined };
+type Line = { lane: Lane; first: Waiter | undefined; last: Waiter | undefined };
 
 /** `line`: while it waits. `before` and `next`: its neighbours there. */
 export type Waiter = {
@@ -91,6 +97,8 @@ const FEW = 64;
 const PROBES = 8;
 const PATIENCE_MS = 3000;
 const SILENT_MS = 1000;
+// Nobody is brought to wait where nothing was answered for so long.
+const STUCK_MS = 100;
 const SLOW_MS = 25;
 const STEP = 8;
 const LOOK_MS = 50;
@@ -305,12 +313,12 @@ export function makeGate(
       const origin = originNamed(name);
       let lane = lanes.get(group);
       if (!lane) {
-        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, pushes: new Map() };
+        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, pushes: new Map(), waiting: 0 };
         lanes.set(group, lane);
       }
       let line = lane.pushes.get(name);
       if (!line) {
-        line = { first: undefined, last: undefined };
+        line = { lane, first: undefined, last: undefined };
         lane.pushes.set(name, line);
         if (hasToPark(origin)) park(lane.parked, name);
         else lane.turns.push(name);
@@ -374,6 +382,16 @@ export function makeGate(
       }
       return turnedAway.size > 0;
     },
+    waiting: (group) => lanes.get(group)?.waiting ?? 0,
+    room: () => limits.inFlight - running,
+    isOpen: (name, most) => {
+      if (most <= 0) return false;
+      const origin = origins.get(name);
+      if (!origin) return doubtful < mostDoubtful;
+      if (hasToPark(origin) || origin.waiting >= most) return false;
+      const lately = milliseconds() - Math.max(STUCK_MS, LATE * origin.usualMs);
+      return origin.waiting === 0 || origin.quietSince >= lately;
+    },
     isSilent: (name) => {
       const origin = origins.get(name);
       return origin !== undefined && isSilent(origin);
@@ -402,6 +420,7 @@ function joined(line: Line, origin: Origin, go: (slot: Slot) => void): Waiter {
   if (line.last) line.last.next = waiter;
   else line.first = waiter;
   line.last = waiter;
+  line.lane.waiting++;
   origin.waiting++;
   return waiter;
 }
@@ -415,6 +434,7 @@ function endWaiting(waiter: Waiter, line: Line): void {
   waiter.line = undefined;
   waiter.before = undefined;
   waiter.next = undefined;
+  line.lane.waiting--;
   waiter.origin.waiting--;
 }
 

@@ -26,6 +26,8 @@ export type PushDeps = RunDeps & {
   exposure: Exposure;
   hanging: Hanging;
   mostAside: number;
+  /** Somebody of this announcement has waited at the gate. */
+  moved: (announcementId: string) => void;
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
 };
@@ -106,6 +108,7 @@ export function makePusher(
     const waiter = gate.wait(origin, work.batch.ref.announcementId, (slot) => {
       work.queued.delete(job.endpoint);
       void inSlot(work, job, target, ticket, gate, slot, true);
+      deps.moved(work.batch.ref.announcementId);
     });
     work.queued.set(job.endpoint, { job, gate, waiter });
     whenOver(work, () => {
@@ -321,7 +324,10 @@ export function makePusher(
     if (eachForItself && work.flying.size === 0 && work.running > 0) work.patience.abort();
   }
 
-  return { launch, finish, setAside, isCrowded, dropQueued, giveUpHanging };
+  /** Where first attempts wait. */
+  const gateFor = (urgent: boolean): Gate => (urgent ? urgentGate : routineGate);
+
+  return { launch, finish, gateFor, setAside, isCrowded, dropQueued, giveUpHanging };
 }
 
 /** The row says all that was known before. */

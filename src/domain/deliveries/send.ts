@@ -8,7 +8,7 @@ import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
 import { lostAttempt, mayHaveBegun } from "./settle.ts";
-import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf, SWEEP_GRACE_MS } from "./store.ts";
+import { type Chunk, type ChunkRef, Delivery, deliveryKey, findChunk, membersOf, SWEEP_GRACE_MS } from "./store.ts";
 import { type Job, triggerOf } from "./work.ts";
 import { grouped } from "./work-queue.ts";
 
@@ -28,7 +28,7 @@ export type SendDeps = RunDeps & LeaseDeps;
 export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const made = makePace(deps, channel);
   const pace = made && { ...made, turn: makeTurns(channel, made) };
-  const { run, supersede } = makeRunner(deps, channel, pace);
+  const { run, admit, supersede } = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
   const once = channel.guarantee === "at-most-once";
 
@@ -36,6 +36,24 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const { ref } = message;
     const chunk = message.chunk ?? (await findChunk(deps.table, ref));
     if (!chunk) return;
+    // Where pushes are written down first, a chunk that was claimed says nothing of those who were not.
+    const launched = once || queue === "deliver-late" ? () => {} : await admit(message, queue === "urgent");
+    if (!launched) return deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
+    try {
+      await begin(message, chunk, queue, call, launched);
+    } finally {
+      launched();
+    }
+  }
+
+  async function begin(
+    message: ChunkMessage,
+    chunk: Chunk,
+    queue: QueueName,
+    call: Call | undefined,
+    launched: () => void,
+  ): Promise<void> {
+    const { ref } = message;
     const endpoints = membersOf(chunk);
     const claimed = await claim(deps, ref, {
       members: endpoints.length,
@@ -50,7 +68,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member], ...lost }] : [],
     );
     if (!message.targets) await lookUp(jobs);
-    await run(ledger, { ref, chunk, jobs }, call);
+    await run(ledger, { ref, chunk, jobs }, call, launched);
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
   }

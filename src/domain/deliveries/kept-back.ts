@@ -2,10 +2,9 @@ import { DIGEST_LETTER } from "./digest.ts";
 import { breaksIn, heldUntil } from "./hold.ts";
 import type { Letter } from "./states.ts";
 import type { Delivery } from "./store.ts";
-import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { contentsOf, type Job, knownOf, perhapsSeen, type Work } from "./work.ts";
 
-type Deps = Parameters<typeof wakeFallbacks>[0] & { now: () => Date };
+type Deps = { now: () => Date };
 
 /**
  * Notes why nothing may be sent to this member now, if something forbids it: a newer revision, an endpoint that ended, a
@@ -19,7 +18,7 @@ export function keptBack(deps: Deps, work: Work, job: Job): boolean {
     return true;
   }
   if (!target || target.address === "" || work.marks.get(endpoint)?.state === "ended") {
-    work.after.push(() => wakeFallbacks(deps, batch.ref, endpoint));
+    work.unreached.push(endpoint);
     end(work, job, "e");
     return true;
   }

@@ -6,7 +6,6 @@ import type { Turn } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
 import { type Settled, settle } from "./settle.ts";
 import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
-import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { type Job, knownOf, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } from "./work.ts";
 
 /** One attempt and what it came to; `sent`: what of the member's matches was in it. */
@@ -46,7 +45,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
         : {}),
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
-    if (settled.letter === "f") work.after.push(() => wakeFallbacks(deps, ref, endpoint));
+    if (settled.letter === "f") work.unreached.push(endpoint);
     const attempts = settled.row?.attempts.filter(({ lost }) => !lost).length ?? 1;
     careForEndpoint(work, endpoint, outcome, attempts, startedAt);
     return again;

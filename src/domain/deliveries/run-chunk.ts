@@ -25,6 +25,7 @@ import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { judge, type Verdict } from "./stand-in.ts";
 import { type Fanout, findFanout } from "./store.ts";
+import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { type Batch, isUrgent, type Job, OPEN_MS, type Work } from "./work.ts";
 import { grouped, lateQueueOf } from "./work-queue.ts";
 
@@ -138,7 +139,7 @@ export function makeRunner(
     const { promise: end, resolve: ended } = Promise.withResolvers<void>();
     const work: Work = {
       ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, ended },
-      ...{ rendered: new Map(), waiting: [], due: new Map(), after: [] },
+      ...{ rendered: new Map(), waiting: [], due: new Map(), unreached: [], after: [] },
       // Launching counts as one, so that the chunk is not over before all were launched.
       ...{
         running: 1,
@@ -178,6 +179,7 @@ export function makeRunner(
       clearInterval(clock);
       clock = undefined;
     });
+    if (work.unreached.length > 0) work.after.push(() => wakeFallbacks(deps, ref, work.unreached));
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     try {
       for (const step of work.after) await step();

@@ -65,6 +65,8 @@ export type Work = {
   broken: unknown;
   /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
   due: Map<string, { at: number; timer?: NodeJS.Timeout }>;
+  /** Endpoints that have failed for good or ended: who stands in for them goes at once. */
+  unreached: string[];
   /** What concerns the endpoints themselves, once the outcomes are stored. */
   after: (() => Promise<void>)[];
 };

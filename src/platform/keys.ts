@@ -139,6 +139,8 @@ export const keys = {
   }),
   /** That an address must not be pushed to before it says yes again. */
   suppression: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "SUPPRESSED" }),
+  /** What its platform said last of whether it follows us. */
+  followWord: (endpoint: string): Key => ({ pk: join("ENDPOINT", endpoint), sk: "FOLLOW-WORD" }),
   /** From an endpoint to those that stand in for it. */
   fallback: (endpoint: string, fallback: string): Key => ({
     pk: join("ENDPOINT", endpoint),

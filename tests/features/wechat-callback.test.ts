@@ -317,3 +317,45 @@ it("subscribes nobody by a follow when the operator wants it so, and says the op
   await caller().does(OPENID, "subscribe");
   expect((await world.platform.table.query({ pk: "TOPIC-SHARDS#urgency:urgent" })).items).toHaveLength(1);
 });
+
+describe("words of the platform that come out of order", () => {
+  const second = (ahead = 0) => Math.floor(world.clock.now().getTime() / 1000) + ahead;
+  const isOn = async () => {
+    const shards = (await world.platform.table.query({ pk: "TOPIC-SHARDS#all" })).items;
+    const entries = await Promise.all(shards.map(({ sk }) => world.platform.table.query({ pk: `TOPIC#all#${sk}` })));
+    return entries.flatMap(({ items }) => items).length === 1;
+  };
+
+  test("a follow that was heard of after the farewell brings nobody back, and greets nobody", async () => {
+    const followedAt = second();
+    world.clock.pass(30);
+    await caller().does(OPENID, "unsubscribe", { CreateTime: second() });
+    const late = await caller().does(OPENID, "subscribe", { CreateTime: followedAt });
+    expect(late).toMatchObject({ status: 200, text: "success" });
+    expect(await isOn()).toBe(false);
+    // Who really comes back is on again.
+    world.clock.pass(30);
+    expect((await caller().does(OPENID, "subscribe", { CreateTime: second() })).reply?.["Content"]).toContain(
+      "已为您订阅",
+    );
+    expect(await isOn()).toBe(true);
+  });
+
+  test("a farewell from before the last follow ends nothing", async () => {
+    await caller().does(OPENID, "subscribe", { CreateTime: second() });
+    const leftAt = second(10);
+    world.clock.pass(30);
+    await caller().does(OPENID, "subscribe", { CreateTime: second(), EventKey: "again" });
+    expect(await caller().does(OPENID, "unsubscribe", { CreateTime: leftAt })).toMatchObject({ status: 200 });
+    expect(await isOn()).toBe(true);
+  });
+
+  test("of one second the one that comes last counts", async () => {
+    const at = second();
+    await caller().does(OPENID, "subscribe", { CreateTime: at });
+    await caller().does(OPENID, "unsubscribe", { CreateTime: at });
+    expect(await isOn()).toBe(false);
+    await caller().does(OPENID, "subscribe", { CreateTime: at, EventKey: "again" });
+    expect(await isOn()).toBe(true);
+  });
+});

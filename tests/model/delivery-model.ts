@@ -10,17 +10,19 @@ export type Rules = {
 };
 
 type Place = "idle" | "claimed" | "may push" | "must stop" | "intent" | "pushing" | "arrived" | "closing";
-type Worker = { at: Place; notes: string };
+/** `doubt`: another worker died over this delivery, which is in no row yet. */
+type Worker = { at: Place; notes: string; doubt: boolean };
 
 export type State = {
   letter: string;
   /** Whose lease it is (0, 1), and whether it has run out. */
   lease: number | undefined;
   out: boolean;
-  /** A worker lost the chunk once. */
+  /** A worker lost the chunk, and not all that it may have sent is in rows. */
   lost: boolean;
-  /** Attempts that were never answered. */
+  /** Attempts in its row that were never answered, and whether one stands there for those of lost workers. */
   unanswered: number;
+  lostInRow: boolean;
   workers: [Worker, Worker];
   superseded: boolean;
   /** The newer text is planned: it goes to this endpoint as to one who saw the older, or not. */
@@ -35,11 +37,11 @@ export type State = {
   broken: string;
 };
 
-const IDLE: Worker = { at: "idle", notes: "" };
+const IDLE: Worker = { at: "idle", notes: "", doubt: false };
 const MOST = { tries: 2, crashes: 2, hands: 1 };
 
 export const START: State = {
-  ...{ letter: "w", lease: undefined, out: false, lost: false, unanswered: 0, workers: [IDLE, IDLE] },
+  ...{ letter: "w", lease: undefined, out: false, lost: false, unanswered: 0, lostInRow: false, workers: [IDLE, IDLE] },
   ...{ superseded: false, newer: "no", arrived: 0, tries: 0, crashes: 0, hands: 0, excuses: 0, broken: "" },
 };
 
@@ -49,12 +51,12 @@ export const isFinal = ({ letter, lease, workers }: State): boolean =>
 export function next(state: State, rules: Rules): [step: string, state: State][] {
   const steps: [string, State][] = [];
   const add = (step: string, change: Partial<State>) => steps.push([step, { ...state, ...change }]);
-  const { letter, lease, out, lost, unanswered, superseded, workers, without } = { ...state, ...rules };
+  const { letter, lease, out, lost, unanswered, lostInRow, superseded, workers, without } = { ...state, ...rules };
   const free = lease === undefined || out;
-  const mayHaveArrived = unanswered > 0 && without !== "unanswered";
+  const mayHaveArrived = (unanswered > 0 || lostInRow) && without !== "unanswered";
 
   for (const me of [0, 1] as const) {
-    const { at, notes } = workers[me];
+    const { at, notes, doubt } = workers[me];
     const mine = lease === me || without === "lease";
     const step = (name: string, worker: Partial<Worker>, change: Partial<State> = {}) => {
       const changed = workers.map((one, i) => (i === me ? { ...one, ...worker } : one)) as State["workers"];
@@ -62,15 +64,21 @@ export function next(state: State, rules: Rules): [step: string, state: State][]
     };
     // A message may come at any time and any number of times: the queue repeats it, the sweep sends it again.
     if (at === "idle" && (free || without === "lease") && "wir".includes(letter)) {
-      const doubt = (lost || lease !== undefined) && without !== "lost";
+      const died = (lost || lease !== undefined) && without !== "lost";
       const lostIntent = rules.once && letter === "i" && lease !== undefined;
-      step("claims", lostIntent ? { at: "closing", notes: "u" } : { at: "claimed", notes: letter }, {
-        ...{ lease: me, out: false, lost: doubt, unanswered: unanswered + (lostIntent ? 1 : 0) },
+      const inNoRow = died && !rules.once;
+      step("claims", lostIntent ? { at: "closing", notes: "u" } : { at: "claimed", notes: letter, doubt: inNoRow }, {
+        ...{ lease: me, out: false, lost: died, lostInRow: lostInRow || lostIntent },
       });
     }
-    if (at === "claimed") step("reads", { at: superseded && without !== "superseded" ? "must stop" : "may push" });
+    // Who has a row already: before it is read for the next attempt.
+    if (at === "claimed" && doubt && letter === "r") {
+      if (mine) step("writes down what may have been sent", { doubt: false }, { lostInRow: true });
+      else step("finds its lease gone", IDLE);
+    } else if (at === "claimed")
+      step("reads", { at: superseded && without !== "superseded" ? "must stop" : "may push" });
     if (at === "must stop") {
-      const u = (lost && !rules.once) || mayHaveArrived;
+      const u = doubt || mayHaveArrived;
       step("keeps back", { at: "closing", notes: u ? "u" : "x" });
     }
     if (at === "may push") {
@@ -103,7 +111,11 @@ export function next(state: State, rules: Rules): [step: string, state: State][]
       step("hears that a receipt follows", { at: "closing", notes: "a" });
     }
     if (at === "closing")
-      if (mine) step("writes down", IDLE, { letter: notes, lease: undefined, out: false });
+      if (mine)
+        step("writes down", IDLE, {
+          ...{ letter: notes, lease: undefined, out: false, lost: lost && notes === "w" },
+          lostInRow: lostInRow || (doubt && notes !== "w"),
+        });
       else step("finds its lease gone", IDLE);
     if (at !== "idle" && state.crashes < MOST.crashes)
       step("dies", IDLE, { crashes: state.crashes + 1, excuses: state.excuses + 1 });
@@ -118,7 +130,8 @@ export function next(state: State, rules: Rules): [step: string, state: State][]
     });
   if (!superseded) add("a newer text is published", { superseded: true });
   if (superseded && state.newer === "no" && (free || without === "waiting")) {
-    const open = (lease !== undefined || (lost && without !== "lost")) && "wirf".includes(letter);
+    const died = lease !== undefined || (lost && without !== "lost");
+    const open = died && (rules.once ? "i" : lost ? "wrf" : "wr").includes(letter);
     const saw = "dau".includes(letter) || open || mayHaveArrived;
     const broken = !saw && state.arrived > 0 ? "who has the older text is not told of the newer" : state.broken;
     add("the newer text is planned", { newer: saw ? "saw" : "did not see", broken });

@@ -145,6 +145,33 @@ describe("a fallback", () => {
     expect((await findSubscription(world.platform.table, gone.id))?.status).toBe("ended");
   });
 
+  it("is woken together with the others of its chunk whose first choices failed", async () => {
+    const calls: number[] = [];
+    const world = pushWorld({
+      wrap: (ports) => ({
+        ...ports,
+        queue: (name) => ({
+          ...ports.queue(name),
+          send: async (messages) => {
+            if (messages.some(({ body }) => (body as { kind?: string }).kind === "retry")) calls.push(messages.length);
+            await ports.queue(name).send(messages);
+          },
+        }),
+      }),
+    });
+    for (let i = 0; i < 40; i++) {
+      await world.subscribe(hook(`first ${i}`));
+      await standIn(world, `second ${i}`, `first ${i}`, 60);
+    }
+    world.channels.webhook.answer(({ target }) =>
+      target.address.includes("first") ? { kind: "rejected", status: 422, detail: "no" } : delivered,
+    );
+    await world.publish();
+    await world.drain();
+    expect(await sum(world)).toMatchObject({ matched: 80, delivered: 40, failed: 40 });
+    expect(calls).toEqual([1]);
+  });
+
   it("is an endpoint like any other for what its first choice does not want", async () => {
     const world = pushWorld();
     await world.subscribe(hook("first"), { topics: ["column:policy"] });

@@ -61,14 +61,17 @@ export function openLedger(
   let saving: Promise<void> | undefined;
 
   const next = (rest: Set<number>, closing: boolean): Result => {
-    const { starts: _s, took: _t, usual: _n, codes: _c, until: _u, ...kept } = stored;
+    const { starts: _s, took: _t, usual: _n, codes: _c, until: _u, lost, ...kept } = stored;
+    // A letter whose row is not in this write keeps what was stored before.
+    const now =
+      rest.size === 0
+        ? letters.join("")
+        : letters.map((letter, i) => (rest.has(i) ? stored.letters.charAt(i) : letter)).join("");
     return {
       ...kept,
-      // A letter whose row is not in this write keeps what was stored before.
-      letters:
-        rest.size === 0
-          ? letters.join("")
-          : letters.map((l, i) => (rest.has(i) ? stored.letters.charAt(i) : l)).join(""),
+      letters: now,
+      // Whom a worker that died may have sent to has a row by now that says so.
+      ...(lost && !(closing && !now.includes("w")) ? { lost } : {}),
       ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
       ...(timings.some(Boolean) ? packTimings(timings) : {}),
       ...packCodes(codes),

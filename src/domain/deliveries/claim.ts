@@ -21,8 +21,11 @@ export function leaseLeft(deps: LeaseDeps, lease: Pick<Result, "by" | "until">):
 }
 
 export type Claim =
-  /** `doubt`: a worker before died, so members without an outcome may have been sent to. */
-  | { kind: "mine"; result: Result; doubt: boolean }
+  /**
+   * `doubt`: a worker before died, so members who were never written down may have been sent to. `diedBefore`: its lease ran
+   * until then (milliseconds since 1970), and nobody has looked yet whom it tried again.
+   */
+  | { kind: "mine"; result: Result; doubt: boolean; diedBefore?: number }
   /** Somebody has it for so many more milliseconds. */
   | { kind: "taken"; ms: number }
   /** `result`: nothing is left to do. */
@@ -55,10 +58,11 @@ export async function claim(
     const written = await deps.table
       .write([{ put: resultItem(ref, result), if: known ? { version: known.version } : { absent: true } }])
       .catch(() => ({ ok: false }));
-    if (written.ok) return { kind: "mine", result, doubt: result.lost === true };
+    const dead = open ? { diedBefore: known?.until ?? 0 } : {};
+    if (written.ok) return { kind: "mine", result, doubt: result.lost === true, ...dead };
     // Either somebody was faster, or the store did it without saying so.
     const stored = await findResult(deps.table, ref);
-    if (stored?.by === by) return { kind: "mine", result: stored, doubt: stored.lost === true };
+    if (stored?.by === by) return { kind: "mine", result: stored, doubt: stored.lost === true, ...dead };
     known = stored;
   }
 }

@@ -57,7 +57,7 @@ async function enterItem(deps: WakeDeps, item: string, endpoint: string, letter:
     if (known === letter || !OVER.includes(known) || firstAttempt(result, member).length > 0) return "done";
     if (await table.get(deliveryKey(ref, endpoint))) return "done";
     if (!(await table.write(amendWrites(deps, { fanout, range, ref, result }, [{ member, letter }]))).ok) continue;
-    if (letter === "f") await wakeFallbacks(deps, { announcementId, revision }, endpoint);
+    if (letter === "f") await wakeFallbacks(deps, { announcementId, revision }, [endpoint]);
     return "done";
   }
 }

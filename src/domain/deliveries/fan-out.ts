@@ -62,7 +62,7 @@ export async function fanOut(deps: FanOutDeps, message: RangeMessage, again = fa
     await deps.queue(queue).send(grouped(announcementId, [{ body: message, delaySeconds: 1 }]));
     return;
   }
-  const members = membersIn(audience(await sources(table, fanout, range), fanout.topics));
+  const members = membersIn(audience(await sources(deps, fanout, range), fanout.topics));
   const begun = range.after;
   for (let planned = 0; planned < WINDOWS_A_RUN; planned++) {
     const step: Step = await planWindow(deps, fanout, range, members);
@@ -100,7 +100,8 @@ async function inDigestsOnTheWay(deps: FanOutDeps, newer: Fanout, earlier: Fanou
   return false;
 }
 
-async function sources(table: Table, fanout: Fanout, range: Range): Promise<Source[]> {
+async function sources(deps: FanOutDeps, fanout: Fanout, range: Range): Promise<Source[]> {
+  const { table } = deps;
   const { after, to } = range;
   const digest = digestNamed(fanout.announcementId);
   if (digest) return digestSources(table, digest, after, to);
@@ -108,7 +109,7 @@ async function sources(table: Table, fanout: Fanout, range: Range): Promise<Sour
   if (fanout.endpoints.length > 0) all.push(namedSource(fanout.endpoints, after, to));
   for (let revision = fanout.revision - 1; revision >= 1; revision--) {
     const earlier = await findFanout(table, fanout.announcementId, revision);
-    if (earlier) all.push(seenSource(table, earlier, after, to));
+    if (earlier) all.push(seenSource(deps, earlier, after, to));
   }
   return all;
 }

@@ -12,6 +12,8 @@ export type WaitingRoom<O extends Origin, Slot> = {
   letIn(): void;
   /** Those who wait for this origin need no room for doubtful ones any more. */
   unpark(origin: O): void;
+  /** How many of this group wait. */
+  waitingOf(group: string): number;
   isEmpty(): boolean;
 };
 
@@ -21,6 +23,7 @@ type Origin = { name: string; waiting: number };
 export type Waiter<O extends Origin, Slot> = {
   go: (slot: Slot) => void;
   origin: O;
+  lane: { waiting: number };
   list: LinkedList<Waiter<O, Slot>> | undefined;
   before: Waiter<O, Slot> | undefined;
   next: Waiter<O, Slot> | undefined;
@@ -41,6 +44,7 @@ type Lane<O extends Origin, Slot> = {
   turns: string[];
   parked: Parked;
   lines: Map<string, LinkedList<Waiter<O, Slot>>>;
+  waiting: number;
 };
 
 /** Names in the order of coming, from `at` on; whoever is not among `now` any more has left. */
@@ -99,7 +103,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
     wait(origin, group, go) {
       let lane = lanes.get(group);
       if (!lane) {
-        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, lines: new Map() };
+        lane = { turns: [], parked: { names: [], at: 0, now: new Set() }, lines: new Map(), waiting: 0 };
         lanes.set(group, lane);
       }
       let line = lane.lines.get(origin.name);
@@ -109,13 +113,15 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
         if (rules.hasToPark(origin)) park(lane.parked, origin.name);
         else lane.turns.push(origin.name);
       }
-      const waiter: Waiter<O, Slot> = { go, origin, list: undefined, before: undefined, next: undefined };
+      const waiter: Waiter<O, Slot> = { go, origin, lane, list: undefined, before: undefined, next: undefined };
       append(line, waiter);
+      lane.waiting++;
       origin.waiting++;
       return waiter;
     },
     cancel(waiter) {
       if (!remove(waiter)) return false;
+      waiter.lane.waiting--;
       waiter.origin.waiting--;
       return true;
     },
@@ -132,6 +138,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
     unpark({ name }) {
       for (const lane of lanes.values()) if (lane.parked.now.delete(name)) lane.turns.push(name);
     },
+    waitingOf: (group) => lanes.get(group)?.waiting ?? 0,
     isEmpty: () => lanes.size === 0,
   };
   return room;

@@ -24,6 +24,12 @@ export type Gate = {
   setAside(slot: Slot): void;
   /** Looks again at who hangs: sets aside who found no place before. Answers whether somebody finds none still. */
   isCrowded(): boolean;
+  /** How many of this group wait. */
+  waiting(group: string): number;
+  /** How many more may be in flight. */
+  room(): number;
+  /** Whether a push to this origin that came now would not wait for long where the gate has room: fewer than `most` wait there. */
+  isOpen(origin: string, most: number): boolean;
   /** Whether everybody hangs there at the moment, so that who waits for it may wait long. */
   isSilent(origin: string): boolean;
 };
@@ -73,6 +79,8 @@ const FEW = 64;
 const PROBES = 8;
 const PATIENCE_MS = 3000;
 const SILENT_MS = 1000;
+// Nobody is brought to wait where nothing was answered for so long.
+const STUCK_MS = 100;
 const SLOW_MS = 25;
 const STEP = 8;
 const LOOK_MS = 50;
@@ -288,6 +296,16 @@ export function makeGate(
         noLongerCounts(slot);
       }
       return turnedAway.size > 0;
+    },
+    waiting: room.waitingOf,
+    room: () => limits.inFlight - running,
+    isOpen: (name, most) => {
+      if (most <= 0) return false;
+      const origin = origins.get(name);
+      if (!origin) return doubtful < mostDoubtful;
+      if (hasToPark(origin) || origin.waiting >= most) return false;
+      const lately = milliseconds() - Math.max(STUCK_MS, LATE * origin.usualMs);
+      return origin.waiting === 0 || origin.quietSince >= lately;
     },
     isSilent: (name) => {
       const origin = origins.get(name);

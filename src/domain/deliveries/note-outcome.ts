@@ -8,8 +8,7 @@ import type { RunDeps } from "./run-chunk.ts";
 import { type Settled, settle } from "./settle.ts";
 import { stopCredential } from "./stop-credential.ts";
 import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
-import { wakeFallbacks } from "./wake-fallbacks.ts";
-import { type Job, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } from "./work.ts";
+import { type Job, knownOf, LONGEST_DELAY_SECONDS, perhapsSeen, triggerOf, type Work } from "./work.ts";
 
 /** One attempt and what it came to; `sent`: what of the member's matches was in it. */
 export type Attempted = { outcome: Outcome; startedAt: Date; ms: number; sent: string[] };
@@ -22,12 +21,11 @@ export type Again = { row: Delivery; at: number };
 
 /** Writes down what attempts came to: in the ledger, and for the endpoints themselves once the ledger is stored. */
 export function outcomeNotes(deps: RunDeps, channel: Channel) {
-  const once = channel.guarantee === "at-most-once";
-
   function note(work: Work, job: Job, { outcome, startedAt, ms, sent }: Attempted): Again | undefined {
     const { ref } = work.batch;
     const { member, endpoint, row } = job;
-    const settled = settle(channel, { ref, endpoint, row, startedAt, ms, trigger: triggerOf(row) }, outcome);
+    const before = job.lost ? knownOf(work, job) : row;
+    const settled = settle(channel, { ref, endpoint, row: before, startedAt, ms, trigger: triggerOf(row) }, outcome);
     const timing = { start: startedAt.getTime() - work.ledger.startedAt(), took: ms };
     if (work.digest) noteOmitted(work, job, sent);
     // Nearly all of them: nothing but a letter and its timing is to be written.
@@ -49,8 +47,9 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
         : {}),
       ...("status" in outcome && outcome.status !== undefined ? { code: outcome.status } : {}),
     });
-    if (settled.letter === "f") work.after.push(() => wakeFallbacks(deps, ref, endpoint));
-    careForEndpoint(work, endpoint, outcome, settled.row?.attempts.length ?? 1, startedAt);
+    if (settled.letter === "f") work.unreached.push(endpoint);
+    const attempts = settled.row?.attempts.filter(({ lost }) => !lost).length ?? 1;
+    careForEndpoint(work, endpoint, outcome, attempts, startedAt);
     return again;
   }
 
@@ -61,7 +60,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
 
   function noteOmitted(work: Work, job: Job, sent: string[]): void {
     const omitted = matchedOf(work.batch.chunk, job.member).filter((item) => !sent.includes(item));
-    work.ledger.omit(job.member, omitted, perhapsSeen(work, job, once) ? "u" : "x");
+    work.ledger.omit(job.member, omitted, perhapsSeen(job) ? "u" : "x");
   }
 
   function careForEndpoint(work: Work, endpoint: string, outcome: Outcome, attempts: number, startedAt: Date): void {

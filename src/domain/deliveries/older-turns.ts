@@ -1,5 +1,5 @@
 import type { Table } from "#src/platform/table.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel, ChannelName } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import { type Met, metIn } from "./met.ts";
 import { holdsBack } from "./pace.ts";
@@ -7,7 +7,7 @@ import { seenSource } from "./seen.ts";
 import { Delivery, deliveryKey, type Fanout, findFanout } from "./store.ts";
 import type { Job, Work } from "./work.ts";
 
-type Deps = { table: Table; settings: SettingsReader };
+type Deps = { table: Table; settings: SettingsReader; channels: Record<ChannelName, Channel> };
 type Wait = { until: number; because: NonNullable<Delivery["waitsFor"]>; setup: number };
 
 /**
@@ -30,14 +30,15 @@ export function olderTurns(deps: Deps, channel: Channel): (work: Work, job: Job)
     if (!(await holdsBack(deps.settings, channel, target?.address ?? ""))) return NEW;
     let standings = known.get(work);
     if (!standings) {
-      standings = standingsOf(deps.table, work);
+      standings = standingsOf(deps, work);
       known.set(work, standings);
     }
     return (await standings).get(endpoint) ?? NEW;
   };
 }
 
-async function standingsOf(table: Table, { batch, urgent }: Work): Promise<Map<string, Standing>> {
+async function standingsOf(deps: Deps, { batch, urgent }: Work): Promise<Map<string, Standing>> {
+  const { table } = deps;
   const { announcementId, revision } = batch.ref;
   const endpoints = batch.jobs.map(({ endpoint }) => endpoint).sort();
   // One character less: the first one itself is meant, too.
@@ -49,7 +50,7 @@ async function standingsOf(table: Table, { batch, urgent }: Work): Promise<Map<s
   for (let number = revision - 1; number >= 1; number--) {
     const earlier = await findFanout(table, announcementId, number);
     if (!earlier) continue;
-    const seen = seenSource(table, earlier, from, to);
+    const seen = seenSource(deps, earlier, from, to);
     for (let page = await seen.next(); !page.done; page = await seen.next())
       for (const { endpoint } of page.value) if (wanted.has(endpoint)) saw.add(endpoint);
     // Another line: an urgent text and a routine one do not wait for the same turns.

@@ -10,7 +10,7 @@ import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
 import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
-import { contentsOf, deliveryId, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
+import { contentsOf, deliveryId, type Job, knownOf, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 
 type Go = Extract<Turn, { kind: "go" }>;
 type Wait = Extract<Turn, { kind: "wait" }> & { mends?: boolean };
@@ -26,6 +26,8 @@ export type PushDeps = RunDeps & {
   exposure: Exposure;
   hanging: Hanging;
   room: { inFlight: number; aside: number };
+  /** Somebody of this announcement has waited at the gate. */
+  moved: (announcementId: string) => void;
   /** The text for one member, rendered; `items` of a digest. */
   render: (work: Work, target: MessageTarget, items: string[]) => Promise<unknown>;
 };
@@ -65,7 +67,7 @@ export function makePusher(
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
   const standingOf = olderTurns(deps, channel);
-  const mayNot = (work: Work, job: Job) => keptBack(deps, work, job, once);
+  const mayNot = (work: Work, job: Job) => keptBack(deps, work, job);
 
   function launch(work: Work, job: Job): void {
     work.running++;
@@ -108,6 +110,7 @@ export function makePusher(
     const waiter = gate.wait(origin, work.batch.ref.announcementId, (slot) => {
       work.queued.delete(job.endpoint);
       void inSlot(work, job, target, ticket, gate, slot, true);
+      deps.moved(work.batch.ref.announcementId);
     });
     work.queued.set(job.endpoint, { job, gate, waiter });
     whenOver(work, () => {
@@ -147,7 +150,7 @@ export function makePusher(
           const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
           if (pace) outcome = await notes.heed(work, pace, { target, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
-          if (next) again(work, { ...job, row: next.row }, next.at);
+          if (next) again(work, withRow(job, next.row), next.at);
           if (isSilent(outcome)) hanging.note(job.endpoint);
           else {
             hanging.answered(job.endpoint);
@@ -230,9 +233,8 @@ export function makePusher(
 
   /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
   function awaitTurn(work: Work, job: Job, { until, because, setup, mends }: Wait): void {
-    const { ref } = work.batch;
-    const { member, endpoint } = job;
-    const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
+    const { member } = job;
+    const known = knownOf(work, job);
     const row: Delivery = {
       ...known,
       state: "waiting",
@@ -245,7 +247,7 @@ export function makePusher(
     const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;
     // The sweep looks a minute ahead, so that a turn is not missed for its sake.
     work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
-    if (soon) again(work, { ...job, row }, until);
+    if (soon) again(work, withRow(job, row), until);
     finish(work);
   }
 
@@ -324,12 +326,25 @@ export function makePusher(
     if (eachForItself && work.flying.size === 0 && work.running > 0) work.patience.abort();
   }
 
-  return { launch, finish, setAside, isCrowded, dropQueued, giveUpHanging };
+  /** Where first attempts wait. */
+  const gateFor = (urgent: boolean): Gate => (urgent ? urgentGate : routineGate);
+
+  return { launch, finish, gateFor, setAside, isCrowded, dropQueued, giveUpHanging };
 }
 
-function pushOf({ batch, patience }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
+/** The row says all that was known before. */
+function withRow({ lost: _, ...job }: Job, row: Delivery): Job {
+  return { ...job, row };
+}
+
+function pushOf(
+  { batch, patience }: Work,
+  { endpoint, row, lost }: Job,
+  target: MessageTarget,
+  matched: string[],
+): Push {
   const { address, language, secrets } = target;
-  const attempt = (row?.attempts.length ?? 0) + 1;
+  const attempt = (row?.attempts.length ?? 0) + (lost ? 2 : 1);
   return {
     deliveryId: deliveryId(batch.ref, endpoint),
     attempt,

@@ -149,7 +149,7 @@ async function settleBy(
         outcome: receipt.outcome,
       });
       if (digest) await queueOutcome(deps, digest, "now");
-      if (receipt.outcome === "failed") await wakeFallbacks(deps, ref, endpoint);
+      if (receipt.outcome === "failed") await wakeFallbacks(deps, ref, [endpoint]);
       return "done";
     }
   }

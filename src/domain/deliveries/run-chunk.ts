@@ -4,18 +4,19 @@ import type { Log } from "#src/log.ts";
 import type { Call, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
+import { makeAdmission } from "./admission.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import type { ChunkLedger } from "./chunk-ledger.ts";
 import { DIGEST_FREQUENCIES, digestNamed } from "./digest.ts";
 import { A_DIGEST, digestRenderings, linksFor } from "./digest-text.ts";
 import { makeExposure } from "./exposure.ts";
-import type { Slot } from "./gate.ts";
+import { originOf, type Slot } from "./gate.ts";
 import { makeHanging } from "./hanging.ts";
 import { breaksIn } from "./hold.ts";
 import { digestJoiner } from "./join-digest.ts";
 import { marksReader } from "./marks.ts";
-import type { RetryMessage } from "./message.ts";
+import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { nowAndThen } from "./now-and-then.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
@@ -24,6 +25,7 @@ import { applyEarly } from "./receipts.ts";
 import { recent, together } from "./recent.ts";
 import { judge, type Verdict } from "./stand-in.ts";
 import { type Fanout, findFanout } from "./store.ts";
+import { wakeFallbacks } from "./wake-fallbacks.ts";
 import { type Batch, isUrgent, type Job, OPEN_MS, type Work } from "./work.ts";
 import { grouped, lateQueueOf } from "./work-queue.ts";
 
@@ -46,6 +48,8 @@ export type RunDeps = {
 
 /** So many receivers at most get a push twice for a power cut of the one process there is; a function has a few chunks. */
 const MOST_EXPOSED = 512;
+/** So many of an announcement wait for a slot at most before its next chunk is claimed: as many as begin while that is done. */
+const AHEAD = 128;
 /** Where so many chunks are open, others will soon close, too. */
 const MANY_OPEN = 8;
 /** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
@@ -58,7 +62,10 @@ const SHORT_PATIENCE_MS = 3000;
 const SAVES = { every: 100, first: 1100, slowest: 5000 };
 
 export type Runner = {
-  run(ledger: ChunkLedger, batch: Batch, call?: Call): Promise<void>;
+  /** `launched` is called when everybody of the batch stands at the gate. */
+  run(ledger: ChunkLedger, batch: Batch, call?: Call, launched?: () => void): Promise<void>;
+  /** When the chunk may be claimed; see `Admission`. */
+  admit(message: ChunkMessage, urgent: boolean): Promise<(() => void) | undefined>;
   /** This revision has taken over: what waits of older ones is not sent. Chunks find out by themselves, too, within seconds. */
   supersede(announcementId: string, revision: number): void;
 };
@@ -94,14 +101,19 @@ export function makeRunner(
   });
   const digests = digestRenderings(channel, linksOf, revisionOf);
   const join = digestJoiner(deps);
-  const pusher = makePusher({ ...deps, exposure, hanging, room: deps.room ?? ROOM, render }, channel, pace);
+  const pusher = makePusher(
+    { ...deps, exposure, hanging, room: deps.room ?? ROOM, render, moved: (id) => admission.moved(id) },
+    channel,
+    pace,
+  );
+  const admission = makeAdmission(pusher.gateFor, AHEAD);
   // Read after the claim, or a newer revision's fan-out and this worker could miss each other.
   const fanoutOf = together((key) => {
     const [id = "", revision] = key.split("#");
     return findFanout(deps.table, id, Number(revision));
   });
 
-  async function run(ledger: ChunkLedger, batch: Batch, call?: Call): Promise<void> {
+  async function run(ledger: ChunkLedger, batch: Batch, call?: Call, launched?: () => void): Promise<void> {
     const { ref, jobs } = batch;
     if (jobs.length === 0) return ledger.close();
     const key = `${ref.announcementId}#${ref.revision}`;
@@ -127,7 +139,7 @@ export function makeRunner(
     const { promise: end, resolve: ended } = Promise.withResolvers<void>();
     const work: Work = {
       ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, ended },
-      ...{ rendered: new Map(), waiting: [], due: new Map(), after: [] },
+      ...{ rendered: new Map(), waiting: [], due: new Map(), unreached: [], after: [] },
       // Launching counts as one, so that the chunk is not over before all were launched.
       ...{
         running: 1,
@@ -155,6 +167,7 @@ export function makeRunner(
     clock ??= setInterval(lookAfterHanging, LOOK_MS);
     for (const job of jobs) pusher.launch(work, job);
     pusher.finish(work);
+    launched?.();
     await end;
     clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
@@ -166,6 +179,7 @@ export function makeRunner(
       clearInterval(clock);
       clock = undefined;
     });
+    if (work.unreached.length > 0) work.after.push(() => wakeFallbacks(deps, ref, work.unreached));
     for (const receipt of ledger.early()) work.after.push(() => applyEarly(deps, channel.name, receipt));
     try {
       for (const step of work.after) await step();
@@ -249,7 +263,17 @@ export function makeRunner(
     await deps.queue(lateQueueOf(channel, urgent)).send(grouped(ref.announcementId, messages));
   }
 
+  function admit({ ref, targets }: ChunkMessage, urgent: boolean): Promise<(() => void) | undefined> {
+    const origins = new Map<string, number>();
+    for (const { address } of targets ?? []) {
+      const origin = originOf(address);
+      origins.set(origin, (origins.get(origin) ?? 0) + 1);
+    }
+    return admission.admit({ group: ref.announcementId, urgent, origins });
+  }
+
   function supersede(announcementId: string, revision: number): void {
+    admission.open(announcementId);
     for (const work of open) {
       const { ref } = work.batch;
       if (ref.announcementId !== announcementId || ref.revision >= revision) continue;
@@ -258,5 +282,5 @@ export function makeRunner(
     }
   }
 
-  return { run, supersede };
+  return { run, admit, supersede };
 }

@@ -7,8 +7,17 @@ import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
-import { lostAttempt } from "./settle.ts";
-import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf, TURNS_TOGETHER_MS } from "./store.ts";
+import { lostAttempt, mayHaveBegun } from "./settle.ts";
+import {
+  type Chunk,
+  type ChunkRef,
+  Delivery,
+  deliveryKey,
+  findChunk,
+  membersOf,
+  SWEEP_GRACE_MS,
+  TURNS_TOGETHER_MS,
+} from "./store.ts";
 import { type Job, triggerOf } from "./work.ts";
 import { grouped } from "./work-queue.ts";
 
@@ -28,13 +37,32 @@ export type SendDeps = RunDeps & LeaseDeps;
 export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const made = makePace(deps, channel);
   const pace = made && { ...made, turn: makeTurns(channel, made) };
-  const { run, supersede } = makeRunner(deps, channel, pace);
+  const { run, admit, supersede } = makeRunner(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
+  const once = channel.guarantee === "at-most-once";
 
   async function chunk(message: ChunkMessage, queue: QueueName, call?: Call): Promise<void> {
     const { ref } = message;
     const chunk = message.chunk ?? (await findChunk(deps.table, ref));
     if (!chunk) return;
+    // Where pushes are written down first, a chunk that was claimed says nothing of those who were not.
+    const launched = once || queue === "deliver-late" ? () => {} : await admit(message, queue === "urgent");
+    if (!launched) return deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
+    try {
+      await begin(message, chunk, queue, call, launched);
+    } finally {
+      launched();
+    }
+  }
+
+  async function begin(
+    message: ChunkMessage,
+    chunk: Chunk,
+    queue: QueueName,
+    call: Call | undefined,
+    launched: () => void,
+  ): Promise<void> {
+    const { ref } = message;
     const endpoints = membersOf(chunk);
     const claimed = await claim(deps, ref, {
       members: endpoints.length,
@@ -43,11 +71,13 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     if (claimed.kind !== "mine") return putOff(claimed, message, queue);
     const ledger = await open(ref, endpoints, claimed);
+    // Who must not be sent to twice has a letter of its own before a push.
+    const lost = claimed.doubt && !once ? { lost: lostAttempt(deps.now(), "plan") } : {};
     const jobs = endpoints.flatMap((endpoint, member): Job[] =>
-      ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member] }] : [],
+      ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member], ...lost }] : [],
     );
     if (!message.targets) await lookUp(jobs);
-    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt }, call);
+    await run(ledger, { ref, chunk, jobs }, call, launched);
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
   }
@@ -67,7 +97,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     jobs.sort((a, b) => a.member - b.member);
     await lookUp(jobs);
-    await run(ledger, { ref, chunk, jobs, doubt: claimed.doubt }, call);
+    await run(ledger, { ref, chunk, jobs }, call);
   }
 
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {
@@ -86,23 +116,38 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     await deps.queue(queue).send(grouped(message.ref.announcementId, [{ body: message, delaySeconds }]));
   }
 
-  /** What a worker was about to send when it died may have been sent: where it must not go out twice, nobody repeats it. */
+  /**
+   * What a worker was about to send when it died may have been sent, and is written down as that: where it must not go out twice,
+   * nobody repeats it; elsewhere it is tried again.
+   */
   async function open(
     ref: ChunkRef,
     endpoints: string[],
-    claimed: Extract<Claim, { kind: "mine" }>,
+    { result, doubt, diedBefore }: Extract<Claim, { kind: "mine" }>,
   ): Promise<ChunkLedger> {
     const canAsk = (receipt: string) => channel.ask !== undefined && (channel.canAsk?.(receipt) ?? true);
-    const ledger = openLedger(deps, { ref, members: endpoints, canAsk }, claimed.result, lease);
-    if (channel.guarantee !== "at-most-once" || !claimed.doubt) return ledger;
-    const members = endpoints.map((_, member) => member).filter((member) => ledger.letter(member) === "i");
+    const ledger = openLedger(deps, { ref, members: endpoints, canAsk }, result, lease);
+    if (once ? !doubt : diedBefore === undefined) return ledger;
+    const letters = once ? "i" : "rh";
+    const members = endpoints.map((_, member) => member).filter((member) => letters.includes(ledger.letter(member)));
+    if (members.length === 0) return ledger;
     const rows = await deps.table.getMany(members.map((member) => deliveryKey(ref, endpoints[member] ?? "")));
     for (const [i, member] of members.entries()) {
-      const known = rows[i] ? Delivery().parse(rows[i]) : undefined;
-      const { dueAt: _, ...kept } = known ?? { ref, endpoint: endpoints[member] ?? "", attempts: [], version: 0 };
-      const attempts = [...kept.attempts, lostAttempt(deps.now(), triggerOf(known))];
-      ledger.note(member, "u", { row: { ...kept, attempts, state: "unknown", version: kept.version + 1 } });
+      const found = rows[i] && Delivery().parse(rows[i]);
+      const endpoint = endpoints[member] ?? "";
+      const known: Delivery = found ?? { ref, endpoint, state: "waiting", attempts: [], version: 0 };
+      if (!once && !mayHaveBegun(known, diedBefore ?? 0)) continue;
+      const attempts = [...known.attempts, lostAttempt(deps.now(), triggerOf(found))];
+      const { dueAt, ...ended } = { ...known, attempts, version: known.version + 1 };
+      if (once || dueAt === undefined) ledger.note(member, "u", { row: { ...ended, state: "unknown" } });
+      else
+        ledger.note(member, ledger.letter(member), {
+          row: { ...ended, dueAt },
+          lookAt: new Date(Date.parse(dueAt) + SWEEP_GRACE_MS),
+        });
     }
+    // Rows are read again before the next attempt.
+    if (!once && ledger.isBehind()) await ledger.save();
     return ledger;
   }
 

@@ -64,8 +64,8 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
   if (outcome.kind === "gone" || outcome.kind === "rejected") return made("f", "failed");
   const usedUp = outcome.kind === "unknown" ? made("u", "unknown") : made("f", "failed");
   if (outcome.kind === "unknown" && !channel.retriesUnknown) return usedUp;
-  const between = attempts.filter(({ sooner }) => sooner).length;
-  const wait = channel.retrySeconds[attempts.length - between - Math.min(pauses, FREE_PAUSES) - 1];
+  const free = attempts.filter(({ sooner, lost }) => sooner || lost).length;
+  const wait = channel.retrySeconds[attempts.length - free - Math.min(pauses, FREE_PAUSES) - 1];
   if (wait === undefined && (!pause || pauses > FREE_PAUSES)) return usedUp;
   const asked = outcome.kind === "retry" ? (outcome.retryAfterSeconds ?? (pause && grown(pause, pauses))) : undefined;
   const seed = seedOf(tried, outcome);
@@ -93,20 +93,30 @@ function grown({ seconds }: Pause, times: number): number {
   return Math.max(seconds, Math.min(LONGEST_GROWN_SECONDS, seconds * 2 ** (times - 1)));
 }
 
-/** The attempt of a worker that was lost: it may have arrived. */
+/** The attempt that a worker that was lost may have made: it may have arrived, and costs none of the schedule. `now`: when that was noticed. */
 export function lostAttempt(now: Date, trigger: Attempt["trigger"]): Attempt {
-  return { at: now.toISOString(), outcome: "unknown", ms: 0, trigger, error: "the worker was lost" };
+  return { at: now.toISOString(), outcome: "unknown", ms: 0, trigger, lost: true, error: "the worker was lost" };
 }
 
-/** Whether an attempt may have arrived: a receipt denies the one it speaks of, a person all of them. */
+/** Whether a worker whose lease ran until then (milliseconds since 1970) may have begun what was due at that time. */
+export function mayHaveBegun({ dueAt }: Pick<Delivery, "dueAt">, until: number): boolean {
+  return dueAt !== undefined && Date.parse(dueAt) <= until;
+}
+
+/**
+ * Whether an attempt may have arrived: a receipt denies the one it speaks of, a person all of them. What several workers lost one
+ * after the other may stand there as one, so no receipt denies that.
+ */
 export function mayHaveArrived({ attempts }: Pick<Delivery, "attempts">): boolean {
   let open = 0;
-  for (const { outcome, trigger, note } of attempts) {
-    if (["unknown", "accepted", "delivered"].includes(outcome)) open++;
-    else if (note !== undefined) open = 0;
+  let inDoubt = false;
+  for (const { outcome, trigger, note, lost } of attempts) {
+    if (lost) inDoubt = true;
+    else if (["unknown", "accepted", "delivered"].includes(outcome)) open++;
+    else if (note !== undefined) [open, inDoubt] = [0, false];
     else if (trigger === "receipt") open--;
   }
-  return open > 0;
+  return inDoubt || open > 0;
 }
 
 const GOOD: Partial<Record<Outcome["kind"], Letter>> = { delivered: "d", accepted: "a" };

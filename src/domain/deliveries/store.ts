@@ -178,7 +178,7 @@ export const Result = schema(() =>
     /** Milliseconds since 1970. */
     until: z.number().exactOptional(),
     startedAt: z.number(),
-    /** A worker lost it once: what has no outcome may have been sent by that one. */
+    /** A worker lost it once: who was never written down may have been sent to by that one. */
     lost: z.literal(true).exactOptional(),
     /** The answer code that most got (200 when absent), and the others' by position in base 36. */
     usual: z.number().exactOptional(),
@@ -216,6 +216,8 @@ export const Attempt = schema(() =>
     pause: z.enum(["rate", "quota", "configuration"]).exactOptional(),
     /** The receiver named a time before the schedule's own: the attempt after this one is one more, and costs no try. */
     sooner: z.literal(true).exactOptional(),
+    /** Nobody knows whether it was made: its worker died. */
+    lost: z.literal(true).exactOptional(),
     /** What a person gave as the reason, and who that was. */
     note: z.string().exactOptional(),
     by: z.string().exactOptional(),

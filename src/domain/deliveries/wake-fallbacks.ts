@@ -4,7 +4,7 @@ import type { Channel, ChannelName } from "./channel.ts";
 import { findMember } from "./find-member.ts";
 import type { RetryMessage } from "./message.ts";
 import { fallbacksOf } from "./served-instead.ts";
-import { Delivery, deliveryItem, deliveryKey, findFanout, SWEEP_GRACE_MS } from "./store.ts";
+import { Delivery, deliveryItem, deliveryKey, type Fanout, findFanout, SWEEP_GRACE_MS } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
 export type WakeDeps = {
@@ -14,25 +14,57 @@ export type WakeDeps = {
   channels: Record<ChannelName, Channel>;
 };
 
-/** A first choice has failed for good: who stands in for it goes at once. If this gets lost, it goes when it is due. */
+const AT_ONCE = 25;
+
+/**
+ * First choices have failed for good: who stands in for them goes at once, those of a chunk together. If this gets lost, they
+ * go when they are due.
+ */
 export async function wakeFallbacks(
   deps: WakeDeps,
   { announcementId, revision }: { announcementId: string; revision: number },
-  endpoint: string,
+  endpoints: string[],
 ): Promise<void> {
-  const fallbacks = await fallbacksOf(deps.table, endpoint);
-  if (fallbacks.length === 0) return;
-  const fanout = await findFanout(deps.table, announcementId, revision);
-  for (const fallback of fanout ? fallbacks : []) {
-    const found = fanout && (await findMember(deps.table, fanout, fallback));
-    const item = found && (await deps.table.get(deliveryKey(found.ref, fallback)));
-    const row = item && Delivery().parse(item);
-    if (!found || row?.state !== "held" || row.after?.endpoint !== endpoint) continue;
-    const now = deps.now();
-    const put = deliveryItem({ ...row, dueAt: now.toISOString() }, new Date(now.getTime() + SWEEP_GRACE_MS));
-    if (!(await deps.table.write([{ put, if: { version: row.version } }])).ok) continue;
-    const body: RetryMessage = { kind: "retry", ref: found.ref, endpoints: [fallback] };
-    const queue = queueOf(deps.channels[found.ref.channel as ChannelName], fanout.urgent === true);
-    await deps.queue(queue).send(grouped(announcementId, [{ body }]));
+  const pairs: { first: string; fallback: string }[] = [];
+  for (let from = 0; from < endpoints.length; from += AT_ONCE)
+    await Promise.all(
+      endpoints.slice(from, from + AT_ONCE).map(async (first) => {
+        for (const fallback of await fallbacksOf(deps.table, first)) pairs.push({ first, fallback });
+      }),
+    );
+  const fanout = pairs.length > 0 ? await findFanout(deps.table, announcementId, revision) : undefined;
+  if (!fanout) return;
+  const woken: Delivery[] = [];
+  for (let from = 0; from < pairs.length; from += AT_ONCE)
+    await Promise.all(
+      pairs.slice(from, from + AT_ONCE).map(async (pair) => {
+        const row = await release(deps, fanout, pair);
+        if (row) woken.push(row);
+      }),
+    );
+  const byQueue = new Map<QueueName, { body: RetryMessage }[]>();
+  for (const rows of Map.groupBy(woken, ({ ref }) => JSON.stringify(ref)).values()) {
+    const ref = rows[0]?.ref;
+    if (!ref) continue;
+    const body: RetryMessage = { kind: "retry", ref, endpoints: rows.map(({ endpoint }) => endpoint) };
+    const queue = queueOf(deps.channels[ref.channel as ChannelName], fanout.urgent === true);
+    byQueue.set(queue, [...(byQueue.get(queue) ?? []), { body }]);
   }
+  for (const [queue, messages] of byQueue) await deps.queue(queue).send(grouped(announcementId, messages));
+}
+
+/** Makes one due now; undefined where it does not wait for that first choice. */
+async function release(
+  deps: WakeDeps,
+  fanout: Fanout,
+  { first, fallback }: { first: string; fallback: string },
+): Promise<Delivery | undefined> {
+  const found = await findMember(deps.table, fanout, fallback);
+  const item = found && (await deps.table.get(deliveryKey(found.ref, fallback)));
+  const row = item && Delivery().parse(item);
+  if (row?.state !== "held" || row.after?.endpoint !== first) return undefined;
+  const now = deps.now();
+  const due = { ...row, dueAt: now.toISOString() };
+  const put = deliveryItem(due, new Date(now.getTime() + SWEEP_GRACE_MS));
+  return (await deps.table.write([{ put, if: { version: row.version } }])).ok ? due : undefined;
 }

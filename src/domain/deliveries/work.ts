@@ -8,11 +8,19 @@ import { mayHaveArrived } from "./settle.ts";
 import type { Verdict } from "./stand-in.ts";
 import { type Attempt, type Chunk, type ChunkRef, type Delivery, matchedOf } from "./store.ts";
 
-/** One member to be pushed to. No target: nothing is wanted there any more. A row: it was tried or held before. */
-export type Job = { member: number; endpoint: string; target: MessageTarget | undefined; row?: Delivery };
+/**
+ * One member to be pushed to. No target: nothing is wanted there any more. A row: it was tried or held before. `lost`: what a
+ * worker that died may have sent it, in no row yet.
+ */
+export type Job = {
+  member: number;
+  endpoint: string;
+  target: MessageTarget | undefined;
+  row?: Delivery;
+  lost?: Attempt;
+};
 
-/** `doubt`: the worker before died, and may have sent what it did not write down. */
-export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[]; doubt: boolean };
+export type Batch = { ref: ChunkRef; chunk: Chunk; jobs: Job[] };
 
 /** A chunk stays open so long, and one push longer; then it goes back with what was not begun (a function has 60 s). */
 export const OPEN_MS = 30_000;
@@ -57,6 +65,8 @@ export type Work = {
   broken: unknown;
   /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
   due: Map<string, { at: number; timer?: NodeJS.Timeout }>;
+  /** Endpoints that have failed for good or ended: who stands in for them goes at once. */
+  unreached: string[];
   /** What concerns the endpoints themselves, once the outcomes are stored. */
   after: (() => Promise<void>)[];
 };
@@ -72,8 +82,14 @@ export function contentsOf({ batch, dropped }: Pick<Work, "batch" | "dropped">, 
 }
 
 /** What a worker before may have sent was seen, perhaps: its reader gets the newer text. */
-export function perhapsSeen({ batch }: Pick<Work, "batch">, { row }: Job, once: boolean): boolean {
-  return (batch.doubt && !once) || (row !== undefined && mayHaveArrived(row));
+export function perhapsSeen({ row, lost }: Job): boolean {
+  return lost !== undefined || (row !== undefined && mayHaveArrived(row));
+}
+
+/** All that is known of a member before its next attempt, as a row. */
+export function knownOf({ batch }: Pick<Work, "batch">, { endpoint, row, lost }: Job): Delivery {
+  const known: Delivery = row ?? { ref: batch.ref, endpoint, state: "waiting", attempts: [], version: 0 };
+  return lost ? { ...known, attempts: [...known.attempts, lost] } : known;
 }
 
 export function triggerOf(row: Delivery | undefined): Attempt["trigger"] {

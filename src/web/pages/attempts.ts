@@ -15,7 +15,14 @@ export function attempts(view: View, row: DeliveryRow): Html {
 function attempt(view: View, one: Attempt): Html {
   const { t } = view;
   const lines: (string | Html)[] = [];
-  if (one.error && one.error !== String(one.status)) lines.push(errorWords(view, one.error));
+  if (one.lost)
+    lines.push(
+      t(
+        "推送程序中断，可能已送到（再次推送则可能收到两次），不计次数",
+        "the worker was lost: it may have arrived, and twice where it was pushed again; costs no try",
+      ),
+    );
+  else if (one.error && one.error !== String(one.status)) lines.push(errorWords(view, one.error));
   if (one.pause)
     lines.push(t("服务方暂停了整个账号，不计次数", "the vendor stopped the whole credential; costs no try"));
   if (one.sooner)

@@ -5,6 +5,7 @@ import { noteHeard } from "#src/domain/deliveries/reply-window.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { follow } from "#src/domain/subscriptions/follow.ts";
+import { heedFollowWord } from "#src/domain/subscriptions/follow-word.ts";
 import { PublicTopics } from "#src/domain/subscriptions/topic.ts";
 import { PRODUCT } from "#src/text.ts";
 import type { WebDeps } from "#src/web/app.ts";
@@ -32,7 +33,7 @@ export async function handle(deps: EventDeps, fields: Fields): Promise<string | 
       await heard(deps, fields, "action");
       return followed(deps, fields);
     case "unsubscribe":
-      await endEndpoint(deps, endpointKey(CHANNEL, addressOf(fields)), "unsubscribed");
+      await heeded(deps, fields, false);
       return undefined;
     case "click":
       await heard(deps, fields, "action");
@@ -51,13 +52,23 @@ export async function handle(deps: EventDeps, fields: Fields): Promise<string | 
   }
 }
 
-async function followed(deps: EventDeps, fields: Fields): Promise<string> {
+async function followed(deps: EventDeps, fields: Fields): Promise<string | undefined> {
+  const on = await heeded(deps, fields, true);
+  // Nobody greets who has left since.
+  return on === undefined ? undefined : (deps.values["greeting"] ?? greeting(deps, on));
+}
+
+/** Whether it is subscribed now; undefined where a newer word is known. */
+function heeded(deps: EventDeps, fields: Fields, follows: boolean): Promise<boolean | undefined> {
+  const address = addressOf(fields);
+  const endpoint = endpointKey(CHANNEL, address);
   const wanted = deps.values["followTopics"] ?? "all";
   const topics = wanted === "none" ? undefined : PublicTopics().parse(wanted.split(","));
-  const on =
-    topics !== undefined &&
-    (await follow(deps, { channel: CHANNEL, address: addressOf(fields), topics, language: "zh-CN" }));
-  return deps.values["greeting"] ?? greeting(deps, on);
+  return heedFollowWord(deps, endpoint, { at: saidAt(deps, fields).getTime(), follows }, async (follows) => {
+    if (follows) return topics !== undefined && follow(deps, { channel: CHANNEL, address, topics, language: "zh-CN" });
+    await endEndpoint(deps, endpoint, "unsubscribed");
+    return false;
+  });
 }
 
 async function answer(deps: EventDeps, fields: Fields, said: string): Promise<string> {
@@ -68,17 +79,20 @@ async function answer(deps: EventDeps, fields: Fields, said: string): Promise<st
 }
 
 function heard(deps: EventDeps, fields: Fields, kind: "message" | "action"): Promise<void> {
-  const seconds = Number(textOf(fields, "CreateTime"));
-  const now = deps.now();
-  // Theirs is the time that counts, as far as it can be true.
-  const at = seconds > 0 && seconds * 1000 < now.getTime() ? new Date(seconds * 1000) : now;
   return noteHeard(deps, {
     channel: CHANNEL,
     address: addressOf(fields),
     heard: kind,
-    at,
+    at: saidAt(deps, fields),
     rule: OFFICIAL_ACCOUNT_WINDOW,
   });
+}
+
+/** Theirs is the time that counts, as far as it can be true. */
+function saidAt(deps: EventDeps, fields: Fields): Date {
+  const seconds = Number(textOf(fields, "CreateTime"));
+  const now = deps.now();
+  return seconds > 0 && seconds * 1000 < now.getTime() ? new Date(seconds * 1000) : now;
 }
 
 async function received(deps: EventDeps, receipt: Receipt | undefined): Promise<undefined> {

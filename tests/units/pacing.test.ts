@@ -228,7 +228,8 @@ describe("an urgent text", () => {
     });
     const { seen } = world.channels.webhook;
     const arrived = (part: string) => seen.filter(({ target }) => target.address.includes(part)).length;
-    // As the one process of an embedded house runs it.
+    // As the one process of an embedded house runs it, on a clock that goes.
+    const clock = setInterval(() => world.pass(0.1), 100);
     world.platform.consume("fanout", world.handlerOf("fanout"), { concurrency: 2 });
     world.platform.consume("urgent", world.handlerOf("urgent"), { concurrency: 16 });
     world.platform.consume("deliver-webhook", world.handlerOf("deliver-webhook"), { concurrency: 128 });
@@ -241,6 +242,7 @@ describe("an urgent text", () => {
     expect(await ledger(world.deps, id(1), 1)).toMatchObject({ matched: 5000 });
     // Neither the slow ones nor the sick one hold the others up.
     await expect.poll(() => arrived("slow-"), { timeout: 20_000 }).toBe(5001);
+    clearInterval(clock);
     await world.platform.stop(10);
   }, 60_000);
 });

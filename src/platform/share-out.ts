@@ -7,7 +7,7 @@ export type Room = { inFlight: number; aside: number; idle: number };
 
 const IN_USE = 2048;
 const MOST_ASIDE = 4096;
-const MOST_IDLE = 512;
+const MOST_IDLE = 2048;
 
 export function shareOut(files: number): Room {
   return {

@@ -6,13 +6,10 @@
 export type Room = { inFlight: number; aside: number; idle: number };
 
 const IN_USE = 2048;
-const MOST_ASIDE = 4096;
-const MOST_IDLE = 2048;
+const MOST = 4096;
 
 export function shareOut(files: number): Room {
-  return {
-    inFlight: Math.max(1, Math.floor(files / 8)),
-    aside: Math.min(MOST_ASIDE, Math.max(Math.floor(files / 16), Math.floor((files - IN_USE) / 4))),
-    idle: Math.min(MOST_IDLE, Math.floor(files / 8)),
-  };
+  const share = (least: number) =>
+    Math.min(MOST, Math.max(Math.floor(files * least), Math.floor((files - IN_USE) / 4)));
+  return { inFlight: Math.max(1, Math.floor(files / 8)), aside: share(1 / 16), idle: share(1 / 8) };
 }

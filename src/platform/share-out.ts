@@ -6,10 +6,15 @@
 export type Room = { inFlight: number; aside: number; idle: number };
 
 const IN_USE = 2048;
-const MOST = 4096;
+// Each costs some 40 kB until it answers or has been idle for long.
+const MOST_ASIDE = 4096;
+const MOST_IDLE = 2048;
 
 export function shareOut(files: number): Room {
-  const share = (least: number) =>
-    Math.min(MOST, Math.max(Math.floor(files * least), Math.floor((files - IN_USE) / 4)));
-  return { inFlight: Math.max(1, Math.floor(files / 8)), aside: share(1 / 16), idle: share(1 / 8) };
+  const spare = Math.floor((files - IN_USE) / 4);
+  return {
+    inFlight: Math.max(1, Math.floor(files / 8)),
+    aside: Math.min(MOST_ASIDE, Math.max(Math.floor(files / 16), spare)),
+    idle: Math.min(MOST_IDLE, Math.max(Math.floor(files / 8), spare)),
+  };
 }

@@ -123,7 +123,7 @@ describe("the group commit", () => {
     clock = 430;
     const rows = () => sql.prepare("SELECT count(*) AS n FROM items").get()?.["n"];
     expect(rows()).toBe(451);
-    await sweepExpired({ sql, group, now });
+    await sweepExpired({ sql, group, now, steady: () => now().getTime() });
     expect(rows()).toBe(20);
     expect((await table.query({ pk: "A" })).items).toHaveLength(20);
   });

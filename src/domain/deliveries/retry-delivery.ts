@@ -39,7 +39,7 @@ export async function retryDelivery(
   const { ref, member, range } = found;
   const result = await findResult(deps.table, ref);
   const now = deps.now();
-  if (result && isTaken(result, now)) throw inFlight();
+  if (result && isTaken(deps, result)) throw inFlight();
   const letter = result?.letters.charAt(member) ?? "w";
   if (!result || !OPEN.includes(letter)) throw new AppError("conflict", "STATE", NOT_OPEN);
   // Its revisions have their outcome already, and are tried again as what they are.

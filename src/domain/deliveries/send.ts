@@ -7,6 +7,7 @@ import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
+import { isDue } from "./set-back.ts";
 import { lostAttempt } from "./settle.ts";
 import { type ChunkRef, Delivery, deliveryKey, findChunk, membersOf } from "./store.ts";
 import { type Job, triggerOf } from "./work.ts";
@@ -72,10 +73,8 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
 
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {
     const items = await deps.table.getMany(endpoints.map((endpoint) => deliveryKey(ref, endpoint)));
-    const soon = deps.now().getTime() + 1000;
-    return items
-      .flatMap((item) => (item ? [Delivery().parse(item)] : []))
-      .filter(({ dueAt }) => dueAt !== undefined && Date.parse(dueAt) <= soon);
+    const now = deps.now().getTime();
+    return items.flatMap((item) => (item ? [Delivery().parse(item)] : [])).filter((row) => isDue(row, now));
   }
 
   /** Somebody else has the chunk: look again when that may have ended. */

@@ -1,4 +1,4 @@
-import { type Clock, steadyTime } from "#src/platform/clock.ts";
+import { steadyTime } from "#src/platform/clock.ts";
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
 import { type Gate, makeGate, originOf, type Slot } from "./gate.ts";

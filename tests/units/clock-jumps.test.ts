@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { claim } from "#src/domain/deliveries/claim.ts";
+import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
+import { ledger } from "#src/domain/deliveries/ledger.ts";
+import type { ChunkRef } from "#src/domain/deliveries/store.ts";
+import { silentLog } from "#src/log.ts";
+import { embeddedPlatform } from "#src/platform/embedded/platform.ts";
+import { QUEUES, type QueueName } from "#src/platform/queue.ts";
+import { pushWorld, type World } from "./push-world.ts";
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const ID = "ann_00000000000000000000000001";
+const ALL = 250;
+const all = Array.from({ length: ALL }, (_, i) => `https://example.org/${i}`);
+const isBusy = (address: string) => address.endsWith("7");
+
+const JUMPS: [string, number[]][] = [
+  ["400 days ahead", [400 * DAY]],
+  ["ten days back", [-10 * DAY]],
+  ["two hours back", [-2 * HOUR]],
+  ["eight hours ahead, and back", [8 * HOUR, -8 * HOUR]],
+  ["ten minutes back", [-600]],
+];
+// Before the first push, in the middle of a chunk, at the end of one, and when most is done.
+const MOMENTS = [0, 1, 37, 100, 240];
+
+/** Pushes to 250 receivers, of whom each tenth asks once for five seconds; after so many pushes the clock is set. */
+async function run(world: World, moment: number, jumps: number[], workers: 1 | 2) {
+  const left = [...jumps];
+  let pushes = 0;
+  const jumpIf = (since: number) => {
+    // One step at the moment, and the next a few pushes later.
+    if (left.length > 0 && since >= (jumps.length - left.length) * 20) world.jump(left.shift() ?? 0);
+  };
+  const seenBy = new Map<string, number>();
+  world.channels.webhook.answer(({ target }) => {
+    pushes++;
+    jumpIf(pushes - moment);
+    const times = (seenBy.get(target.address) ?? 0) + 1;
+    seenBy.set(target.address, times);
+    if (isBusy(target.address) && times === 1) return { kind: "retry", status: 503, detail: "busy" };
+    return { kind: "delivered", status: 200 };
+  });
+  await Promise.all(all.map((address) => world.subscribe(address)));
+  await world.publish();
+  if (moment === 0) jumpIf(0);
+  const other = workers === 2 ? deliveryHandlers(world.handlerDeps()) : undefined;
+  const drain = other ? () => drainWith(world, other) : world.drain;
+  for (let second = 0; second < 10; second++) {
+    world.pass(1);
+    await world.handlers().sweep();
+    await drain();
+  }
+  return seenBy;
+}
+
+/** Two processes take from the same queues at the same time. */
+async function drainWith(world: World, other: ReturnType<typeof deliveryHandlers>): Promise<void> {
+  const both = [world.handlers(), other];
+  const round = async (handlers: typeof other): Promise<number> => {
+    let taken = 0;
+    for (const name of Object.keys(QUEUES) as QueueName[]) {
+      if (name !== "fanout" && name !== "deliver-webhook" && name !== "deliver-late") continue;
+      const source = world.platform.queue(name);
+      const messages = await source.receive({ max: 2, waitSeconds: 0, visibleAfterSeconds: 30 });
+      taken += messages.length;
+      const handler =
+        name === "fanout" ? handlers.fanout : name === "deliver-late" ? handlers.late : handlers.deliver("webhook");
+      const { failed } = await handler(messages);
+      await source.done(messages.filter(({ id }) => !failed.includes(id)).map(({ receipt }) => receipt));
+    }
+    return taken;
+  };
+  while ((await Promise.all(both.map(round))).some((taken) => taken > 0));
+}
+
+async function closes(world: World, seconds = 300, step = 5): Promise<void> {
+  await world.live(seconds, step);
+  const sums = await ledger(world.deps, ID, 1);
+  expect(sums).toMatchObject({ closed: true, matched: ALL, delivered: ALL, waiting: 0 });
+}
+
+describe.each(JUMPS)("a clock that is set %s", (_, jumps) => {
+  it.each(MOMENTS)("after %s pushes holds nobody up in a house, and nobody gets it twice", async (moment) => {
+    const world = pushWorld({ house: true });
+    const seen = await run(world, moment, jumps, 1);
+    for (const address of all) expect([address, seen.get(address)]).toEqual([address, isBusy(address) ? 2 : 1]);
+    await closes(world);
+    await world.platform.stop(0);
+  });
+
+  it.each(MOMENTS)("after %s pushes loses nobody where two functions work", async (moment) => {
+    const world = pushWorld();
+    const seen = await run(world, moment, jumps, 2);
+    for (const address of all) expect([address, (seen.get(address) ?? 0) > 0]).toEqual([address, true]);
+    // Functions know no clock but the wall's: they look ahead every hour.
+    await closes(world, 2 * HOUR, 60);
+    await world.platform.stop(0);
+  });
+
+  it("holds up no later text", async () => {
+    const world = pushWorld({ house: true });
+    await run(world, 37, jumps, 1);
+    world.channels.webhook.seen.length = 0;
+    await world.publish({ announcementId: "ann_00000000000000000000000002" });
+    await world.drain();
+    expect(world.channels.webhook.seen).toHaveLength(ALL);
+    await world.platform.stop(0);
+  });
+
+  it("in the middle of a run, after which the process dies, costs no more than a power cut", async () => {
+    const world = pushWorld({ house: true });
+    let pushes = 0;
+    world.channels.webhook.answer(() => {
+      if (++pushes === 150) for (const seconds of jumps) world.jump(seconds);
+      // From then on nothing comes back: the process is gone.
+      return pushes >= 150 && pushes < 200 ? new Promise<never>(() => {}) : { kind: "delivered", status: 200 };
+    });
+    await Promise.all(all.map((address) => world.subscribe(address)));
+    await world.publish();
+    void world.drain();
+    await expect.poll(() => pushes).toBeGreaterThan(160);
+    pushes = 1000;
+    world.restart();
+    for (let second = 0; second < 60; second++) {
+      world.pass(1);
+      await world.handlers().sweep();
+      await world.drain();
+    }
+    const reached = new Set(world.channels.webhook.seen.map(({ target }) => target.address));
+    expect(reached.size).toBe(ALL);
+    await closes(world);
+    await world.platform.stop(0);
+  });
+});
+
+describe("a lease", () => {
+  const ref: ChunkRef = { announcementId: ID, revision: 1, range: "", window: "", channel: "webhook", n: 0 };
+  const take = (deps: Parameters<typeof claim>[0]) =>
+    claim(deps, ref, { members: 3, leaseMs: 80_000, wanted: () => true });
+
+  it("excludes others for all of its length, also where their clocks differ by a second", async () => {
+    const { deps, pass, jump, platform } = pushWorld();
+    expect((await take(deps)).kind).toBe("mine");
+    jump(-1);
+    expect((await take(deps)).kind).toBe("taken");
+    pass(80);
+    expect((await take(deps)).kind).toBe("taken");
+    pass(1);
+    expect((await take(deps)).kind).toBe("mine");
+    await platform.stop(0);
+  });
+
+  it("excludes others in its own process whatever becomes of the clock", async () => {
+    const { deps, pass, jump, platform } = pushWorld({ house: true });
+    expect((await take(deps)).kind).toBe("mine");
+    for (const seconds of [400 * DAY, -410 * DAY, 10 * DAY]) {
+      jump(seconds);
+      expect((await take(deps)).kind).toBe("taken");
+    }
+    pass(80);
+    expect((await take(deps)).kind).toBe("mine");
+    await platform.stop(0);
+  });
+
+  it("that ends in days is another clock's word, and excludes nobody", async () => {
+    const { deps, jump, platform } = pushWorld();
+    expect((await take(deps)).kind).toBe("mine");
+    jump(-HOUR);
+    expect((await take(deps)).kind).toBe("mine");
+    await platform.stop(0);
+  });
+});
+
+describe("the queue of a folder", () => {
+  it.each([-600, -8 * HOUR, -10 * DAY, 8 * HOUR, 400 * DAY])(
+    "that is opened again by a clock that differs by %s s gives what was sent at once, and keeps delays short",
+    async (seconds) => {
+      const data = mkdtempSync(join(tmpdir(), "gaoshi-clock-"));
+      const begun = Date.parse("2026-03-02T02:00:00Z");
+      let clock = begun;
+      const now = () => new Date(clock);
+      const receive = (platform: ReturnType<typeof embeddedPlatform>) =>
+        platform.queue("fanout").receive({ max: 10, waitSeconds: 0, visibleAfterSeconds: 180 });
+      try {
+        const before = embeddedPlatform({ data, now, log: silentLog });
+        await before.queue("fanout").send([{ body: "taken" }]);
+        expect(await receive(before)).toHaveLength(1);
+        await before.queue("fanout").send([{ body: "waiting" }, { body: "delayed", delaySeconds: 900 }]);
+        await before.stop(0);
+        clock = begun + seconds * 1000;
+        const after = embeddedPlatform({ data, now, log: silentLog });
+        const bodies = async () => (await receive(after)).map(({ body }) => body).sort();
+        expect(await bodies()).toEqual(seconds > 900 ? ["delayed", "taken", "waiting"] : ["taken", "waiting"]);
+        clock += 901_000;
+        if (seconds < 0) expect(await bodies()).toContain("delayed");
+        await after.stop(0);
+      } finally {
+        rmSync(data, { recursive: true, force: true });
+      }
+    },
+  );
+
+  it("keeps what expired by a clock that ran ahead for a while", async () => {
+    let set = 0;
+    const began = Date.parse("2026-03-02T02:00:00Z");
+    const now = () => new Date(began + set);
+    const platform = embeddedPlatform({ data: ":memory:", now, steady: () => began, log: silentLog });
+    await platform.table.putAll([{ pk: "A", sk: "1", expiresAt: began / 1000 + 600 }]);
+    set = 400 * DAY * 1000;
+    expect(await platform.table.get({ pk: "A", sk: "1" })).toBeUndefined();
+    set = 0;
+    expect(await platform.table.get({ pk: "A", sk: "1" })).toBeDefined();
+    await platform.stop(0);
+  });
+});

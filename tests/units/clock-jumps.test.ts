@@ -138,6 +138,32 @@ describe.each(JUMPS)("a clock that is set %s", (_, jumps) => {
   });
 });
 
+describe("who waits for a turn of an account that may send ten a minute", () => {
+  it.each([-7200, -10 * DAY, 400 * DAY])("does so within minutes when the clock is set by %s s", async (seconds) => {
+    const limits = { inFlight: 1, inFlightPerOrigin: 1, bytes: 20_000, chunk: 20 };
+    const world = pushWorld({
+      house: true,
+      dingtalk: {
+        credential: () => "robot",
+        limits: { ...limits, windows: [{ seconds: 60, count: 10 }], seconds: { connect: 5, answer: 15, total: 20 } },
+      },
+    });
+    const { seen } = world.channels.dingtalk;
+    await Promise.all(all.slice(0, 40).map((address) => world.subscribe(address, { channel: "dingtalk" })));
+    await world.publish();
+    await world.live(20);
+    expect(seen).toHaveLength(10);
+    world.jump(seconds);
+    // What was let go before counts as let go now, so that the vendor never gets more than it allows.
+    await world.live(150);
+    expect(seen.length).toBeGreaterThanOrEqual(20);
+    await world.live(240);
+    expect(new Set(seen.map(({ target }) => target.address)).size).toBe(40);
+    expect(seen).toHaveLength(40);
+    await world.platform.stop(0);
+  });
+});
+
 describe("a lease", () => {
   const ref: ChunkRef = { announcementId: ID, revision: 1, range: "", window: "", channel: "webhook", n: 0 };
   const take = (deps: Parameters<typeof claim>[0]) =>

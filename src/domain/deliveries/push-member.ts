@@ -236,16 +236,18 @@ export function makePusher(
   function awaitTurn(work: Work, job: Job, { until, because, mends }: Wait): void {
     const { ref } = work.batch;
     const { member, endpoint } = job;
+    const now = deps.now();
+    const ms = until - now.getTime();
     const known = job.row ?? { ref, endpoint, attempts: [], version: 0 };
     const row: Delivery = {
       ...known,
       state: "waiting",
       dueAt: new Date(until).toISOString(),
       waitsFor: because,
+      promisedAt: now.toISOString(),
       ...(mends ? { mends } : {}),
       version: known.version + 1,
     };
-    const ms = until - deps.now().getTime();
     const soon = ms <= LONGEST_DELAY_SECONDS * 1000;
     // The sweep looks a minute ahead, so that a turn is not missed for its sake.
     work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });

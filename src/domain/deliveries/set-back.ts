@@ -35,7 +35,8 @@ export function looked(deps: Clock, steps: StepsBack, ahead: boolean): void {
 }
 
 /** Whether the time of a delivery was reckoned by a clock that was ahead of this one: it is for now. */
-export function isOfLaterClock({ state, attempts, waitsFor, dueAt }: Delivery, now: number): boolean {
+export function isOfLaterClock({ state, attempts, waitsFor, promisedAt, dueAt }: Delivery, now: number): boolean {
+  if (promisedAt !== undefined && isAhead(Date.parse(promisedAt), now)) return true;
   const last = attempts.at(-1);
   if (last && isAhead(Date.parse(last.at) + last.ms, now)) return true;
   if (dueAt === undefined) return false;

@@ -234,6 +234,8 @@ export const Delivery = schema(() =>
     dueAt: z.string().exactOptional(),
     /** What it waits for where the pace of its credential gave it a turn (`dueAt`), or where the vendor stopped that while it was pushed. */
     waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
+    /** When it was given that turn, where no attempt tells. */
+    promisedAt: z.string().exactOptional(),
     /** Its turn is one of those who may have a text that is wrong now. */
     mends: z.literal(true).exactOptional(),
     /** The first choice that it stands in for and waits for. */

@@ -11,6 +11,7 @@ import type { ServiceStatus, serviceStatus } from "#src/domain/deliveries/servic
 import { type NewId, randomIds, randomSecret } from "#src/ids.ts";
 import { jsonLog, type Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
+import { steadyClock } from "#src/platform/clock.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import { shareOut } from "#src/platform/share-out.ts";
@@ -25,7 +26,13 @@ const FUNCTION_FILES = 1024;
 // A receiver that hangs keeps its chunk open; the others must not wait for a place behind it.
 const CONCURRENT_CHUNKS: Partial<Record<ChannelName, number>> = { webhook: 256, wechaty: 4 };
 
-export type Ports = { table: Table; bucket: Bucket; queue: (name: QueueName) => Queue };
+/** `steady`: see `Clock`; of a platform that is one process. */
+export type Ports = {
+  table: Table;
+  bucket: Bucket;
+  queue: (name: QueueName) => Queue;
+  steady?: () => number;
+};
 
 export type World = Ports &
   Workers & {
@@ -204,6 +211,8 @@ export async function embedded(
   options: {
     log: Log;
     now?: () => Date;
+    /** Where `now` is given: the clock that nobody sets, if that is another one. */
+    steady?: () => number;
     wechaty?: ChannelDeps["wechaty"];
     origins?: ChannelDeps["origins"];
     tickSeconds?: number;
@@ -219,7 +228,11 @@ export async function embedded(
   const clientOf = clientAddress(config.trustedProxies, (peer) =>
     log.warn("proxy-not-trusted", { peer, hint: "all who come through it share one rate: GAOSHI_TRUSTED_PROXIES" }),
   );
-  const platform = embeddedPlatform({ data: config.data, now, log, baseUrl: () => config.baseUrl });
+  const steady = options.steady ?? (options.now ? undefined : steadyClock());
+  const platform = embeddedPlatform({
+    ...{ data: config.data, now, log, baseUrl: () => config.baseUrl },
+    ...(steady ? { steady } : {}),
+  });
   const world = await makeWorld(platform, {
     ...options,
     config,

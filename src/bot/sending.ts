@@ -1,4 +1,5 @@
 import { COOL_DOWN_SECONDS, type Messenger, TOO_OFTEN } from "#src/domain/deliveries/messenger.ts";
+import { heldFor } from "#src/platform/clock.ts";
 import type { Health } from "./health.ts";
 import type { Keeper } from "./keep-alive.ts";
 import { makeMessenger, type PuppetSend } from "./messenger.ts";
@@ -23,7 +24,7 @@ export function makeSending(deps: {
   let coolUntil = 0;
   let gaveIds = false;
 
-  const cooling = () => coolUntil > now().getTime();
+  const cooling = () => heldFor(coolUntil, now().getTime(), COOL_DOWN_SECONDS * 1000) > 0;
   const watch = {
     notNow: () => (cooling() ? "the account cools down: too often" : undefined),
     sent(id: string | undefined) {

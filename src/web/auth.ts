@@ -4,6 +4,7 @@ import type { Caller } from "#src/domain/members/member.ts";
 import { readSession, SESSION_HOURS } from "#src/domain/members/sign-in.ts";
 import { bearerOf } from "#src/domain/members/tokens.ts";
 import { AppError } from "#src/errors.ts";
+import { heldFor } from "#src/platform/clock.ts";
 import type { Table } from "#src/platform/table.ts";
 
 /** A token that is revoked elsewhere works here at most so long. */
@@ -49,7 +50,7 @@ export function bearers(deps: { table: Table; now: () => Date; config: Pick<Conf
       if (adminHash !== undefined && timingSafeEqual(Buffer.from(digest), adminHash)) return admin;
       const now = deps.now().getTime();
       const found = remembered.get(digest);
-      if (found !== undefined && found.until > now) return found.caller;
+      if (found !== undefined && heldFor(found.until, now, REMEMBER_MS) > 0) return found.caller;
       remembered.delete(digest);
       return look(digest, now);
     },

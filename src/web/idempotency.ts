@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { z } from "zod";
 import { AppError } from "#src/errors.ts";
 import { sha256 } from "#src/ids.ts";
+import { heldFor } from "#src/platform/clock.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 
@@ -69,7 +70,7 @@ export async function replayOf(deps: Deps, claim: Claim): Promise<Answer | undef
     const answer = JSON.parse(text) as Answer;
     return { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } };
   }
-  const left = (kept.busyUntil ?? 0) - deps.now().getTime();
+  const left = heldFor(kept.busyUntil ?? 0, deps.now().getTime(), IN_PROGRESS_SECONDS * 1000);
   if (left > 0)
     throw new AppError(
       "conflict",
@@ -98,8 +99,10 @@ export function keptAnswer(deps: Deps, claim: Claim, answer: Answer, options: { 
  */
 export async function hold(deps: Deps, claim: Claim): Promise<number | undefined> {
   const before = await read(deps, claim);
-  const busyUntil = deps.now().getTime() + IN_PROGRESS_SECONDS * 1000;
-  if (before && (before.answer || before.sealed || (before.busyUntil ?? 0) > deps.now().getTime())) return undefined;
+  const now = deps.now().getTime();
+  const busyUntil = now + IN_PROGRESS_SECONDS * 1000;
+  const busy = heldFor(before?.busyUntil ?? 0, now, IN_PROGRESS_SECONDS * 1000) > 0;
+  if (before && (before.answer || before.sealed || busy)) return undefined;
   const expiresAt = Math.ceil(busyUntil / 1000) + KEPT_SECONDS;
   const version = (before?.version ?? 0) + 1;
   const put: Item = { ...keys.idempotency(claim.scope), request: claim.request, version, busyUntil, expiresAt };

@@ -123,9 +123,18 @@ describe("the group commit", () => {
     clock = 430;
     const rows = () => sql.prepare("SELECT count(*) AS n FROM items").get()?.["n"];
     expect(rows()).toBe(451);
-    await sweepExpired({ sql, group, now });
+    await sweepExpired({ sql, group, now, steady: () => now().getTime() });
     expect(rows()).toBe(20);
     expect((await table.query({ pk: "A" })).items).toHaveLength(20);
+  });
+
+  it("deletes nothing that has expired only by a clock that was set ahead", async () => {
+    const { sql, group, table } = parts();
+    const began = now().getTime();
+    await table.putAll([{ pk: "A", sk: "1", expiresAt: began / 1000 + 600 }]);
+    const ahead = () => new Date(began + 400 * 86_400_000);
+    await sweepExpired({ sql, group, now: ahead, steady: () => began });
+    expect(await table.get({ pk: "A", sk: "1" })).toBeDefined();
   });
 });
 

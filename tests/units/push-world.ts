@@ -94,18 +94,24 @@ export function pushWorld(
   options: {
     /** Called for every process that is started, with the ports it would get. */
     wrap?: (ports: Ports) => Ports;
+    /** One process on one folder, with a clock that nobody sets; else functions, whose queues alone have such a clock. */
+    house?: boolean;
   } & Partial<Record<ChannelName, Partial<Channel>>> = {},
 ) {
   let clock = Date.parse("2026-03-02T02:00:00Z"); // a Monday, 10:00 in Shanghai
-  const now = () => new Date(clock);
-  const platform = embeddedPlatform({ data: ":memory:", now, log: silentLog });
+  let set = 0;
+  const now = () => new Date(clock + set);
+  const steady = () => clock;
+  const platform = embeddedPlatform({ data: ":memory:", now, steady, log: silentLog });
   const channels = Object.fromEntries(
     CHANNELS.map((name) => [name, scriptedChannel(name, now, options[name])]),
   ) as Record<ChannelName, ReturnType<typeof scriptedChannel>>;
   const plain: Ports = { table: platform.table, queue: platform.queue, channels };
+  let houses = 0;
   const start = () => ({
     ...(options.wrap?.(plain) ?? plain),
     now,
+    ...(options.house ? { steady, onlyHost: `house${++houses}` } : {}),
     newId: randomIds(now),
     log: silentLog,
     links: testLinks,
@@ -122,6 +128,10 @@ export function pushWorld(
   };
   const pass = (seconds: number) => {
     clock += seconds * 1000;
+  };
+  /** Somebody sets the machine's clock. */
+  const jump = (seconds: number) => {
+    set += seconds * 1000;
   };
   /** One round over all queues; the number of messages taken. */
   const round = async (): Promise<number> => {
@@ -146,6 +156,7 @@ export function pushWorld(
     channels,
     now,
     pass,
+    jump,
     round,
     drain,
     handlerOf,

@@ -1,4 +1,6 @@
+import type { Clock } from "#src/platform/clock.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { leaseLeft } from "./claim.ts";
 import type { FoundMember } from "./find-member.ts";
 import { type Letter, stateOf } from "./states.ts";
 import {
@@ -25,8 +27,8 @@ export async function rowOf(table: Table, { ref }: Pick<FoundMember, "ref">, end
 }
 
 /** Whether a worker has the chunk now; nobody else writes to it then. */
-export function isTaken(result: Result, now: Date): boolean {
-  return result.until !== undefined && result.until > now.getTime();
+export function isTaken(deps: Clock & { onlyHost?: string }, result: Result): boolean {
+  return leaseLeft(deps, result) > 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#src/errors.ts";
+import { type Clock, steadyTime } from "#src/platform/clock.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { codeOf, packCodes } from "./codes.ts";
@@ -28,6 +29,7 @@ export type ChunkLedger = {
   close(patient?: boolean): Promise<void>;
   /** Whether something was noted since the last save began. */
   isBehind(): boolean;
+  /** The lease's end, by the clock of leases (`steadyTime`). */
   until(): number;
   /** Milliseconds since 1970: timings count from here. */
   startedAt(): number;
@@ -43,7 +45,7 @@ const PAUSES_MS = [20, 100, 400, 1000, 2000, 5000, 5000, 5000, 5000, 5000];
 
 /** `members`: endpoint keys in the order of the letters. `canAsk`: whether the provider can be asked about a receipt. */
 export function openLedger(
-  deps: { table: Table; queue: (name: QueueName) => Queue; now: () => Date },
+  deps: Clock & { table: Table; queue: (name: QueueName) => Queue },
   { ref, members, canAsk }: { ref: ChunkRef; members: readonly string[]; canAsk: (receipt: string) => boolean },
   claimed: Result,
   leaseMs: number,
@@ -72,7 +74,7 @@ export function openLedger(
       letters: now,
       // Whom a worker that died may have sent to has a row by now that says so.
       ...(lost && !(closing && !now.includes("w")) ? { lost } : {}),
-      ...(closing ? {} : { until: deps.now().getTime() + leaseMs }),
+      ...(closing ? {} : { until: steadyTime(deps) + leaseMs }),
       ...(timings.some(Boolean) ? packTimings(timings) : {}),
       ...packCodes(codes),
       ...(digests ? { digests } : {}),

@@ -1,23 +1,27 @@
 import { randomSecret } from "#src/ids.ts";
+import { type Clock, heldFor, steadyTime } from "#src/platform/clock.ts";
 import type { Table } from "#src/platform/table.ts";
 import { type ChunkRef, findResult, type Result, resultItem } from "./store.ts";
 
+/** Longer than any lease is: one that ends later is of another clock. */
+const LONGEST_LEASE_MS = 180_000;
+
 /** A lease covers the longest push twice; it is renewed with everything that is written down. */
 export function leaseMs(totalSeconds: number): number {
-  return Math.max(60, 2 * totalSeconds + 20) * 1000;
+  return Math.min(LONGEST_LEASE_MS, Math.max(60, 2 * totalSeconds + 20) * 1000);
 }
 
 /**
  * `onlyHost` names the one process there is, where there is only one (an embedded house holds a lock on its folder):
  * a lease that bears another name is of a process that died, and need not run out.
  */
-export type LeaseDeps = { table: Table; now: () => Date; onlyHost?: string };
+export type LeaseDeps = Clock & { table: Table; onlyHost?: string };
 
 /** Milliseconds for which somebody may still be at work under this lease; 0: nobody is. */
-export function leaseLeft(deps: LeaseDeps, lease: Pick<Result, "by" | "until">): number {
+export function leaseLeft(deps: Omit<LeaseDeps, "table">, lease: Pick<Result, "by" | "until">): number {
   if (lease.until === undefined || (deps.onlyHost !== undefined && !lease.by?.startsWith(`${deps.onlyHost}.`)))
     return 0;
-  return Math.max(0, lease.until - deps.now().getTime());
+  return heldFor(lease.until, steadyTime(deps), LONGEST_LEASE_MS);
 }
 
 export type Claim =
@@ -42,8 +46,7 @@ export async function claim(
   options: { members?: number; leaseMs: number; wanted: (letters: string) => boolean },
 ): Promise<Claim> {
   const by = `${deps.onlyHost ?? ""}.${randomSecret(48)}`;
-  const now = deps.now().getTime();
-  const until = now + options.leaseMs;
+  const until = steadyTime(deps) + options.leaseMs;
   let known: Result | undefined;
   if (options.members === undefined) known = await findResult(deps.table, ref);
   for (;;) {
@@ -54,7 +57,7 @@ export async function claim(
     if (known && !open && !options.wanted(known.letters)) return { kind: "done", result: known };
     const result: Result = known
       ? { ...known, by, until, ...(open ? { lost: true } : {}), version: known.version + 1 }
-      : { letters: "w".repeat(options.members ?? 0), by, until, startedAt: now, version: 1 };
+      : { letters: "w".repeat(options.members ?? 0), by, until, startedAt: deps.now().getTime(), version: 1 };
     const written = await deps.table
       .write([{ put: resultItem(ref, result), if: known ? { version: known.version } : { absent: true } }])
       .catch(() => ({ ok: false }));

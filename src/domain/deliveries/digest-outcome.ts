@@ -35,7 +35,7 @@ export async function enterOutcome(deps: WakeDeps, message: OutcomeMessage): Pro
   const found = fanout && (await findMember(table, fanout, endpoint));
   const result = found && (await findResult(table, found.ref));
   if (!found || !result) return;
-  if (isTaken(result, deps.now())) return again();
+  if (isTaken(deps, result)) return again();
   const letter = result.letters.charAt(found.member) as Letter;
   if (!OVER.includes(letter)) return;
   const items = matchedOf(found.chunk, found.member).filter((item) => !omitted(result, found.member, item));
@@ -50,7 +50,7 @@ async function enterItem(deps: WakeDeps, item: string, endpoint: string, letter:
     const found = fanout && (await findMember(table, fanout, endpoint));
     const result = found && (await findResult(table, found.ref));
     if (!found || !result) return "done";
-    if (isTaken(result, deps.now())) return "busy";
+    if (isTaken(deps, result)) return "busy";
     const { ref, range, member } = found;
     const known = result.letters.charAt(member);
     // Who waits for the digest still reads it when the item is settled; a row or a time of its own is of another push.

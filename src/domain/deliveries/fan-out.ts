@@ -1,5 +1,6 @@
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
 import type { Log } from "#src/log.ts";
+import type { Clock } from "#src/platform/clock.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { audience, type Member, type Members, membersIn, namedSource, type Source, topicSource } from "./audience.ts";
@@ -28,11 +29,10 @@ import {
 } from "./store.ts";
 import { grouped, lateQueueOf, planningQueue, queueOf } from "./work-queue.ts";
 
-export type FanOutDeps = {
+export type FanOutDeps = Clock & {
   table: Table;
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
-  now: () => Date;
   /** See `LeaseDeps`. */
   onlyHost?: string;
   log: Log;

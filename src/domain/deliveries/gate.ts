@@ -43,7 +43,7 @@ export type Slot = {
   isAside: boolean;
   /** Whether it counts among those running at its origin. */
   counts: boolean;
-  /** When its push began (milliseconds since 1970). */
+  /** When its push began (`steadyTime`). */
   begunAt: number;
   list: LinkedList<Slot> | undefined;
   before: Slot | undefined;

@@ -6,6 +6,7 @@ import { parseSubscription } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { NewId } from "#src/ids.ts";
 import type { Log } from "#src/log.ts";
+import type { Clock } from "#src/platform/clock.ts";
 import type { Call, Message, MessageHandler, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName, Links } from "./channel.ts";
@@ -13,13 +14,13 @@ import { type SettingsReader, settingsReader } from "./channel-settings.ts";
 import { ChannelMessage, type LaterMessage, PlanMessage, RangeMessage } from "./message.ts";
 import type { Receipt } from "./receipts.ts";
 import type { Sender } from "./send.ts";
+import type { StepsBack } from "./set-back.ts";
 import type { SetupWord } from "./setup-feed.ts";
 
-export type DeliveryDeps = {
+export type DeliveryDeps = Clock & {
   table: Table;
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
-  now: () => Date;
   /** See `LeaseDeps`. */
   onlyHost?: string;
   newId: NewId;
@@ -64,6 +65,7 @@ export type DeliveryHandlers = {
  */
 export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   const settings = deps.settings ?? settingsReader(deps);
+  const stepsBack: StepsBack = {};
   const senders = new Map<ChannelName, Promise<Sender>>();
   const senderOf = (name: ChannelName): Promise<Sender> => {
     const sender =
@@ -138,14 +140,14 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       return deliver(work.ref.channel as ChannelName, work, "deliver-late");
     }),
     receipt: async (receipt) => (await import("./receipts.ts")).applyReceipt(deps, receipt),
-    sweep: async () => (await import("./sweep.ts")).sweep(deps),
+    sweep: async () => (await import("./sweep.ts")).sweep(deps, stepsBack),
     freshLogin: async (name, address) => (await senderOf(name)).pace?.restart(address),
     inTurn: async (name, address, task) => {
       const { pace } = await senderOf(name);
       for (let ticket = false; pace; ticket = true) {
         const turn = await pace.turn({ address, urgent: true, ticket });
         if (turn.kind === "go") break;
-        await sleep(Math.max(20, turn.until - deps.now().getTime()));
+        await sleep(Math.min(MOST_ASLEEP_MS, Math.max(20, turn.until - deps.now().getTime())));
       }
       return task();
     },
@@ -170,6 +172,8 @@ function askedInTurn({ pace }: Sender, log: Log): Pick<AskDeps, "turn" | "paused
   };
 }
 
+// Whoever waits for a turn asks anew, in case the clock was set meanwhile.
+const MOST_ASLEEP_MS = 60_000;
 const PAUSES_MS = [50, 250, 1000];
 
 /** A step may run twice, so a store that hiccups costs a moment and not the message's whole time out of sight. */
@@ -187,6 +191,7 @@ async function insist(step: () => Promise<void>): Promise<void> {
 
 /** All messages at once; one that fails does not fail the others. A call of several waits only when all do, so it says nothing. */
 function each(log: Log, handle: (message: Message, call: Call | undefined) => Promise<void>): MessageHandler {
+  const lost = leasesLost(log);
   return async (messages, whole) => {
     const failed: string[] = [];
     const call = messages.length === 1 ? whole : undefined;
@@ -196,8 +201,7 @@ function each(log: Log, handle: (message: Message, call: Call | undefined) => Pr
           await handle(message, call);
         } catch (error) {
           // The new holder of a lease does the work; this message has nothing left to do.
-          if (error instanceof AppError && error.code === "LEASE_LOST")
-            return log.warn("lease-lost", { id: message.id });
+          if (error instanceof AppError && error.code === "LEASE_LOST") return lost(message.id);
           const detail = error instanceof Error ? error.message.slice(0, 500) : String(error);
           log.error("message-failed", { id: message.id, receives: message.receives, detail });
           failed.push(message.id);
@@ -205,5 +209,24 @@ function each(log: Log, handle: (message: Message, call: Call | undefined) => Pr
       }),
     );
     return { failed };
+  };
+}
+
+const LOST_TOGETHER_MS = 10_000;
+
+/** Says that leases were lost, how many within ten seconds, and which was the first: where one is, hundreds may be. */
+function leasesLost(log: Log): (id: string) => void {
+  let lost: { first: string; count: number } | undefined;
+  return (id) => {
+    if (lost) {
+      lost.count++;
+      return;
+    }
+    const mine = { first: id, count: 1 };
+    lost = mine;
+    setTimeout(() => {
+      lost = undefined;
+      log.warn("leases-lost", mine);
+    }, LOST_TOGETHER_MS).unref();
   };
 }

@@ -12,12 +12,12 @@ export type Hanging = {
 const REMEMBERED_MS = 10 * 60_000;
 const MOST = 10_000;
 
-export function makeHanging(now: () => Date): Hanging {
+export function makeHanging(milliseconds: () => number): Hanging {
   const until = new Map<string, number>();
   return {
     note(endpoint) {
       until.delete(endpoint); // so that the first of the map is always the one to be forgotten next
-      until.set(endpoint, now().getTime() + REMEMBERED_MS);
+      until.set(endpoint, milliseconds() + REMEMBERED_MS);
       if (until.size <= MOST) return;
       const [oldest = ""] = until.keys();
       until.delete(oldest);
@@ -27,7 +27,7 @@ export function makeHanging(now: () => Date): Hanging {
     },
     has(endpoint) {
       if (until.size === 0) return false;
-      return (until.get(endpoint) ?? 0) > now().getTime();
+      return (until.get(endpoint) ?? 0) > milliseconds();
     },
   };
 }

@@ -16,8 +16,8 @@ export type Attempted = { outcome: Outcome; startedAt: Date; ms: number; sent: s
 // The settings that were read to tell are the ones that the next push goes by.
 const AT_ONCE_SECONDS = 1;
 
-/** A further attempt that is due soon. */
-export type Again = { row: Delivery; at: number };
+/** A further attempt that is due soon, in so many milliseconds. */
+export type Again = { row: Delivery; inMs: number };
 
 /** Writes down what attempts came to: in the ledger, and for the endpoints themselves once the ledger is stored. */
 export function outcomeNotes(deps: RunDeps, channel: Channel) {
@@ -55,7 +55,7 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
 
   function dueSoon({ row, inSeconds }: Settled): Again | undefined {
     if (row?.dueAt === undefined || inSeconds === undefined || inSeconds > LONGEST_DELAY_SECONDS) return undefined;
-    return { row, at: Date.parse(row.dueAt) };
+    return { row, inMs: inSeconds * 1000 };
   }
 
   function noteOmitted(work: Work, job: Job, sent: string[]): void {

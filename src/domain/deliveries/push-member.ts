@@ -1,3 +1,4 @@
+import { steadyTime } from "#src/platform/clock.ts";
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
 import { type Gate, makeGate, originOf, type Slot } from "./gate.ts";
@@ -144,13 +145,14 @@ export function makePusher(
           const items = work.digest ? contentsOf(work, job.member) : matchedOf(work.batch.chunk, job.member);
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
-          const startedAt = deps.now();
-          slot.begunAt = startedAt.getTime();
+          slot.begunAt = steadyTime(deps);
           let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
-          const ms = Math.max(0, deps.now().getTime() - startedAt.getTime());
+          const ms = Math.max(0, steadyTime(deps) - slot.begunAt);
+          // By the clock as it is now: what follows is reckoned from the answer.
+          const startedAt = new Date(deps.now().getTime() - ms);
           if (pace) outcome = await notes.heed(work, pace, { target, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
-          if (next) again(work, withRow(job, next.row), next.at);
+          if (next) again(work, withRow(job, next.row), next.inMs);
           if (isSilent(outcome)) hanging.note(job.endpoint);
           else {
             hanging.answered(job.endpoint);
@@ -221,9 +223,10 @@ export function makePusher(
 
   /** A turn that is near is waited for here, without a slot. */
   async function awaitInPlace(work: Work, job: Job, target: MessageTarget, turn: Wait): Promise<void> {
-    if (turn.until > Math.min(work.openUntil, deps.now().getTime() + patienceMs)) return awaitTurn(work, job, turn);
+    const ms = turn.until - deps.now().getTime();
+    if (ms > Math.min(work.openUntil - steadyTime(deps), patienceMs)) return awaitTurn(work, job, turn);
     await new Promise<void>((resolve) => {
-      setTimeout(resolve, Math.max(1, turn.until - deps.now().getTime()));
+      setTimeout(resolve, Math.max(1, ms));
       whenOver(work, resolve);
     });
     if (mayNot(work, job)) return finish(work);
@@ -234,6 +237,8 @@ export function makePusher(
   /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
   function awaitTurn(work: Work, job: Job, { until, because, setup, mends }: Wait): void {
     const { member } = job;
+    const now = deps.now();
+    const ms = until - now.getTime();
     const known = knownOf(work, job);
     const row: Delivery = {
       ...known,
@@ -241,13 +246,14 @@ export function makePusher(
       dueAt: new Date(until).toISOString(),
       waitsFor: because,
       setup,
+      promisedAt: now.toISOString(),
       ...(mends ? { mends } : {}),
       version: known.version + 1,
     };
-    const soon = until - deps.now().getTime() <= LONGEST_DELAY_SECONDS * 1000;
+    const soon = ms <= LONGEST_DELAY_SECONDS * 1000;
     // The sweep looks a minute ahead, so that a turn is not missed for its sake.
     work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
-    if (soon) again(work, withRow(job, row), until);
+    if (soon) again(work, withRow(job, row), ms);
     finish(work);
   }
 
@@ -267,12 +273,13 @@ export function makePusher(
   }
 
   function mayStart(work: Work): boolean {
-    const now = deps.now().getTime();
+    const now = steadyTime(deps);
     return now < work.openUntil && now + channel.limits.seconds.total * 1000 < work.ledger.until();
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
-  function again(work: Work, job: Job, at: number): void {
+  function again(work: Work, job: Job, inMs: number): void {
+    const at = steadyTime(deps) + inMs;
     const due: { at: number; timer?: NodeJS.Timeout } = { at };
     work.due.set(job.endpoint, due);
     if (at >= work.openUntil) return;
@@ -280,7 +287,7 @@ export function makePusher(
       if (work.running === 0) return;
       work.due.delete(job.endpoint);
       launch(work, job);
-    }, at - deps.now().getTime());
+    }, inMs);
   }
 
   /** Whoever is on its way since then hangs: it makes room for others where it may, and no longer counts as exposed. */

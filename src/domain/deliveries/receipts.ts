@@ -107,7 +107,7 @@ export async function standingOf(deps: LinkDeps, { ref, endpoint }: { ref: Chunk
   ]);
   if (!fanout || !found || !result) return undefined;
   const letter = result.letters.charAt(found.member);
-  return { fanout, found, result, letter, busy: isTaken(result, deps.now()) || "wi".includes(letter) };
+  return { fanout, found, result, letter, busy: isTaken(deps, result) || "wi".includes(letter) };
 }
 
 /** `later`: a message will do it. */

@@ -98,7 +98,7 @@ async function tryAgain(
   const now = deps.now();
   const result = await findResult(deps.table, ref);
   if (!result || !"fe".includes(result.letters.charAt(member))) return "done";
-  if (isTaken(result, now)) return "busy";
+  if (isTaken(deps, result)) return "busy";
   const known = await rowOf(deps.table, { ref }, endpoint);
   const dueAt = now.toISOString();
   const row = { ...known, state: "waiting" as const, dueAt, byHand: true, version: known.version + 1 };

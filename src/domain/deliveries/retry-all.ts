@@ -101,7 +101,7 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
       if (!result?.letters.includes(letter)) break;
       const [now, current] = [deps.now(), await findRange(deps.table, announcementId, revision, range)];
       const open = await findFanout(deps.table, announcementId, revision);
-      if (!current || !open || isTaken(result, now)) {
+      if (!current || !open || isTaken(deps, result)) {
         busy = true;
         break;
       }

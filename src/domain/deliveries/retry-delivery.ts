@@ -43,13 +43,13 @@ export async function retryDelivery(
 ): Promise<DeliveryRow> {
   const at = await findRetry(deps, id);
   if (!at) throw new AppError("conflict", "STATE", NOT_OPEN);
-  const { fanout, found, endpoint, result, letter, now } = at;
+  const { fanout, found, endpoint, result, letter } = at;
   // Its revisions have their outcome already, and are tried again as what they are.
   if (digestNamed(fanout.announcementId) && "fu".includes(letter)) throw digestOver();
   if (fanout.supersededBy !== undefined) throw new AppError("conflict", "SUPERSEDED", SUPERSEDED);
   if ("fu".includes(letter) && !anyway && (await servedInstead(deps.table, fanout, endpoint)))
     throw new AppError("conflict", "FALLBACK_SERVED", FALLBACK_SERVED);
-  if (isTaken(result, now)) return afterChunk(deps, at, { id, anyway, attempts });
+  if (isTaken(deps, result)) return afterChunk(deps, at, { id, anyway, attempts });
   const left = await leaveDigest(deps.table, letter, result);
   const { writes, dueAt } = await retryWrites(deps, at);
   const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
@@ -75,7 +75,7 @@ async function findRetry(deps: RetryDeps, id: string): Promise<Retry | undefined
   const now = deps.now();
   const letter = result?.letters.charAt(at.found.member) ?? "w";
   if (result && OPEN.includes(letter)) return { ...at, result, letter, now };
-  if (result && "wi".includes(letter) && isTaken(result, now)) throw inFlight();
+  if (result && "wi".includes(letter) && isTaken(deps, result)) throw inFlight();
   return undefined;
 }
 
@@ -117,7 +117,7 @@ export async function retryOne(deps: RetryDeps, message: RetryOneMessage): Promi
   try {
     const at = await findRetry(deps, id);
     if (!at) return;
-    if (isTaken(at.result, at.now)) return await busy();
+    if (isTaken(deps, at.result)) return await busy();
     if ((await memberRow(deps, at.found)).attempts.length !== attempts) return;
     await retryDelivery(deps, id, { anyway, attempts });
   } catch (error) {

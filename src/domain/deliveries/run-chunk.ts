@@ -1,6 +1,7 @@
 import { readRevision } from "#src/domain/announcements/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
+import { type Clock, steadyTime } from "#src/platform/clock.ts";
 import type { Call, Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Language } from "#src/text.ts";
@@ -26,14 +27,13 @@ import { recent, together } from "./recent.ts";
 import { judge, type Verdict } from "./stand-in.ts";
 import { type Fanout, findFanout } from "./store.ts";
 import { wakeFallbacks } from "./wake-fallbacks.ts";
-import { type Batch, isUrgent, type Job, OPEN_MS, type Work } from "./work.ts";
+import { type Batch, isUrgent, type Job, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 import { grouped, lateQueueOf } from "./work-queue.ts";
 
-export type RunDeps = {
+export type RunDeps = Clock & {
   table: Table;
   queue: (name: QueueName) => Queue;
   settings: SettingsReader;
-  now: () => Date;
   /** How long a push may wait in place for its turn (2 s), and what draws spacings and jitter. */
   patienceMs?: number;
   random?: () => number;
@@ -85,7 +85,7 @@ export function makeRunner(
   const exposure = makeExposure(bounded ? MOST_EXPOSED : Number.POSITIVE_INFINITY, () =>
     Promise.all([...open].map(storeSoon)),
   );
-  const hanging = makeHanging(deps.now);
+  const hanging = makeHanging(() => steadyTime(deps));
   const marksOf = marksReader(deps.table);
   const revisionOf = recent(64, async (key) => {
     const [id = "", revision] = key.split("#");
@@ -135,7 +135,7 @@ export function makeRunner(
       await ledger.close();
       throw error;
     });
-    const openUntil = deps.now().getTime() + OPEN_MS;
+    const openUntil = steadyTime(deps) + OPEN_MS;
     const { promise: end, resolve: ended } = Promise.withResolvers<void>();
     const work: Work = {
       ...{ ledger, batch, digest, ...prepared, urgent: isUrgent(prepared.text), openUntil, ended },
@@ -191,7 +191,7 @@ export function makeRunner(
   }
 
   function lookAfterHanging(): void {
-    const since = deps.now().getTime() - HANGS_MS;
+    const since = steadyTime(deps) - HANGS_MS;
     for (const work of open) {
       pusher.setAside(work, since);
       if (work.stopped) pusher.giveUpHanging(work);
@@ -253,8 +253,9 @@ export function makeRunner(
 
   async function queueDue({ batch: { ref }, due, urgent }: Work): Promise<void> {
     if (due.size === 0) return;
-    const now = deps.now().getTime();
-    const bySeconds = Map.groupBy(due, ([, { at }]) => Math.max(0, Math.ceil((at - now) / 1000)));
+    const now = steadyTime(deps);
+    const secondsTo = (at: number) => Math.min(LONGEST_DELAY_SECONDS, Math.max(0, Math.ceil((at - now) / 1000)));
+    const bySeconds = Map.groupBy(due, ([, { at }]) => secondsTo(at));
     const messages = [...bySeconds].map(([delaySeconds, members]) => {
       const body: RetryMessage = { kind: "retry", ref, endpoints: members.map(([endpoint]) => endpoint) };
       return { body, delaySeconds };

@@ -7,17 +7,9 @@ import type { ChunkMessage, RetryMessage } from "./message.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
+import { isDue } from "./set-back.ts";
 import { lostAttempt, mayHaveBegun } from "./settle.ts";
-import {
-  type Chunk,
-  type ChunkRef,
-  Delivery,
-  deliveryKey,
-  findChunk,
-  membersOf,
-  SWEEP_GRACE_MS,
-  TURNS_TOGETHER_MS,
-} from "./store.ts";
+import { type Chunk, type ChunkRef, Delivery, deliveryKey, findChunk, membersOf, SWEEP_GRACE_MS } from "./store.ts";
 import { type Job, triggerOf } from "./work.ts";
 import { grouped } from "./work-queue.ts";
 
@@ -103,10 +95,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {
     const items = await deps.table.getMany(endpoints.map((endpoint) => deliveryKey(ref, endpoint)));
     const now = deps.now().getTime();
-    const soon = (row: Delivery) => now + (row.waitsFor === undefined ? 1000 : TURNS_TOGETHER_MS);
-    return items
-      .flatMap((item) => (item ? [Delivery().parse(item)] : []))
-      .filter((row) => row.dueAt !== undefined && Date.parse(row.dueAt) <= soon(row));
+    return items.flatMap((item) => (item ? [Delivery().parse(item)] : [])).filter((row) => isDue(row, now));
   }
 
   /** Somebody else has the chunk: look again when that may have ended. */

@@ -28,7 +28,7 @@ export async function settleDelivery(
   const { ref, member, range } = found;
   const result = await findResult(deps.table, ref);
   const now = deps.now();
-  if (result && isTaken(result, now)) throw busy();
+  if (result && isTaken(deps, result)) throw busy();
   if (result?.letters.charAt(member) !== "u") throw new AppError("conflict", "STATE", NOT_UNKNOWN);
   const { dueAt: _, ...known } = await rowOf(deps.table, found, endpoint);
   const attempt: Attempt = {

@@ -85,7 +85,9 @@ export function settle(channel: Channel, tried: Tried, outcome: Outcome): Settle
 function leftOfStep(attempts: Attempt[], wait: number, seed: string): number {
   const first = attempts.slice(0, -1).findLastIndex(({ sooner }) => !sooner) + 1;
   const endOf = (one: Attempt | undefined) => (one ? Date.parse(one.at) + one.ms : 0);
-  return jittered(wait, seed, first + 1) - (endOf(attempts.at(-1)) - endOf(attempts[first])) / 1000;
+  // Never less than no time: the clock may have been set back in between.
+  const passed = Math.max(0, endOf(attempts.at(-1)) - endOf(attempts[first]));
+  return jittered(wait, seed, first + 1) - passed / 1000;
 }
 
 /** A vendor that says the same to one delivery again and again is asked ever more seldom. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { heldFor } from "#src/platform/clock.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
 import type { Outcome } from "./channel.ts";
@@ -66,8 +67,8 @@ export function sharedTokens(deps: {
       const kept = await read(table, source.credential);
       const at = now();
       const usable = kept.token !== undefined && kept.token !== failed && (kept.goodUntil ?? 0) > at;
-      const rests = at - (kept.askedAt ?? 0) < REST_MS;
-      const claimed = (kept.claimedUntil ?? 0) > at;
+      const rests = heldFor((kept.askedAt ?? 0) + REST_MS, at, REST_MS) > 0;
+      const claimed = heldFor(kept.claimedUntil ?? 0, at, CLAIM_MS) > 0;
       if (usable && (claimed || rests || (kept.goodUntil ?? 0) - at > FRESH_MS)) return remember(source, kept);
       if (kept.fault && rests && !claimed) return { fault: kept.fault };
       if (!claimed) {
@@ -79,7 +80,7 @@ export function sharedTokens(deps: {
   }
 
   async function renew(source: TokenSource, failed: string | undefined, mine: Kept): ReturnType<SharedTokens> {
-    const forced = mine.forced.filter((at) => now() - at < DAY_MS);
+    const forced = mine.forced.filter((at) => heldFor(at + DAY_MS, now(), DAY_MS) > 0);
     let fetched = await source.fetch().catch((): FetchedToken => ({ fault: BROKEN }));
     if ("token" in fetched && fetched.token === failed) {
       const last = forced.at(-1) ?? 0;

@@ -239,6 +239,8 @@ export const Delivery = schema(() =>
     waitsFor: z.enum(["rate", "quota", "configuration"]).exactOptional(),
     /** Version of the channel's settings by which its turn was given. */
     setup: z.number().exactOptional(),
+    /** When it was given that turn, where no attempt tells. */
+    promisedAt: z.string().exactOptional(),
     /** Its turn is one of those who may have a text that is wrong now. */
     mends: z.literal(true).exactOptional(),
     /** The first choice that it stands in for and waits for. */

@@ -1,6 +1,7 @@
 import type { Log } from "#src/log.ts";
+import { type Clock, heldFor } from "#src/platform/clock.ts";
 import type { Queue, QueueName } from "#src/platform/queue.ts";
-import type { Table } from "#src/platform/table.ts";
+import type { Item, Table } from "#src/platform/table.ts";
 import { sweepReceipts } from "./ask-provider.ts";
 import { canaryTimes } from "./canary.ts";
 import type { Channel, ChannelName } from "./channel.ts";
@@ -14,6 +15,7 @@ import { isSettled, tallyAll } from "./ledger.ts";
 import type { ChunkMessage } from "./message.ts";
 import { queueRows } from "./queue-rows.ts";
 import { resultsOf } from "./results.ts";
+import { hasToLook, isOfLaterClock, looked, type StepsBack } from "./set-back.ts";
 import { settleHeld } from "./settle-digests.ts";
 import { settleSuperseded } from "./settle-superseded.ts";
 import { startDigests } from "./start-digests.ts";
@@ -30,11 +32,10 @@ import {
 } from "./store.ts";
 import { grouped, planningQueue, queueOf } from "./work-queue.ts";
 
-export type SweepDeps = {
+export type SweepDeps = Clock & {
   table: Table;
   queue: (name: QueueName) => Queue;
   channels: Record<ChannelName, Channel>;
-  now: () => Date;
   onlyHost?: string;
   settings?: SettingsReader;
   log: Log;
@@ -44,14 +45,21 @@ export type SweepDeps = {
 const PATIENCE_MS = 30_000;
 const RETRY_LOOK_MS = 300_000;
 const DUE_AT_ONCE = 100;
+const WOKEN_AT_ONCE = 800;
 const CHECKS_SECONDS = [60, 60, 120, 300, 900, 3600];
 
-/** Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless. */
-export async function sweep(deps: SweepDeps): Promise<void> {
+/**
+ * Finds what was stored and then not followed up, and closes what balances. Runs every minute, twice at once is harmless.
+ * `stepsBack`: of this process, for as long as it runs.
+ */
+export async function sweep(deps: SweepDeps, stepsBack: StepsBack = {}): Promise<void> {
+  const ahead = hasToLook(deps, stepsBack);
   await startDigests(deps);
   await sweepDue(deps);
   await sweepFanouts(deps);
   await sweepReceipts(deps);
+  if (ahead) await sweepAhead(deps);
+  looked(deps, stepsBack, ahead);
 }
 
 async function sweepFanouts(deps: SweepDeps): Promise<void> {
@@ -88,12 +96,16 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
     else await remind(deps, fanout, range);
   }
   const closed = ranges.every(({ range }) => range.done) && isSettled(channels);
-  const looks = superseded ? 0 : Math.min(fanout.sweeps, CHECKS_SECONDS.length - 1);
-  const seconds = CHECKS_SECONDS[looks] ?? 60;
+  const seconds = secondsTo(superseded ? 0 : fanout.sweeps);
   const next: Fanout = { ...fanout, sweeps: fanout.sweeps + 1, version: fanout.version + 1 };
   if (closed) return closeFanout(deps, { ...next, closedAt: now.toISOString(), totals: channels });
   const item = fanoutItem(next, new Date(now.getTime() + seconds * 1000));
   await table.write([{ put: item, if: { version: fanout.version } }]);
+}
+
+/** Until the next look at a fan-out, after so many. */
+function secondsTo(looks: number): number {
+  return CHECKS_SECONDS[Math.min(Math.max(0, looks), CHECKS_SECONDS.length - 1)] ?? 60;
 }
 
 /** The list of its day learns first what came of it: a crash in between is made good by the next look. */
@@ -130,7 +142,7 @@ async function settleRange(deps: SweepDeps, fanout: Fanout, range: Range): Promi
 async function remind(deps: SweepDeps, fanout: Fanout, range: Range): Promise<void> {
   const { announcementId, revision } = fanout;
   const now = deps.now().getTime();
-  if (now - Date.parse(range.updatedAt) < PATIENCE_MS) return;
+  if (heldFor(Date.parse(range.updatedAt) + PATIENCE_MS, now, PATIENCE_MS) > 0) return;
   const urgent = fanout.urgent === true;
   if (!range.done) {
     const body = { announcementId, revision, range: range.from };
@@ -180,5 +192,41 @@ async function sweepDue(deps: SweepDeps): Promise<void> {
       const after = pages[i]?.next;
       return after === undefined ? [] : [{ pk, after }];
     });
+  }
+}
+
+/**
+ * The clock was set back: what a clock that was ahead put off, deliveries and looks, is for now. Everything is read before anything
+ * is written, or what is put off anew would be met again.
+ */
+async function sweepAhead(deps: SweepDeps): Promise<void> {
+  const now = deps.now();
+  const rows: Delivery[] = [];
+  for (let partition = 0; partition < DUE_PARTITIONS; partition++)
+    for await (const item of toCome(deps, duePartition(partition))) {
+      const row = Delivery().parse(item);
+      if (isOfLaterClock(row, now.getTime())) rows.push({ ...row, dueAt: now.toISOString() });
+    }
+  const fanouts: Fanout[] = [];
+  for await (const item of toCome(deps, "OPEN-FANOUTS")) {
+    const fanout = Fanout().parse(item);
+    const longest = secondsTo(fanout.sweeps - 1) * 1000;
+    if (heldFor(Date.parse(fanout.checkAt ?? ""), now.getTime(), longest) === 0) fanouts.push(fanout);
+  }
+  if (rows.length + fanouts.length > 0)
+    deps.log.warn("clock-was-ahead", { deliveries: rows.length, announcements: fanouts.length });
+  for (let from = 0; from < rows.length; from += WOKEN_AT_ONCE)
+    await queueRows(deps, rows.slice(from, from + WOKEN_AT_ONCE), RETRY_LOOK_MS);
+  for (const fanout of fanouts) await checkFanout(deps, fanout);
+}
+
+/** What stands in a partition of the index from now on. */
+async function* toCome(deps: SweepDeps, pk: string): AsyncGenerator<Item> {
+  const from = deps.now().toISOString();
+  for (let after: string | undefined; ; ) {
+    const page = await deps.table.queryIndex({ pk, from, limit: 1000, ...(after === undefined ? {} : { after }) });
+    yield* page.items;
+    if (page.next === undefined) return;
+    after = page.next;
   }
 }

@@ -43,6 +43,7 @@ export type Work = {
   verdicts: Map<string, Verdict>;
   /** The text as the channel rendered it, by language. */
   rendered: Map<string, unknown>;
+  /** By the clock of leases (`steadyTime`). */
   openUntil: number;
   /** Nobody may wait for a slot or a turn any longer. */
   isOver: boolean;
@@ -63,7 +64,7 @@ export type Work = {
   storing: boolean;
   ended: () => void;
   broken: unknown;
-  /** When members are due for a further attempt (milliseconds since 1970), and what does it while the chunk is open. */
+  /** When members are due for a further attempt (`steadyTime`), and what does it while the chunk is open. */
   due: Map<string, { at: number; timer?: NodeJS.Timeout }>;
   /** Endpoints that have failed for good or ended: who stands in for them goes at once. */
   unreached: string[];

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { AppError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
 import type { Bucket } from "#src/platform/bucket.ts";
+import { type Clock, steadyTime } from "#src/platform/clock.ts";
 import { type MessageHandler, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { ChangeHandler, Table } from "#src/platform/table.ts";
 import { backupTo } from "./backup.ts";
@@ -21,6 +22,8 @@ import { sweepExpired } from "./sweep.ts";
 import { sqliteTable } from "./table.ts";
 
 export type EmbeddedPlatform = {
+  /** See `Clock`: the clock of this process by which leases and waits are measured. */
+  steady: () => number;
   table: Table;
   bucket: Bucket;
   queue: (name: QueueName) => Queue;
@@ -46,24 +49,26 @@ export type EmbeddedPlatform = {
  * Everything in one process on one folder; `:memory:` keeps nothing. Throws AppError "unavailable" (DATA_IN_USE)
  * when another process has the folder. `baseUrl` begins signed links; a function when it is known only later.
  */
-export function embeddedPlatform(options: {
-  data: string;
-  now: () => Date;
-  log: Log;
-  baseUrl?: string | (() => string);
-}): EmbeddedPlatform {
+export function embeddedPlatform(
+  options: Clock & {
+    data: string;
+    log: Log;
+    baseUrl?: string | (() => string);
+  },
+): EmbeddedPlatform {
   const { data, now, log, baseUrl = "http://127.0.0.1:8787" } = options;
+  const steady = () => steadyTime(options);
   const { sql, close } = openDatabase(data);
   const group = groupCommit(sql);
   const letters = deadLetters({ sql, now, log });
-  const nextChangeId = risingIds(sql, "changes", now);
-  const newMessageId = messagesAtStart(sql, now);
+  const nextChangeId = risingIds(sql, "changes", steady);
+  const newMessageId = messagesAtStart(sql, steady);
   const changes = changeFeed({ sql, group, letters, log });
   const table = sqliteTable({ sql, group, now, nextChangeId, feed: changes });
   const queues = new Map(
     (Object.keys(QUEUES) as QueueName[]).map((name) => [
       name,
-      localQueue({ sql, group, letters, now, newMessageId }, name),
+      localQueue({ sql, group, letters, steady, newMessageId }, name),
     ]),
   );
   const queue = (name: QueueName) => {
@@ -80,7 +85,7 @@ export function embeddedPlatform(options: {
   const bucket = localBucket({ sql, group, blobs, links });
   const consumers: Consumer[] = [];
   const tasks = schedule(log);
-  tasks.every(60, () => sweepExpired({ sql, group, now }));
+  tasks.every(60, () => sweepExpired({ sql, group, now, steady }));
   let stopping: Promise<void> | undefined;
 
   const stop = async (graceSeconds: number): Promise<void> => {
@@ -91,6 +96,7 @@ export function embeddedPlatform(options: {
   };
 
   return {
+    steady,
     table,
     bucket,
     queue,

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { messageText } from "#src/platform/limits.ts";
+import { LIMITS, messageText } from "#src/platform/limits.ts";
 import { type Message, QUEUES, type Queue, type QueueName } from "#src/platform/queue.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { answered, type Group } from "./group.ts";
@@ -19,13 +19,14 @@ export const LOOK_MS = 100;
 
 /**
  * A queue in a table. Who has taken what is known in memory (there is one process); the file only learns it along
- * with the next commit, so taking a message costs no sync, and after a crash it is simply visible again.
+ * with the next commit, so taking a message costs no sync, and after a crash it is simply visible again. All its times are of the
+ * clock that nobody sets, which begins anew with every process.
  */
 export function localQueue(
-  deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; now: () => Date; newMessageId: () => number },
+  deps: { sql: DatabaseSync; group: Group; letters: DeadLetters; steady: () => number; newMessageId: () => number },
   name: QueueName,
 ): LocalQueue {
-  const { sql, group: commit, letters, now, newMessageId } = deps;
+  const { sql, group: commit, letters, steady, newMessageId } = deps;
   const insert = sql.prepare(
     `INSERT INTO messages (id, queue, visible, receives, taken, body, "group") VALUES (?, ?, ?, 0, 0, ?, ?)`,
   );
@@ -66,7 +67,7 @@ export function localQueue(
   };
 
   const takeNow = (max: number, visibleAfterSeconds: number): Message[] => {
-    const at = now().getTime();
+    const at = steady();
     const messages: Message[] = [];
     while (messages.length < max) {
       const found = waiting.next(at);
@@ -101,7 +102,7 @@ export function localQueue(
       return () => listeners.delete(listener);
     },
     send: async (messages) => {
-      const at = now().getTime();
+      const at = steady();
       const rows = messages.map((message) => ({
         id: newMessageId(),
         visible: at + (message.delaySeconds ?? 0) * 1000,
@@ -143,7 +144,7 @@ export function localQueue(
       const id = current(receipt);
       if (id === undefined) return;
       const { receives = 0, group = "" } = taken.get(id) ?? {};
-      const until = now().getTime() + seconds * 1000;
+      const until = steady() + seconds * 1000;
       await commit(() => show.run(until, receives, id));
       if (taken.get(id)?.receives === receives) taken.delete(id);
       waiting.expect(group, until);
@@ -168,8 +169,17 @@ function arrival(listeners: Set<() => void>, milliseconds: number): Promise<void
   });
 }
 
-/** At the start nobody holds a message: what an earlier process had in flight is visible at once. */
-export function messagesAtStart(sql: DatabaseSync, now: () => Date): () => number {
+/**
+ * At the start nobody holds a message: what an earlier process had in flight is visible at once. A message's number says when it was
+ * sent (microseconds since 1970): what was sent in time to come bears the stamps of a clock that was ahead, and what is delayed for
+ * longer than is possible, too. Answers what numbers the next ones.
+ */
+export function messagesAtStart(sql: DatabaseSync, steady: () => number): () => number {
+  const at = steady();
   sql.exec("UPDATE messages SET visible = 0, taken = 0 WHERE taken = 1");
-  return risingIds(sql, "messages", now);
+  sql
+    .prepare("UPDATE messages SET visible = max(?1, visible - id / 1000 + ?1) WHERE id > ?1 * 1000 AND visible > ?1")
+    .run(at);
+  sql.prepare("UPDATE messages SET visible = ?1 WHERE visible > ?1 + ?2").run(at, LIMITS.delaySeconds * 1000);
+  return risingIds(sql, "messages", steady, true);
 }

@@ -104,9 +104,21 @@ export function rows(sql: DatabaseSync) {
   };
 }
 
-/** Numbers that rise over restarts and are never given twice, although the rows that bear them are deleted. */
-export function risingIds(sql: DatabaseSync, table: "changes" | "messages", now: () => Date): () => number {
+/**
+ * Numbers that rise over restarts and are never given twice, although the rows that bear them are deleted: microseconds since 1970,
+ * of the start or (`timed`) of the moment, as long as that makes them rise.
+ */
+export function risingIds(
+  sql: DatabaseSync,
+  table: "changes" | "messages",
+  milliseconds: () => number,
+  timed = false,
+): () => number {
   const row = sql.prepare(`SELECT coalesce(max(id), 0) AS last FROM ${table}`).get();
-  let last = Math.max(Number(row?.["last"]), now().getTime() * 1000);
-  return () => ++last;
+  let last = Math.max(Number(row?.["last"]), milliseconds() * 1000);
+  if (!timed) return () => ++last;
+  return () => {
+    last = Math.max(last + 1, milliseconds() * 1000);
+    return last;
+  };
 }

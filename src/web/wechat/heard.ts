@@ -1,4 +1,5 @@
 import { sha256 } from "#src/ids.ts";
+import { heldFor } from "#src/platform/clock.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 
@@ -36,7 +37,7 @@ export async function hear(
   if ((await deps.table.write([{ put: mine, if: { absent: true } }])).ok) return { kind: "new" };
   const known = await deps.table.get(key);
   if (known?.["done"] === true) return { kind: "done", reply: String(known["reply"]) };
-  if (!known || Number(known["until"]) > now) return { kind: "busy" };
+  if (!known || heldFor(Number(known["until"]), now, WORK_MS) > 0) return { kind: "busy" };
   const version = Number(known.version);
   const put = { ...mine, version: version + 1 };
   return (await deps.table.write([{ put, if: { version } }])).ok ? { kind: "new" } : { kind: "busy" };

@@ -167,7 +167,7 @@ it("a stranger who subscribes a group's robot without its secret holds up none o
     await imported(slug, [{ channel, address, secret }]);
     const asked = () => vendors.requests.filter(({ url }) => url.includes(key)).length;
     await world.anyone.post("/subscriptions", { endpoint: { channel, address }, topics: [`column:${slug}`] });
-    await world.until(() => asked() === 1);
+    await world.until(async () => asked() === 1);
     const id = await published(slug);
     await world.until(async () => (await ledger(id)).delivered === 1);
   }

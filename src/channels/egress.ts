@@ -157,6 +157,8 @@ function parse(address: string): URL | Fault {
   if (isIP(url.hostname) === 4 && written !== url.hostname) return FAULTS.host;
   url.hash = "";
   if (url.hostname.endsWith(".")) url.hostname = url.hostname.slice(0, -1);
+  // A second dot would make another name of the same host, which the machine's own table does not know.
+  if (url.hostname.endsWith(".")) return FAULTS.malformed;
   return url.href.length > MAX_ADDRESS ? FAULTS.length : url;
 }
 

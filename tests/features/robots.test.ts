@@ -158,6 +158,21 @@ it("an operator who corrects a robot's secret sees the notices that waited for i
   }
 });
 
+it("a stranger who subscribes a group's robot without its secret holds up none of its notices", async () => {
+  for (const vendor of ["dingtalk", "feishu"] as const) {
+    const slug = await column();
+    const { key, channel, address } = newRobot(vendor);
+    const secret = vendor === "dingtalk" ? DINGTALK_SECRET : FEISHU_SECRET;
+    vendors.answer(key, { secret });
+    await imported(slug, [{ channel, address, secret }]);
+    const asked = () => vendors.requests.filter(({ url }) => url.includes(key)).length;
+    await world.anyone.post("/subscriptions", { endpoint: { channel, address }, topics: [`column:${slug}`] });
+    await world.until(async () => asked() === 1);
+    const id = await published(slug);
+    await world.until(async () => (await ledger(id)).delivered === 1);
+  }
+});
+
 it("what a robot may have said stays unknown until a person decides, and is never said twice by itself", async () => {
   const slug = await column();
   const { key, channel, address } = newRobot("feishu");

@@ -350,6 +350,14 @@ describe("words of the platform that come out of order", () => {
     expect(await isOn()).toBe(true);
   });
 
+  test("a follow that is told again brings nobody back where our clock is behind the platform's", async () => {
+    const followedAt = second(20);
+    await caller().does(OPENID, "unsubscribe", { CreateTime: second(30) });
+    world.clock.pass(25);
+    await caller().does(OPENID, "subscribe", { CreateTime: followedAt });
+    expect(await isOn()).toBe(false);
+  });
+
   test("of one second the one that comes last counts", async () => {
     const at = second();
     await caller().does(OPENID, "subscribe", { CreateTime: at });

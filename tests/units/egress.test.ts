@@ -117,6 +117,7 @@ describe("addresses that nobody may push to", () => {
     ["https://hook.exa\tmple.com/", "ADDRESS_MALFORMED"],
     [" https://hook.example.com/", "ADDRESS_MALFORMED"],
     ["https://hook.example.com/\r\nx-evil: 1", "ADDRESS_MALFORMED"],
+    ["https://hook.example.com../", "ADDRESS_MALFORMED"],
     ["https://", "ADDRESS_MALFORMED"],
     ["hook.example.com", "ADDRESS_MALFORMED"],
     ["", "ADDRESS_MALFORMED"],

@@ -4,9 +4,13 @@ import { noSecret } from "#src/channels/no-secret.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { takeMailNotice } from "#src/domain/deliveries/mail-notice.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { confirm } from "#src/domain/subscriptions/confirm.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey, spelledKey } from "#src/domain/subscriptions/endpoint.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
+import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
 import { knownEndpoint } from "#src/domain/subscriptions/known-endpoint.ts";
+import { ImportedSubscription } from "#src/domain/subscriptions/new-subscription.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
@@ -80,4 +84,23 @@ it("once it has left, whoever signs it up again is known by the mailbox", async 
   expect(await knownEndpoint(world.platform.table, "email", OLD)).toBe(endpointKey("email", OLD));
   expect(endpointKey("email", OLD)).toBe(endpointKey("email", OLD.toUpperCase()));
   expect(endpointKey("wechaty", "room:A")).not.toBe(endpointKey("wechaty", "room:a"));
+});
+
+it("once it has left, nobody enters it again under any spelling, until it says yes itself", async () => {
+  const readLine = (text: string) => ImportedSubscription.parse(JSON.parse(text));
+  const entered = async (address: string, column: string) => {
+    const endpoint = { channel: "email", address };
+    const line = JSON.stringify({ endpoint, topics: [`column:${column}`], confirmed: true, basis: "a list" });
+    return (await importSubscriptions({ ...deps(), readLine, log: silentLog }, line, "admin")).errors[0]?.code;
+  };
+  for (const leave of [
+    async () => unsubscribe(deps(), await stored()),
+    async () => endEndpoint(deps(), (await stored()).endpoint, "unsubscribed"),
+  ]) {
+    await leave();
+    for (const address of [OLD, OLD.toLowerCase()]) expect(await entered(address, "news")).toBe("UNSUBSCRIBED");
+    const asked = await signUp(OLD);
+    await confirm(deps(), asked);
+    for (const address of [OLD, OLD.toLowerCase()]) expect(await entered(address, "news")).toBeUndefined();
+  }
 });

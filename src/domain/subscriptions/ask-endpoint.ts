@@ -78,9 +78,17 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
     });
   if (outcome === "confirmed") await confirmAsked(deps, asked);
   if (outcome === "confirmed" || outcome === "sent") return;
-  if (typeof outcome === "object") await deps.paused?.(address, outcome.paused);
+  if (typeof outcome === "object" && !(await saidToItAlone(deps, asked, outcome.paused)))
+    await deps.paused?.(address, outcome.paused);
   if (counted !== undefined) await uncountQuestion(deps, asked, counted);
   await askAgain(deps, message);
+}
+
+/** What a guard refuses of one secret says nothing of the others that its address goes by: whoever may ask would stop them all. */
+async function saidToItAlone({ table }: AskDeps, asked: Subscription, { because }: VendorPause): Promise<boolean> {
+  if (because !== "configuration") return false;
+  const all = await subscriptionsOf(table, asked.endpoint);
+  return all.some(({ status, secrets }) => status === "confirmed" && `${secrets}` !== `${asked.secrets}`);
 }
 
 async function askAgain({ queue, channel }: AskDeps, message: Question): Promise<void> {

@@ -3,7 +3,7 @@ import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import { stopWrites } from "./end-endpoint.ts";
-import { endpointKey } from "./endpoint.ts";
+import { endpointKey, keysOf } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { moveFallbacks } from "./move-fallbacks.ts";
 import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
@@ -50,7 +50,9 @@ export function confirmedRows(confirmed: Subscription): Write[] {
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
     { remove: keys.switchedOff(confirmed.endpoint, confirmed.id) },
-    { remove: keys.suppression(confirmed.endpoint) },
+    ...[...new Set([confirmed.endpoint, ...keysOf(confirmed.channel, confirmed.address)])].map(
+      (one): Write => ({ remove: keys.suppression(one) }),
+    ),
     ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }

@@ -1,5 +1,6 @@
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import { keysOf } from "./endpoint.ts";
 import { entryKeys } from "./entry.ts";
 import { SUBSCRIPTION_FEED } from "./feed.ts";
 import { pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
@@ -32,11 +33,16 @@ export function switchedOffWrite({ status, channel, endpoint, id, endedAt }: Sub
   return status === "switched-off" ? { put: { ...key, channel, at: endedAt } } : { remove: key };
 }
 
-/** Remembers for good that the address must say yes itself before anything is pushed to it again. */
-export function suppressionWrites(endpoint: string, because: EndReason, now: Date): Write[] {
-  return SUPPRESSING.includes(because)
-    ? [{ put: { ...keys.suppression(endpoint), because, at: now.toISOString() } }]
-    : [];
+/** Remembers for good that the address must say yes itself before anything is pushed to it again, under its other key as well. */
+export function suppressionWrites(
+  endpoint: string,
+  because: EndReason,
+  now: Date,
+  known?: Pick<Subscription, "channel" | "address">,
+): Write[] {
+  if (!SUPPRESSING.includes(because)) return [];
+  const all = new Set([endpoint, ...(known ? keysOf(known.channel, known.address) : [])]);
+  return [...all].map((one) => ({ put: { ...keys.suppression(one), because, at: now.toISOString() } }));
 }
 
 /** Takes a subscription out of the topic index and says why. */
@@ -75,7 +81,8 @@ export async function endEndpoint(
   status: "ended" | "switched-off" = "ended",
 ): Promise<void> {
   const now = deps.now();
-  await deps.table.write([endedWrite(endpoint, because, now), ...suppressionWrites(endpoint, because, now)]);
+  const [known] = await subscriptionsOf(deps.table, endpoint);
+  await deps.table.write([endedWrite(endpoint, because, now), ...suppressionWrites(endpoint, because, now, known)]);
   for (;;) {
     const open = (await subscriptionsOf(deps.table, endpoint)).filter((one) => one.status === "confirmed");
     const written = await Promise.all(open.map((one) => deps.table.write(stopWrites(one, status, because, now))));

@@ -20,5 +20,10 @@ export function spelledKey(channel: string, address: string): string {
   return createHash("sha256").update(`${channel}\n${address}`).digest("base64url").slice(0, 16);
 }
 
+/** Every key that a place may have by this spelling of it. */
+export function keysOf(channel: string, address: string): string[] {
+  return [...new Set([endpointKey(channel, address), spelledKey(channel, address)])];
+}
+
 /** The 64 shards in the order in which endpoint keys sort as text. */
 export const SHARDS: readonly string[] = [..."-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"];

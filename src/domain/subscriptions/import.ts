@@ -5,6 +5,7 @@ import { keys } from "#src/platform/keys.ts";
 import type { Item, Table } from "#src/platform/table.ts";
 import type { Text } from "#src/text.ts";
 import { type AddressedChannels, channelOf, checkedAddress, checkedEndpoint } from "./channel.ts";
+import { spelledKey } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { fallbackOf } from "./fallback.ts";
 import { knownEndpoint } from "./known-endpoint.ts";
@@ -86,11 +87,12 @@ async function suppressions(
   const all = batch.map(({ subscription }) => [
     subscription.endpoint,
     mailboxKey(channelOf(channels, subscription.channel), subscription),
+    spelledKey(subscription.channel, subscription.address),
   ]);
   const items = await table.getMany([...new Set(all.flat())].map((endpoint) => keys.suppression(endpoint)));
   const because = new Map(items.flatMap((item) => (item ? [[item.pk, item["because"] as EndReason]] : [])));
   const of = (endpoint: string) => because.get(keys.suppression(endpoint).pk);
-  return all.map(([own = "", mailbox = ""]) => of(own) ?? of(mailbox));
+  return all.map((some) => some.map(of).find((one) => one !== undefined));
 }
 
 /** What is there already stays as it is, unless this line turns on what was not. */

@@ -14,7 +14,7 @@ export async function unsubscribe(deps: { table: Table; now: () => Date }, known
     if (await isLast(deps, current))
       writes.push(
         endedWrite(current.endpoint, "unsubscribed", now),
-        ...suppressionWrites(current.endpoint, "unsubscribed", now),
+        ...suppressionWrites(current.endpoint, "unsubscribed", now, current),
       );
     if ((await deps.table.write(writes)).ok) return;
     current = await findSubscription(deps.table, known.id);

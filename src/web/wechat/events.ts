@@ -20,6 +20,8 @@ const CHANNEL = "official-account";
 // A text reply is refused beyond about two thousand bytes.
 const REPLY_BYTES = 2000;
 const SAID = 500;
+// A call that is signed for a later time than this is refused.
+const AHEAD_MS = 300_000;
 
 /** What one message or event of the platform makes happen; the text to answer, if any. */
 export async function handle(deps: EventDeps, fields: Fields): Promise<string | undefined> {
@@ -64,7 +66,7 @@ function heeded(deps: EventDeps, fields: Fields, follows: boolean): Promise<bool
   const endpoint = endpointKey(CHANNEL, address);
   const wanted = deps.values["followTopics"] ?? "all";
   const topics = wanted === "none" ? undefined : PublicTopics().parse(wanted.split(","));
-  return heedFollowWord(deps, endpoint, { at: saidAt(deps, fields).getTime(), follows }, async (follows) => {
+  return heedFollowWord(deps, endpoint, { at: wordAt(deps, fields), follows }, async (follows) => {
     if (follows) return topics !== undefined && follow(deps, { channel: CHANNEL, address, topics, language: "zh-CN" });
     await endEndpoint(deps, endpoint, "unsubscribed");
     return false;
@@ -93,6 +95,13 @@ function saidAt(deps: EventDeps, fields: Fields): Date {
   const seconds = Number(textOf(fields, "CreateTime"));
   const now = deps.now();
   return seconds > 0 && seconds * 1000 < now.getTime() ? new Date(seconds * 1000) : now;
+}
+
+/** Theirs, also where our clock is behind: their words are told apart by it, as long as it is about right. */
+function wordAt(deps: EventDeps, fields: Fields): number {
+  const at = Number(textOf(fields, "CreateTime")) * 1000;
+  const now = deps.now().getTime();
+  return at > 0 && at < now + AHEAD_MS ? at : now;
 }
 
 async function received(deps: EventDeps, receipt: Receipt | undefined): Promise<undefined> {

@@ -15,6 +15,7 @@ const RECORDS: Record<string, Partial<Record<number, string[]>>> = {
   // Its servers answer for IPv4 and never for IPv6.
   "half.county.cn": { [A]: ["01020305"] },
 };
+RECORDS["other-half.county.cn"] = { [AAAA]: ["26064700000000000000000000001112"] };
 const asked: string[] = [];
 
 // The part of RFC 1035 that one question needs. Names of silent.cn are never answered.
@@ -81,6 +82,12 @@ test("hundreds of names whose servers do not answer hold up nobody else", async 
 test("does not wait for IPv6 addresses where there is another", async () => {
   const slow = resolve("n1.silent.cn").catch(() => "silent");
   expect(await Promise.race([resolve("half.county.cn"), slow])).toEqual(["1.2.3.5"]);
+  await slow;
+}, 30_000);
+
+test("waits for IPv4 addresses no longer than a connection can", async () => {
+  const slow = resolve("n2.silent.cn").catch(() => "silent");
+  expect(await Promise.race([resolve("other-half.county.cn"), slow])).toEqual(["2606:4700::1112"]);
   await slow;
 }, 30_000);
 

@@ -42,6 +42,7 @@ export type SweepDeps = Clock & {
 };
 
 /** A message that was sent should have been worked on after so long; if not, it is sent again. */
+const PAGES_AHEAD = 100;
 const PATIENCE_MS = 30_000;
 const RETRY_LOOK_MS = 300_000;
 const DUE_AT_ONCE = 100;
@@ -220,13 +221,19 @@ async function sweepAhead(deps: SweepDeps): Promise<void> {
   for (const fanout of fanouts) await checkFanout(deps, fanout);
 }
 
-/** What stands in a partition of the index from now on. */
+/** What stands in a partition of the index from now on; of millions the first ones, or one look would take longer than a call may. */
 async function* toCome(deps: SweepDeps, pk: string): AsyncGenerator<Item> {
   const from = deps.now().toISOString();
-  for (let after: string | undefined; ; ) {
-    const page = await deps.table.queryIndex({ pk, from, limit: 1000, ...(after === undefined ? {} : { after }) });
-    yield* page.items;
-    if (page.next === undefined) return;
-    after = page.next;
+  let after: string | undefined;
+  for (let page = 0; page < PAGES_AHEAD; page++) {
+    const { items, next } = await deps.table.queryIndex({
+      pk,
+      from,
+      limit: 1000,
+      ...(after === undefined ? {} : { after }),
+    });
+    yield* items;
+    if (next === undefined) return;
+    after = next;
   }
 }

@@ -23,7 +23,8 @@ export async function liftPause(
     const item = await table.get(key);
     const state = item && PaceState().parse(item);
     if (state?.pause?.because !== "configuration") return false;
-    const { pause: _p, line: _l, ahead: _a, lineFrom: _f, urgent: _u, mending: _m, promised: _o, ...kept } = state;
+    const { pause: _p, line: _l, ahead: _a, lineFrom: _f, urgent: _u, mending: _m, promised: _o, ...others } = state;
+    const { again: _g, anew: _n, ...kept } = others;
     const expiresAt = Math.floor(now().getTime() / 1000) + KEPT_SECONDS;
     const put = { ...key, ...kept, version: state.version + 1, expiresAt };
     const written = await table.write([

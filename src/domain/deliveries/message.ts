@@ -104,7 +104,10 @@ export const WakeMessage = schema(() =>
 );
 export type WakeMessage = z.infer<ReturnType<typeof WakeMessage>>;
 
-/** On the queue `fanout`: other windows or quotas hold for a channel (`setup`: since that version of its settings), so tell those who wait for a turn, in their order, their new ones. */
+/**
+ * On the queue `fanout`: other windows or quotas hold for a channel (`setup`: since that version of its settings), so tell those
+ * who wait for a turn, in their order, their new ones.
+ */
 export const TurnsMessage = schema(() =>
   z.strictObject({
     kind: z.literal("turns"),
@@ -113,6 +116,10 @@ export const TurnsMessage = schema(() =>
     from: z.string().exactOptional(),
     /** The second time, for what was stored during the first. */
     again: z.literal(true).exactOptional(),
+    /** The same settings hold, but turns of these endpoints' credentials are free: whoever waits moves up. */
+    freed: z.array(z.string()).exactOptional(),
+    /** Those who wait have moved up: tell whoever was promised a turn before then (milliseconds since 1970). */
+    before: z.number().exactOptional(),
   }),
 );
 export type TurnsMessage = z.infer<ReturnType<typeof TurnsMessage>>;

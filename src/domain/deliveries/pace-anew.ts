@@ -1,14 +1,19 @@
-import { type Book, isFree, LINES, type Line, type PaceRules } from "./pace-book.ts";
+import { type Book, isFree, LINES, type Line, ofEach, type PaceRules } from "./pace-book.ts";
 import { LEAST_WAIT_MS, promise, SPREAD_MS, sorted, turnBehind } from "./pace-lines.ts";
 import { countOf, lengthMs, type Run } from "./pace-log.ts";
 import { counted, leftAt, nextPeriod, quotaAt } from "./pace-quota.ts";
 import { gapMs } from "./pace-spacing.ts";
 
-/** One who was promised a turn by settings of version `setup` and has not used it. */
-export type Waiter = { urgent: boolean; mends: boolean; setup: number };
+/** One who was promised a turn by settings of version `setup`, then (`promisedAt`, milliseconds), and has not used it. */
+export type Waiter = { urgent: boolean; mends: boolean; setup: number; promisedAt?: number };
+
+/** How many wait in each line; a line that was not counted is left as it is. */
+export type Counts = Partial<Record<Line, number>>;
 
 // Until the first of those who wait has been told; who comes anew stays behind the last of them nonetheless.
 const HEAD_START_MS = 3000;
+// A few turns that nobody has are not worth telling everybody.
+const FEW = 0.05;
 // Of a period that has just begun or is about to end, another clock may say otherwise.
 const EDGE_MS = 10_000;
 
@@ -23,9 +28,39 @@ export function reckonAnew(book: Book, rules: PaceRules, now: number, random: ()
   const known = book.by;
   Object.assign(book, { setup, by });
   if (known === undefined || known === by) return;
-  const left = { urgent: countOf(book.urgent), mending: countOf(book.mending), line: book.ahead + countOf(book.line) };
-  book.anew = { at: now, setup, left, told: { urgent: [], mending: [], line: [] } };
-  Object.assign(book, { urgent: [], mending: [], line: [], ahead: 0 });
+  layAnew(book, rules, inLine(book, now), now, random);
+}
+
+/**
+ * Where not as many wait as turns are promised: the others were promised to a process that died before it could write that down, or
+ * to a text that was withdrawn. Then turns are laid for those who wait, and `promiseAnew` tells them. Answers whether that is so.
+ */
+export function dropUnclaimed(
+  book: Book,
+  rules: PaceRules,
+  counts: Counts,
+  now: number,
+  random: () => number,
+): boolean {
+  if (isFree(rules)) return false;
+  const promised = inLine(book, now);
+  const waiting = { ...promised, ...counts };
+  const isNear = (name: Line) => Math.abs(promised[name] - waiting[name]) <= FEW * waiting[name];
+  if (LINES.every(isNear)) return false;
+  layAnew(book, rules, waiting, now, random);
+  if (book.anew) book.anew.counted = true;
+  return true;
+}
+
+/** Of the turns that have just passed, whoever has one is on its way with it. */
+function inLine(book: Book, now: number): Record<Line, number> {
+  const toCome = (runs: Run[]) => countOf(runs.filter(([at]) => at > now));
+  return ofEach((name) => toCome(book[name]) + (name === "line" ? book.ahead : 0));
+}
+
+function layAnew(book: Book, rules: PaceRules, left: Record<Line, number>, now: number, random: () => number): void {
+  book.anew = { at: now, setup: rules.setup, left, told: ofEach(() => []) };
+  Object.assign(book, { urgent: [], mending: [], line: [], again: ofEach(() => []), ahead: 0 });
   delete book.promised;
   delete book.lineFrom;
   if (isFree(rules)) return;
@@ -36,12 +71,13 @@ export function reckonAnew(book: Book, rules: PaceRules, now: number, random: ()
 export function promiseAnew(
   book: Book,
   rules: PaceRules,
-  { urgent, mends, setup }: Waiter,
+  { urgent, mends, setup, promisedAt }: Waiter,
   now: number,
   random: () => number,
 ): number | undefined {
   const { anew } = book;
-  if (!anew || setup >= anew.setup) return undefined;
+  if (!anew || setup > anew.setup) return undefined;
+  if (setup === anew.setup && !(anew.counted && promisedAt !== undefined && promisedAt < anew.at)) return undefined;
   const name = urgent ? "urgent" : mends ? "mending" : "line";
   // More wait than the book knew of.
   if (anew.left[name] === 0) return promise(book, rules, { pushes: 1, urgent, mends, ticket: false }, now, random);

@@ -29,6 +29,7 @@ export type PaceRules = {
 
 const used = schema(() => z.record(z.string(), z.number()));
 const ofLines = schema(() => z.object({ urgent: z.number(), mending: z.number(), line: z.number() }));
+const linesPacked = schema(() => z.object({ urgent: z.string(), mending: z.string(), line: z.string() }));
 
 /** The pace of one credential. Lists of moments are packed (pace-log.ts). */
 export const PaceState = schema(() =>
@@ -44,6 +45,8 @@ export const PaceState = schema(() =>
     urgent: z.string().exactOptional(),
     /** Turns of those who may have a text that is wrong now: after the urgent ones and before the others. */
     mending: z.string().exactOptional(),
+    /** Turns of those of each line who held one and lost it: no two of them get the same. */
+    again: linesPacked().exactOptional(),
     notBefore: z.number().exactOptional(),
     used: used().exactOptional(),
     promised: used().exactOptional(),
@@ -70,10 +73,10 @@ export const PaceState = schema(() =>
       .object({
         at: z.number(),
         setup: z.number(),
+        /** Nothing changed but the count of those who wait: who was promised a turn before then is told. */
+        counted: z.boolean().exactOptional(),
         left: ofLines(),
-        urgent: z.string(),
-        mending: z.string(),
-        line: z.string(),
+        ...linesPacked().shape,
         promised: used().exactOptional(),
       })
       .exactOptional(),
@@ -91,14 +94,19 @@ export const GRACE_MS = 5000;
 export const LINES = ["urgent", "mending", "line"] as const;
 export type Line = (typeof LINES)[number];
 
+export function ofEach<Value>(make: (name: Line) => Value): Record<Line, Value> {
+  return { urgent: make("urgent"), mending: make("mending"), line: make("line") };
+}
+
 export type Anew = Omit<NonNullable<PaceState["anew"]>, Line> & { told: Record<Line, Run[]> };
 
-export type Book = Omit<PaceState, "grants" | Line | "anew" | "version"> & {
+export type Book = Omit<PaceState, "grants" | Line | "again" | "anew" | "version"> & {
   grants: Run[];
   line: Run[];
   ahead: number;
   urgent: Run[];
   mending: Run[];
+  again: Record<Line, Run[]>;
   anew?: Anew;
 };
 
@@ -118,7 +126,7 @@ export function blankPace(): PaceState {
 
 /** The state at `now`: what lies in the future can only be another clock's word, and is taken for now. */
 export function open(state: PaceState, rules: PaceRules, now: number): Book {
-  const { grants, line, urgent, mending, ahead = 0, anew, version: _, ...rest } = state;
+  const { grants, line, urgent, mending, again, ahead = 0, anew, version: _, ...rest } = state;
   const notLongGone = ([at]: Run) => at > now - 2 * GRACE_MS;
   const book: Book = {
     ...rest,
@@ -132,6 +140,7 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
     ahead,
     urgent: unfolded(unpackRuns(urgent).filter(notLongGone), now),
     mending: unfolded(unpackRuns(mending).filter(notLongGone), now),
+    again: ofEach((name) => unpackRuns(again?.[name]).filter(([at]) => at > now)),
     ...(anew ? { anew: openAnew(anew) } : {}),
   };
   const passed = book.line.findIndex(([at]) => at > now - GRACE_MS);
@@ -145,7 +154,10 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
     // A worker that still reads older settings ends no pause of the newer ones.
     const changed = pause.because === "configuration" && pause.setup < rules.setup;
     // Whoever was promised a turn behind the pause is woken, and asks anew.
-    if (changed) Object.assign(book, { line: [], urgent: [], mending: [] });
+    if (changed) {
+      Object.assign(book, { line: [], urgent: [], mending: [], again: ofEach(() => []) });
+      delete book.anew;
+    }
     if (changed || (pause.because !== "configuration" && until <= now - GRACE_MS)) delete book.pause;
     else book.pause = { ...pause, until };
   }
@@ -170,8 +182,10 @@ function nobodyComes(book: Book, rules: PaceRules, now: number): boolean {
 }
 
 export function close(book: Book, rules: PaceRules, version: number, now: number): PaceState {
-  const { grants, line, ahead, urgent, mending, promised, used: spent, lineFrom, anew, ...rest } = book;
-  const kept = pruned(line, rules.windows, line.at(-1)?.[0] ?? now);
+  const { grants, line, ahead, urgent, mending, again, ...others } = book;
+  const { promised, used: spent, lineFrom, anew, ...rest } = others;
+  const lastOf = (runs: Run[]) => pruned(runs, rules.windows, runs.at(-1)?.[0] ?? now);
+  const kept = lastOf(line);
   const dropped = countOf(line) - countOf(kept);
   return {
     ...rest,
@@ -180,6 +194,7 @@ export function close(book: Book, rules: PaceRules, version: number, now: number
     ...(kept.length > 0 && ahead + dropped > 0 ? { ahead: ahead + dropped } : {}),
     ...(urgent.length > 0 ? { urgent: packRuns(thinned(urgent, rules.windows)) } : {}),
     ...(mending.length > 0 ? { mending: packRuns(thinned(mending, rules.windows)) } : {}),
+    ...(LINES.some((name) => again[name].length > 0) ? { again: ofEach((name) => packRuns(lastOf(again[name]))) } : {}),
     ...(spent && Object.keys(spent).length > 0 ? { used: spent } : {}),
     ...(promised && Object.keys(promised).length > 0 ? { promised } : {}),
     ...(anew ? { anew: closeAnew(anew, rules) } : {}),

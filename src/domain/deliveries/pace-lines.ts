@@ -1,43 +1,37 @@
-import type { Book, PaceRules } from "./pace-book.ts";
+import { type Book, LINES, type PaceRules } from "./pace-book.ts";
 import { type Run, roomAt } from "./pace-log.ts";
 import { counted, quotaAt } from "./pace-quota.ts";
 import type { Ask } from "./pace-rules.ts";
 import { gapMs } from "./pace-spacing.ts";
+import { TURNS_TOGETHER_MS } from "./store.ts";
 
 /** Hundreds who wait do not wake at once. */
 export const SPREAD_MS = 50;
 export const LEAST_WAIT_MS = 250;
+const EARLY_MS = 1000;
 
-/** A turn for one who cannot go now. A ticket that lost its turn gets the next one there is; the others the end of the line. */
+/**
+ * A turn for one who cannot go now: at the end of its line. A ticket that lost its turn gets the next one there is that no other
+ * such ticket has: of thousands who lose theirs, no two come for the same.
+ */
 export function promise(book: Book, rules: PaceRules, ask: Ask, now: number, random: () => number): number {
-  const soon = now + LEAST_WAIT_MS;
-  if (ask.urgent) {
-    const at = Math.max(soon, turnBehind(book, rules, [book.urgent], now, random, false));
-    book.urgent = sorted(book.urgent, [[at, 1]]);
-    return at;
-  }
-  if (ask.mends) {
-    const before = ask.ticket ? [book.urgent] : [book.urgent, book.mending];
-    const at = Math.max(soon, turnBehind(book, rules, before, now, random, false));
-    book.mending = sorted(book.mending, [[at, 1]]);
-    return at;
-  }
-  if (ask.ticket) {
-    const at = Math.max(soon, turnBehind(book, rules, [book.urgent, book.mending], now, random, false));
-    if (book.line.length > 0 && at < (book.line[0]?.[0] ?? 0)) book.ahead++;
-    else book.line = sorted(book.line, [[at, 1]]);
-    book.promised = counted(book.promised, rules.quotas, at, 1);
-    return at;
-  }
-  const at = Math.max(soon, turnBehind(book, rules, [book.urgent, book.mending, book.line], now, random, true));
-  book.line = sorted(book.line, [[at, 1]]);
-  book.lineFrom ??= at;
+  const name = ask.urgent ? "urgent" : ask.mends ? "mending" : "line";
+  const before = LINES.slice(0, LINES.indexOf(name)).map((one) => book[one]);
+  const own = ask.ticket ? book.again[name] : book[name];
+  const isNew = name === "line" && !ask.ticket;
+  const at = Math.max(now + LEAST_WAIT_MS, turnBehind(book, rules, [...before, own], now, random, isNew));
+  if (ask.ticket) book.again[name] = sorted(own, [[at, 1]]);
+  if (name === "line" && ask.ticket && at < (book.line[0]?.[0] ?? 0)) book.ahead++;
+  else book[name] = sorted(book[name], [[at, 1]]);
+  if (name !== "line") return at;
+  if (isNew) book.lineFrom ??= at;
   book.promised = counted(book.promised, rules.quotas, at, 1);
   return at;
 }
 
 export function takeTicket(book: Book, rules: PaceRules, { urgent, mends }: Ask, now: number): void {
-  const isDue = ([first]: Run[]) => first !== undefined && first[0] <= now + SPREAD_MS * 20;
+  // Those who wake together come up to so much before their turn.
+  const isDue = ([first]: Run[]) => first !== undefined && first[0] <= now + TURNS_TOGETHER_MS + EARLY_MS;
   if (urgent) book.urgent = withoutFirst(book.urgent);
   else if (mends) book.mending = withoutFirst(book.mending);
   else {

@@ -1,5 +1,5 @@
 import type { Pause } from "./channel.ts";
-import { promiseAnew, reckonAnew, type Waiter } from "./pace-anew.ts";
+import { type Counts, dropUnclaimed, promiseAnew, reckonAnew, type Waiter } from "./pace-anew.ts";
 import {
   type Because,
   type Book,
@@ -64,6 +64,20 @@ export function tell(
   reckonAnew(book, rules, now, random);
   const turns = waiters.map((waiter) => promiseAnew(book, rules, waiter, now, random));
   return { turns, next: close(book, rules, state.version + 1, now) };
+}
+
+/** Those who wait move up where turns are promised to nobody any more; undefined: there is none, or too few of them. */
+export function moveUp(
+  state: PaceState,
+  rules: PaceRules,
+  counts: Counts,
+  now: number,
+  random: () => number,
+): PaceState | undefined {
+  const book = open(state, rules, now);
+  reckonAnew(book, rules, now, random);
+  const dropped = dropUnclaimed(book, rules, counts, now, random);
+  return dropped ? close(book, rules, state.version + 1, now) : undefined;
 }
 
 /** The vendor's word: nothing more for a while. `first`: it is not one more of a row. */

@@ -3,10 +3,10 @@ import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Channel, Pause, Quota, Settings } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
-import type { Waiter } from "./pace-anew.ts";
+import type { Counts, Waiter } from "./pace-anew.ts";
 import { type Because, blankPace, isFree, type PaceRules, PaceState } from "./pace-book.ts";
 import { counted, quotaAt, type Used } from "./pace-quota.ts";
-import { type Ask, decide, isPaused, paused, tell } from "./pace-rules.ts";
+import { type Ask, decide, isPaused, moveUp, paused, tell } from "./pace-rules.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
 import { pausedWrite } from "./paused.ts";
 
@@ -33,6 +33,11 @@ export type Pace = {
    * held when it was promised, the new one; undefined, where the old one stands. By settings of version `setup` or newer ones.
    */
   tell(address: string, waiters: Waiter[], setup: number): Promise<{ turns: (number | undefined)[]; setup: number }>;
+  /**
+   * So many wait for a turn at this address's credential. What was promised beyond that is nobody's: those who wait move up, and
+   * whoever comes is right behind them. Answers whether those who wait are to be told.
+   */
+  moveUp(address: string, waiting: Counts): Promise<boolean>;
   /** What was granted at that moment surely did not go out: the vendor's day or month is not the poorer for it. */
   giveBack(address: string, at: number, endpoint: string): Promise<void>;
   /** Whether endpoints have quotas of their own here, so that each asks for itself. */
@@ -231,6 +236,17 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
   return {
     take,
     tell: tellTurns,
+    async moveUp(address, waiting) {
+      let rules = await rulesOf(address);
+      return change(hashOf(address), async (state) => {
+        if ((state.setup ?? 0) > rules.setup) {
+          await deps.settings(channel.name, 0);
+          rules = await rulesOf(address);
+        }
+        const next = moveUp(state, rules, waiting, deps.now().getTime(), random);
+        return next ? { next, result: true } : { result: false };
+      });
+    },
     async giveBack(address, at, endpoint) {
       const hash = hashOf(address);
       const [{ quotas }, ofEndpoint] = await Promise.all([rulesOf(address), endpointQuotas(address)]);

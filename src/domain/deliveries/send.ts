@@ -4,6 +4,7 @@ import type { Channel } from "./channel.ts";
 import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
+import { afterDeath } from "./move-up.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
@@ -23,6 +24,8 @@ export type Sender = {
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined;
 };
 
+const LATEST_LOOK_SECONDS = 5;
+
 export type SendDeps = RunDeps & LeaseDeps;
 
 /** Sends chunks of one channel. One per process and channel: the limits in flight are counted here. */
@@ -30,6 +33,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const made = makePace(deps, channel);
   const pace = made && { ...made, turn: makeTurns(channel, made) };
   const { run, admit, supersede } = makeRunner(deps, channel, pace);
+  const freeTurns = pace && afterDeath(deps, channel, pace);
   const lease = leaseMs(channel.limits.seconds.total);
   const once = channel.guarantee === "at-most-once";
 
@@ -69,6 +73,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member], ...lost }] : [],
     );
     if (!message.targets) await lookUp(jobs);
+    if (claimed.diedBefore !== undefined) await freeTurns?.(addressesOf(jobs));
     await run(ledger, { ref, chunk, jobs }, call, launched);
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
@@ -79,9 +84,12 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     const chunk = await findChunk(deps.table, ref);
     if (!chunk) return;
     const endpoints = membersOf(chunk);
-    if ((await dueRows(message)).length === 0) return;
+    const due = await dueRows(message);
+    if (due.length === 0) return;
     const claimed = await claim(deps, ref, { leaseMs: lease, wanted: (letters) => /[rh]/.test(letters) });
-    if (claimed.kind !== "mine") return putOff(claimed, message, queue);
+    // A turn that is missed is nobody's, and where turns are not waited for in place the chunk is soon free.
+    const hurries = !channel.limits.spacing && due.some(({ waitsFor }) => waitsFor !== undefined);
+    if (claimed.kind !== "mine") return putOff(claimed, message, queue, hurries ? 1 : LATEST_LOOK_SECONDS);
     const ledger = await open(ref, endpoints, claimed);
     const jobs = (await dueRows(message)).flatMap((row): Job[] => {
       const member = endpoints.indexOf(row.endpoint);
@@ -89,6 +97,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     jobs.sort((a, b) => a.member - b.member);
     await lookUp(jobs);
+    if (claimed.diedBefore !== undefined) await freeTurns?.(addressesOf(jobs));
     await run(ledger, { ref, chunk, jobs }, call);
   }
 
@@ -99,9 +108,14 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   }
 
   /** Somebody else has the chunk: look again when that may have ended. */
-  async function putOff(claimed: Claim, message: ChunkMessage | RetryMessage, queue: QueueName): Promise<void> {
+  async function putOff(
+    claimed: Claim,
+    message: ChunkMessage | RetryMessage,
+    queue: QueueName,
+    most = LATEST_LOOK_SECONDS,
+  ): Promise<void> {
     if (claimed.kind !== "taken") return;
-    const delaySeconds = Math.min(5, Math.max(1, Math.ceil(claimed.ms / 1000)));
+    const delaySeconds = Math.min(most, Math.max(1, Math.ceil(claimed.ms / 1000)));
     await deps.queue(queue).send(grouped(message.ref.announcementId, [{ body: message, delaySeconds }]));
   }
 
@@ -152,4 +166,8 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   }
 
   return { chunk, retry, supersede, pace };
+}
+
+function addressesOf(jobs: Job[]): string[] {
+  return jobs.flatMap(({ target }) => (target ? [target.address] : []));
 }

@@ -12,7 +12,7 @@ import { noteDayChange } from "./day-sums.ts";
 import { type DigestName, digestNamed } from "./digest.ts";
 import { itemsOf } from "./digest-store.ts";
 import { isSettled, tallyAll } from "./ledger.ts";
-import type { ChunkMessage } from "./message.ts";
+import type { ChunkMessage, TurnsMessage } from "./message.ts";
 import { queueRows } from "./queue-rows.ts";
 import { resultsOf } from "./results.ts";
 import { hasToLook, isOfLaterClock, looked, type StepsBack } from "./set-back.ts";
@@ -47,6 +47,8 @@ const PATIENCE_MS = 30_000;
 const RETRY_LOOK_MS = 300_000;
 const DUE_AT_ONCE = 100;
 const WOKEN_AT_ONCE = 800;
+// Who asked in the meantime has stored its turn by then.
+const FREED_SECONDS = 8;
 const CHECKS_SECONDS = [60, 60, 120, 300, 900, 3600];
 
 /**
@@ -89,7 +91,11 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   const held = Object.values(tallied.channels).some((counts) => counts.held > 0);
   if (!digest && held && (await settleHeld(deps, fanout))) tallied = await tallyAll(table, fanout);
   const superseded = !digest && fanout.supersededBy !== undefined && !isSettled(tallied.channels);
-  if (superseded && (await settleSuperseded(deps, fanout))) tallied = await tallyAll(table, fanout);
+  if (superseded) {
+    const { changed, freed } = await settleSuperseded(deps, fanout);
+    if (changed) tallied = await tallyAll(table, fanout);
+    await tellFreed(deps, freed);
+  }
   const { channels, ranges } = tallied;
   for (const { range, totals } of ranges) {
     if (range.settled) continue;
@@ -102,6 +108,17 @@ async function checkFanout(deps: SweepDeps, fanout: Fanout): Promise<void> {
   if (closed) return closeFanout(deps, { ...next, closedAt: now.toISOString(), totals: channels });
   const item = fanoutItem(next, new Date(now.getTime() + seconds * 1000));
   await table.write([{ put: item, if: { version: fanout.version } }]);
+}
+
+/** Their turns are nobody's now: who waits behind them moves up, and who has been promised one by then with them. */
+async function tellFreed({ queue }: SweepDeps, freed: Map<ChannelName, string[]>): Promise<void> {
+  const bodies = [...freed].map(
+    ([channel, endpoints]): TurnsMessage => ({
+      ...{ kind: "turns", channel, setup: 0 },
+      freed: endpoints,
+    }),
+  );
+  if (bodies.length > 0) await queue("fanout").send(bodies.map((body) => ({ body, delaySeconds: FREED_SECONDS })));
 }
 
 /** Until the next look at a fan-out, after so many. */

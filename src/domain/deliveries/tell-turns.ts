@@ -1,25 +1,23 @@
 import { combinedReach } from "#src/domain/subscriptions/reach.ts";
-import type { Item, Table } from "#src/platform/table.ts";
+import type { Table } from "#src/platform/table.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { readSetup } from "./channel-settings.ts";
 import type { TurnsMessage } from "./message.ts";
+import { moveUp } from "./move-up.ts";
 import { makePace, type Pace, type PaceDeps } from "./pace.ts";
-import { accountHash, credentialHash } from "./paced-by.ts";
 import { type QueueRowsDeps, queueRows } from "./queue-rows.ts";
-import { recent } from "./recent.ts";
-import { Delivery, DUE_PARTITIONS, deliveryItem, duePartition, findFanout, SWEEP_GRACE_MS } from "./store.ts";
+import { Delivery, deliveryItem, SWEEP_GRACE_MS } from "./store.ts";
+import { byPace, inOrder, nextDue, type Waiting, waitsForTurn } from "./waiting-turns.ts";
 import { LONGEST_DELAY_SECONDS } from "./work.ts";
 
 type Deps = QueueRowsDeps & PaceDeps;
-/** One who waits: where, and before whom. */
-type Waiting = { row: Delivery; address: string; urgent: boolean };
 
 const LOOKED_AT_ONCE = 100;
 const LOOKS_A_RUN = 10;
+// As many rows as a call can read; of a longer line only the urgent ones move up.
+const MOST = 100_000;
 // Who was promised a turn by then has stored that, and the index shows it: an open chunk and one push more.
 const AGAIN_SECONDS = 75;
-// Higher than every key of the index that begins so, and lower than the next one.
-const BEHIND = "!";
 
 /**
  * Other windows or quotas hold for a channel: tells those who wait for a turn their new ones, in the order of the old. Some at a
@@ -30,18 +28,35 @@ export async function tellTurns(deps: Deps, message: TurnsMessage): Promise<void
   const channel = deps.channels[message.channel as ChannelName];
   const pace = makePace(deps, channel);
   const setup = await readSetup(deps.table, channel.name);
+  if (!pace) return;
+  if (message.freed) {
+    const addresses = await addressesOf(deps.table, message.freed);
+    return moveUp(deps, channel, pace, { addresses, setup: setup?.version ?? 0, most: MOST });
+  }
   // What changed again has a word of its own on the way.
-  if (!pace || (setup?.paced ?? 0) > message.setup) return;
+  if ((setup?.paced ?? 0) > message.setup) return;
   let { from } = message;
   for (let looks = 0; looks < LOOKS_A_RUN; looks++) {
-    const { items, next } = await nextOnes(deps.table, from);
+    const { items, next } = await nextDue(deps.table, from, LOOKED_AT_ONCE);
     const now = deps.now().getTime();
     const rows = items.map((item) => Delivery().parse(item)).filter((row) => isMeant(row, message, now));
-    await tellThese(deps, channel, pace, await known(deps, rows), message.setup);
-    if (next === undefined) return message.again ? undefined : sendAgain(deps, message);
+    const waiting = (await inOrder(deps.table, rows)).filter(({ over }) => !over);
+    await tellThese(deps, channel, pace, waiting, message.setup);
+    if (next === undefined) return message.again || message.before ? undefined : sendAgain(deps, message);
     from = next;
   }
   await deps.queue("fanout").send([{ body: { ...message, from } }]);
+}
+
+/** Whose turn was given by older settings, or where only the count of those who wait has changed, before that. */
+function isMeant(row: Delivery, { channel, setup, before }: TurnsMessage, now: number): boolean {
+  const older = before === undefined ? (row.setup ?? 0) < setup : Date.parse(row.promisedAt ?? "") < before;
+  return older && waitsForTurn(row, channel, now);
+}
+
+async function addressesOf(table: Table, endpoints: string[]): Promise<string[]> {
+  const reached = await Promise.all(endpoints.map((endpoint) => combinedReach(table, endpoint)));
+  return reached.flatMap((one) => (one ? [one.reach.address] : []));
 }
 
 async function sendAgain(deps: Deps, { channel, setup }: TurnsMessage): Promise<void> {
@@ -49,69 +64,18 @@ async function sendAgain(deps: Deps, { channel, setup }: TurnsMessage): Promise<
   await deps.queue("fanout").send([{ body, delaySeconds: AGAIN_SECONDS }]);
 }
 
-/** The next ones of all partitions together, in the order of the index; `next`: from where on it goes on. */
-async function nextOnes(table: Table, from: string | undefined): Promise<{ items: Item[]; next: string | undefined }> {
-  const query = { limit: LOOKED_AT_ONCE, ...(from === undefined ? {} : { from }) };
-  const pages = await Promise.all(
-    Array.from({ length: DUE_PARTITIONS }, (_, i) => table.queryIndex({ ...query, pk: duePartition(i) })),
-  );
-  const placeOf = (item: Item | undefined) => item?.index?.sk ?? "";
-  const ends = pages.flatMap(({ items, next }) => (next === undefined ? [] : [placeOf(items.at(-1))])).sort();
-  const [end] = ends;
-  const items = pages.flatMap((page) => page.items.filter((item) => end === undefined || placeOf(item) <= end));
-  return { items, next: end === undefined ? undefined : `${end}${BEHIND}` };
-}
-
-/** Held ones wait for an hour, and whom the vendor refused itself for what that said. */
-function isMeant(row: Delivery, { channel, setup }: TurnsMessage, now: number): boolean {
-  const { ref, state, waitsFor, dueAt = "", attempts } = row;
-  const waits = ref.channel === channel && state === "waiting" && (waitsFor === "rate" || waitsFor === "quota");
-  return waits && Date.parse(dueAt) > now && (row.setup ?? 0) < setup && attempts.at(-1)?.pause === undefined;
-}
-
-/** In the order in which they are to go. */
-async function known(deps: Deps, rows: Delivery[]): Promise<Waiting[]> {
-  const reachOf = recent(rows.length + 1, (endpoint) => combinedReach(deps.table, endpoint));
-  const fanoutOf = recent(rows.length + 1, (key) => {
-    const [id = "", revision] = key.split("#");
-    return findFanout(deps.table, id, Number(revision));
-  });
-  const found = await Promise.all(
-    rows.map(async (row): Promise<Waiting[]> => {
-      const [reached, fanout] = await Promise.all([
-        reachOf(row.endpoint),
-        fanoutOf(`${row.ref.announcementId}#${row.ref.revision}`),
-      ]);
-      if (reached?.channel !== row.ref.channel) return [];
-      return [{ row, address: reached.reach.address, urgent: fanout?.urgent === true }];
-    }),
-  );
-  return found.flat().sort((a, b) => rank(a) - rank(b) || (dueOf(a) < dueOf(b) ? -1 : 1));
-}
-
-function rank({ urgent, row: { mends } }: Waiting): number {
-  return urgent ? 0 : mends ? 1 : 2;
-}
-
-function dueOf({ row: { dueAt = "" } }: Waiting): string {
-  return dueAt;
-}
-
 async function tellThese(deps: Deps, channel: Channel, pace: Pace, waiting: Waiting[], setup: number): Promise<void> {
   const told: Delivery[] = [];
-  // The messages of one app's day wait there, whoever they are for.
-  const { account } = pace;
-  const isOfAccount = ({ row }: Waiting) => account !== undefined && row.waitsFor === "quota";
-  const groups = Map.groupBy(waiting, (one) => (isOfAccount(one) ? accountHash : credentialHash)(channel, one.address));
-  for (const group of groups.values()) {
-    const [first] = group;
-    if (!first) continue;
-    const waiters = group.map(({ row, urgent }) => ({ urgent, mends: row.mends === true, setup: row.setup ?? 0 }));
-    const its = account && isOfAccount(first) ? account : pace;
-    const { turns, setup: by } = await its.tell(first.address, waiters, setup);
+  const promisedAt = deps.now().toISOString();
+  for (const { its, group } of byPace(channel, pace, waiting).values()) {
+    const waiters = group.map(({ row, urgent }) => ({
+      ...{ urgent, mends: row.mends === true, setup: row.setup ?? 0 },
+      ...(row.promisedAt === undefined ? {} : { promisedAt: Date.parse(row.promisedAt) }),
+    }));
+    const { turns, setup: by } = await its.tell(group[0]?.address ?? "", waiters, setup);
     for (const [i, { row }] of group.entries()) {
       const turn = turns[i];
-      if (turn !== undefined) told.push({ ...row, dueAt: new Date(turn).toISOString(), setup: by });
+      if (turn !== undefined) told.push({ ...row, dueAt: new Date(turn).toISOString(), setup: by, promisedAt });
     }
   }
   await store(deps, told);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { shanghaiDate } from "#src/domain/calendar/dates.ts";
 import type { Channel, Limits } from "#src/domain/deliveries/channel.ts";
 import { settingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import { liftPause } from "#src/domain/deliveries/lift-pause.ts";
 import { makePace, type Pace } from "#src/domain/deliveries/pace.ts";
 import { marginMs, packRuns, pruned, type Run, unpackRuns } from "#src/domain/deliveries/pace-log.ts";
 import { credentialHash } from "#src/domain/deliveries/paced-by.ts";
@@ -412,6 +413,63 @@ describe("the pace of a credential", () => {
     expect(came.slice(0, lastUrgent).filter(({ urgent }) => !urgent)).toHaveLength(0);
     expect((Math.max(...came.map(({ at }) => at)) - going) / 1000).toBeLessThanOrEqual(10.25 * 32);
   }, 60_000);
+
+  it.each([{ urgent: false }, { urgent: false, mends: true }, { urgent: true }])(
+    "gives each of thousands who lose their turn one of its own, the next there is: %o",
+    async (kind) => {
+      const world = house({ windows: [{ seconds: 10, count: 20 }] });
+      await world.pace.take("robot", { ...ASK, pushes: 20 });
+      await world.pace.take("robot", { ...ASK, ...kind, pushes: 400 });
+      // They all come at once, as after a night on which nothing ran.
+      world.pass(3 * 10_250);
+      const { granted, turns } = await world.pace.take("robot", { ...ASK, ...kind, ticket: true, pushes: 400 });
+      expect([granted, turns.length, new Set(turns).size]).toEqual([20, 380, 380]);
+      expect(Math.min(...turns) - world.now()).toBeLessThanOrEqual(10_250);
+      expect((Math.max(...turns) - world.now()) / 1000).toBeLessThanOrEqual(10.25 * 20);
+      const asked = turns.toSorted((a, b) => a - b);
+      let asks = 0;
+      let left = 380;
+      for (let at = asked.shift(); at !== undefined && asks < 5000; at = asked.shift()) {
+        world.pass(Math.max(0, at - world.now()));
+        const again = await world.pace.take("robot", { ...ASK, ...kind, ticket: true });
+        asks++;
+        left -= again.granted;
+        asked.push(...again.turns);
+        asked.sort((a, b) => a - b);
+      }
+      expect([left, asks]).toEqual([0, 380]);
+    },
+  );
+
+  it("leaves no turn behind of one that comes a little before it", async () => {
+    const world = house({ windows: [{ seconds: 10, count: 3 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 2 });
+    world.pass(4000);
+    await world.pace.take("robot", ASK);
+    const { turns } = await world.pace.take("robot", { ...ASK, pushes: 3 });
+    // Turns of one chunk that lie within two seconds are asked for together.
+    world.pass((turns[2] ?? 0) - world.now() - 2000);
+    const early = await world.pace.take("robot", { ...ASK, ticket: true, pushes: 3 });
+    expect(early.granted).toBe(2);
+    const free = world.now() + 10_250;
+    const { turns: behind } = await world.pace.take("robot", { ...ASK, pushes: 2 });
+    for (const turn of behind) expect(turn - free).toBeLessThanOrEqual(100);
+  });
+
+  it("drops turns that are being told anew, too, when a stopped robot's secret is corrected", async () => {
+    const world = house({ windows: [{ seconds: 10, count: 3 }] });
+    await world.pace.take("robot", { ...ASK, pushes: 30 });
+    const setting = { settings: {}, windows: [WINDOW], updatedAt: "2026-03-02", version: 1 };
+    await world.table.write([{ put: { ...keys.setting("channel:wecom-robot"), ...setting } }]);
+    await world.pace.tell("robot", [{ urgent: false, mends: false, setup: 0 }], 1);
+    await world.pace.pause("robot", { seconds: 300, because: "configuration" }, 1);
+    const deps = { table: world.table, now: () => new Date(world.now()) };
+    expect(await liftPause(deps, world.channel, "robot")).toBe(true);
+    for (const gone of ["anew", "line", "again", "ahead", "pause"])
+      expect(await paceItem(world)).not.toHaveProperty(gone);
+    world.pass(10_250);
+    expect((await world.pace.take("robot", { ...ASK, pushes: 17 })).granted).toBe(17);
+  });
 
   it("gives a turn to others when those who had it are gone", async () => {
     const world = house({ windows: [WINDOW] });

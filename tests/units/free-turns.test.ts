@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { changeSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { faulty, MODES, type Mode } from "./faulty-ports.ts";
 import { type Ports, pushWorld, type World } from "./push-world.ts";
@@ -7,7 +8,7 @@ const id = (n: number) => `ann_${String(n).padStart(26, "0")}`;
 const WINDOWS = [{ seconds: 20, count: 20 }];
 /** With the margin, and what a wake in whole seconds is late. */
 const WINDOW = 22;
-const SWEPT = 66;
+const SWEPT = 16;
 const LIMITS = {
   inFlight: 64,
   inFlightPerOrigin: 64,
@@ -101,6 +102,57 @@ describe("turns of a process that died", () => {
       // The word that wakes them was not sent: the sweep finds them.
       expect(late).toBeLessThanOrEqual(1);
       expect(n).toBeGreaterThan(10);
+    },
+  );
+});
+
+describe("turns by a raised pace that were being told when the process died", () => {
+  it.each(MODES.filter((mode) => mode.startsWith("dies")))(
+    "cost nobody anything, whichever call it %s its effect",
+    { timeout: 120_000 },
+    async (mode) => {
+      let n = -12;
+      for (let hit = true; hit; ) {
+        n += 13;
+        const fault = faulty(n, mode);
+        let armed = false;
+        const { world, seen } = await house({ one: 120 }, (ports) => (armed ? fault.wrap(ports) : ports));
+        await world.publish({ announcementId: id(1), content: { tags: ["one"] } });
+        await world.drain();
+        world.pass(2);
+        const windows = [{ seconds: 20, count: 50 }];
+        const { version } = await changeSetup(world.deps, world.channels.email, { windows }, undefined);
+        const word = { channel: "email", setup: version, paced: true } as const;
+        armed = true;
+        world.restart();
+        armed = false;
+        const began = world.now().getTime();
+        const telling = async () => {
+          await world.handlers().wakeWaiting(word);
+          await work(world);
+        };
+        await Promise.race([telling().catch(() => {}), fault.death()]);
+        hit = fault.hit();
+        world.restart();
+        // The change feed tells what it is not sure to have told.
+        if (hit) {
+          await world.handlers().wakeWaiting(word);
+          world.pass(0.5);
+          await work(world);
+        }
+        for (let steps = 0; steps < 180 && seen.length < 120; steps++) {
+          world.pass(1);
+          await work(world);
+          await world.handlers().sweep();
+        }
+        const all = seen.map(({ at }) => at);
+        expect(mostIn(20, all)).toBeLessThanOrEqual(50);
+        // 30 at once, 50 a window later and 20 in the next; or a window more where somebody lost a second.
+        expect([n, (Math.max(...all) - began) / 1000 <= 3 * WINDOW + SWEPT]).toEqual([n, true]);
+        expect(await ledger(world.deps, id(1), 1)).toMatchObject({ delivered: 120, waiting: 0 });
+        await world.platform.stop();
+      }
+      expect(n).toBeGreaterThan(50);
     },
   );
 });

@@ -77,17 +77,24 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
   const plan = ({ body, receives }: Message): Promise<void> => {
     const message = PlanMessage().parse(body);
     let times = receives;
-    if ("kind" in message) return insist(() => later(message));
+    if ("kind" in message) return insist(() => later(message, times++ > 1));
     return insist(async () => (await import("./fan-out.ts")).fanOut(deps, message, times++ > 1));
   };
-  const later = async (message: LaterMessage): Promise<void> => {
+  let telling: Promise<unknown> = Promise.resolve();
+  const later = async (message: LaterMessage, repeated: boolean): Promise<void> => {
     if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     if (message.kind === "retry-one") return (await import("./retry-delivery.ts")).retryOne(deps, message);
     if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
     if (message.kind === "wake-endpoint") return (await import("./wake-endpoint.ts")).wakeEndpoint(deps, message);
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
-    if (message.kind === "turns") return (await import("./tell-turns.ts")).tellTurns({ ...deps, settings }, message);
+    if (message.kind === "turns") {
+      const { tellTurns } = await import("./tell-turns.ts");
+      // Two at once would tell the same ones two turns each.
+      const told = telling.then(() => tellTurns({ ...deps, settings }, message, repeated));
+      telling = told.catch(() => {});
+      return told;
+    }
     return (await import("./replay.ts")).replayDay(deps, message);
   };
   const deliver = async (name: ChannelName, message: ChannelMessage, queue: QueueName, call?: Call): Promise<void> => {

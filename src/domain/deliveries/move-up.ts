@@ -16,7 +16,7 @@ const LOOKED_AT_ONCE = 500;
 /**
  * Has those who wait move up where turns of their credential were promised to nobody any more: to a process that died before it had
  * written that down, or to a text that was withdrawn. Looks at `most` rows that are due next at most; of a longer line only those
- * who go first are counted, the urgent ones among them. `addresses`: of credentials for which perhaps nobody waits now. Who
+ * who go first are counted, the urgent ones among them. `addresses`: of credentials for which perhaps nobody waits now. `anyway`: however many turns are promised. Who
  * waits is told by a message of its own. May run twice, and beside workers: whoever is promised a turn meanwhile loses nothing
  * but perhaps a few places.
  */
@@ -24,7 +24,7 @@ export async function moveUp(
   deps: QueueRowsDeps,
   channel: Channel,
   pace: Pace,
-  { addresses, setup, most }: { addresses: string[]; setup: number; most: number },
+  { addresses, setup, most, anyway }: { addresses: string[]; setup: number; most: number; anyway: boolean },
 ): Promise<void> {
   const began = deps.now().getTime();
   const counted = nobodyAt(channel, pace, addresses);
@@ -47,7 +47,7 @@ export async function moveUp(
   } while (from !== undefined && seen < most);
   const moved: boolean[] = [];
   for (const { its, address, waiting } of counted.values())
-    moved.push(await its.moveUp(address, from === undefined ? waiting : firstOf(waiting)));
+    moved.push(await its.moveUp(address, from === undefined ? waiting : firstOf(waiting), anyway));
   if (!moved.includes(true)) return;
   const body: TurnsMessage = { kind: "turns", channel: channel.name, setup, before: began };
   await deps.queue("fanout").send([{ body }]);
@@ -77,7 +77,7 @@ export function afterDeath(
         const setup = (await deps.settings(channel.name))?.version ?? 0;
         await moveUp(deps, channel, pace, {
           addresses: fresh.map(([, address]) => address),
-          ...{ setup, most: AFTER_DEATH_MOST },
+          ...{ setup, most: AFTER_DEATH_MOST, anyway: false },
         });
       };
       const done = move();

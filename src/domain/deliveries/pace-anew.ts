@@ -33,12 +33,12 @@ export function reckonAnew(book: Book, rules: PaceRules, now: number, random: ()
 
 /**
  * Where not as many wait as turns are promised: the others were promised to a process that died before it could write that down, or
- * to a text that was withdrawn. Then turns are laid for those who wait, and `promiseAnew` tells them. Answers whether that is so.
+ * to a text that was withdrawn. Then, or `anyway`, turns are laid for those who wait, and `promiseAnew` tells them. Answers whether so.
  */
 export function dropUnclaimed(
   book: Book,
   rules: PaceRules,
-  counts: Counts,
+  { waiting: counts, anyway }: { waiting: Counts; anyway: boolean },
   now: number,
   random: () => number,
 ): boolean {
@@ -46,7 +46,7 @@ export function dropUnclaimed(
   const promised = inLine(book, now);
   const waiting = { ...promised, ...counts };
   const isNear = (name: Line) => Math.abs(promised[name] - waiting[name]) <= FEW * waiting[name];
-  if (LINES.every(isNear)) return false;
+  if (!anyway && LINES.every(isNear)) return false;
   layAnew(book, rules, waiting, now, random);
   if (book.anew) book.anew.counted = true;
   return true;

@@ -70,13 +70,13 @@ export function tell(
 export function moveUp(
   state: PaceState,
   rules: PaceRules,
-  counts: Counts,
+  counted: { waiting: Counts; anyway: boolean },
   now: number,
   random: () => number,
 ): PaceState | undefined {
   const book = open(state, rules, now);
   reckonAnew(book, rules, now, random);
-  const dropped = dropUnclaimed(book, rules, counts, now, random);
+  const dropped = dropUnclaimed(book, rules, counted, now, random);
   return dropped ? close(book, rules, state.version + 1, now) : undefined;
 }
 

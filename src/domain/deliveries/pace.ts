@@ -35,9 +35,9 @@ export type Pace = {
   tell(address: string, waiters: Waiter[], setup: number): Promise<{ turns: (number | undefined)[]; setup: number }>;
   /**
    * So many wait for a turn at this address's credential. What was promised beyond that is nobody's: those who wait move up, and
-   * whoever comes is right behind them. Answers whether those who wait are to be told.
+   * whoever comes is right behind them; `anyway`, even where the counts agree. Answers whether those who wait are to be told.
    */
-  moveUp(address: string, waiting: Counts): Promise<boolean>;
+  moveUp(address: string, waiting: Counts, anyway: boolean): Promise<boolean>;
   /** What was granted at that moment surely did not go out: the vendor's day or month is not the poorer for it. */
   giveBack(address: string, at: number, endpoint: string): Promise<void>;
   /** Whether endpoints have quotas of their own here, so that each asks for itself. */
@@ -236,14 +236,14 @@ function paceOf(deps: PaceDeps, channel: Channel, scope: Scope): Pace {
   return {
     take,
     tell: tellTurns,
-    async moveUp(address, waiting) {
+    async moveUp(address, waiting, anyway) {
       let rules = await rulesOf(address);
       return change(hashOf(address), async (state) => {
         if ((state.setup ?? 0) > rules.setup) {
           await deps.settings(channel.name, 0);
           rules = await rulesOf(address);
         }
-        const next = moveUp(state, rules, waiting, deps.now().getTime(), random);
+        const next = moveUp(state, rules, { waiting, anyway }, deps.now().getTime(), random);
         return next ? { next, result: true } : { result: false };
       });
     },

@@ -10,7 +10,7 @@ import { olderTurns } from "./older-turns.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import type { RunDeps } from "./run-chunk.ts";
-import { type Delivery, matchedOf, SWEEP_GRACE_MS } from "./store.ts";
+import { type Delivery, matchedOf, SWEEP_GRACE_MS, TURN_GRACE_MS } from "./store.ts";
 import { contentsOf, deliveryId, type Job, knownOf, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
 
 type Go = Extract<Turn, { kind: "go" }>;
@@ -252,7 +252,7 @@ export function makePusher(
     };
     const soon = ms <= LONGEST_DELAY_SECONDS * 1000;
     // The sweep looks a minute ahead, so that a turn is not missed for its sake.
-    work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? SWEEP_GRACE_MS : -SWEEP_GRACE_MS)) });
+    work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? TURN_GRACE_MS : -SWEEP_GRACE_MS)) });
     if (soon) again(work, withRow(job, row), ms);
     finish(work);
   }

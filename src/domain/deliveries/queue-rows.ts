@@ -17,16 +17,17 @@ export type QueueRowsDeps = {
 const FALLBACK_TURNS = 60;
 
 /**
- * Queues deliveries for when they are due, a chunk's together, and has the sweep look at them again after `lookMs` in case that
+ * Queues deliveries for when they are due, a chunk's together, and has the sweep look at each again `lookMs` after that in case it
  * gets lost. Rows that changed since they were read are left alone. Answers how many were queued.
  */
 export async function queueRows(deps: QueueRowsDeps, rows: Delivery[], lookMs: number): Promise<number> {
-  const lookAt = new Date(deps.now().getTime() + lookMs);
+  const now = deps.now().getTime();
+  const lookAt = ({ dueAt = "" }: Delivery) => new Date(Math.max(now, Date.parse(dueAt) || now) + lookMs);
   const mine: Delivery[] = [];
   await Promise.all(
     rows.map(async (row) => {
       // Its version counts what became of it; looking does not, or a second sweep could undo what a worker wrote.
-      const put = await deps.table.write([{ put: deliveryItem(row, lookAt), if: { version: row.version } }]);
+      const put = await deps.table.write([{ put: deliveryItem(row, lookAt(row)), if: { version: row.version } }]);
       if (put.ok) mine.push(row);
     }),
   );

@@ -257,6 +257,9 @@ export type Delivery = z.infer<ReturnType<typeof Delivery>>;
 /** So much later than a message the sweep looks after what the message should have done. */
 export const SWEEP_GRACE_MS = 60_000;
 
+/** The same for a turn of a credential: nothing goes out in its place. */
+export const TURN_GRACE_MS = 10_000;
+
 /** Turns of one chunk that lie within so long are asked for together: who comes early is let go or waits for its own. */
 export const TURNS_TOGETHER_MS = 2000;
 

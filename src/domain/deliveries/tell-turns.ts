@@ -6,7 +6,7 @@ import type { TurnsMessage } from "./message.ts";
 import { moveUp } from "./move-up.ts";
 import { makePace, type Pace, type PaceDeps } from "./pace.ts";
 import { type QueueRowsDeps, queueRows } from "./queue-rows.ts";
-import { Delivery, deliveryItem, SWEEP_GRACE_MS } from "./store.ts";
+import { Delivery, deliveryItem, SWEEP_GRACE_MS, TURN_GRACE_MS } from "./store.ts";
 import { byPace, inOrder, nextDue, type Waiting, waitsForTurn } from "./waiting-turns.ts";
 import { LONGEST_DELAY_SECONDS } from "./work.ts";
 
@@ -22,19 +22,20 @@ const AGAIN_SECONDS = 75;
 /**
  * Other windows or quotas hold for a channel: tells those who wait for a turn their new ones, in the order of the old. Some at a
  * time, and the rest by a message of its own. Nobody is pushed to sooner for it than its credential's pace, a vendor's pause or
- * its own hour allow. May run twice: whose turn was given by the settings as they are keeps it.
+ * its own hour allow. May run twice: whose turn was given by the settings as they are keeps it. `repeated`: it was begun before, and
+ * whom it told then what is not known; so all of them are told anew.
  */
-export async function tellTurns(deps: Deps, message: TurnsMessage): Promise<void> {
+export async function tellTurns(deps: Deps, message: TurnsMessage, repeated: boolean): Promise<void> {
   const channel = deps.channels[message.channel as ChannelName];
   const pace = makePace(deps, channel);
   const setup = await readSetup(deps.table, channel.name);
   if (!pace) return;
-  if (message.freed) {
-    const addresses = await addressesOf(deps.table, message.freed);
-    return moveUp(deps, channel, pace, { addresses, setup: setup?.version ?? 0, most: MOST });
-  }
+  const counting = { setup: setup?.version ?? 0, most: MOST, anyway: repeated };
+  if (message.freed)
+    return moveUp(deps, channel, pace, { ...counting, addresses: await addressesOf(deps.table, message.freed) });
   // What changed again has a word of its own on the way.
   if ((setup?.paced ?? 0) > message.setup) return;
+  if (repeated) return moveUp(deps, channel, pace, { ...counting, addresses: [] });
   let { from } = message;
   for (let looks = 0; looks < LOOKS_A_RUN; looks++) {
     const { items, next } = await nextDue(deps.table, from, LOOKED_AT_ONCE);
@@ -42,7 +43,10 @@ export async function tellTurns(deps: Deps, message: TurnsMessage): Promise<void
     const rows = items.map((item) => Delivery().parse(item)).filter((row) => isMeant(row, message, now));
     const waiting = (await inOrder(deps.table, rows)).filter(({ over }) => !over);
     await tellThese(deps, channel, pace, waiting, message.setup);
-    if (next === undefined) return message.again || message.before ? undefined : sendAgain(deps, message);
+    if (next === undefined) {
+      if (message.before) return;
+      return message.again ? moveUp(deps, channel, pace, { ...counting, addresses: [] }) : sendAgain(deps, message);
+    }
     from = next;
   }
   await deps.queue("fanout").send([{ body: { ...message, from } }]);
@@ -88,8 +92,7 @@ async function store(deps: Deps, told: Delivery[]): Promise<void> {
   const { soon = [], later = [] } = Object.groupBy(told, (row) =>
     turnOf(row) - now <= LONGEST_DELAY_SECONDS * 1000 ? "soon" : "later",
   );
-  const last = Math.max(now, ...soon.map(turnOf));
-  await queueRows(deps, soon, last - now + SWEEP_GRACE_MS);
+  await queueRows(deps, soon, TURN_GRACE_MS);
   await Promise.all(
     later.map((row) => {
       const put = deliveryItem(row, new Date(turnOf(row) - SWEEP_GRACE_MS));

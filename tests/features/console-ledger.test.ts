@@ -259,6 +259,15 @@ describe("the ledgers of one announcement", () => {
   });
 });
 
+describe("the page of a ledger", () => {
+  it("is not there for a digest of a day that does not exist", async () => {
+    const everywhere = await enter(["editor"]);
+    for (const date of ["2026-99-99", "2026-02-30"])
+      expect((await read(`/console/announcements/digest_daily_${date}`, everywhere)).status).toBe(404);
+    expect((await read("/console/announcements/digest_daily_2026-02-28", everywhere)).status).toBe(200);
+  });
+});
+
 describe("a click on one that did not arrive", () => {
   it("takes even while its neighbours are still being sent, and is done once however often it is clicked", async () => {
     await world.admin.put("/columns/gas", { name: "燃气", kind: "notice", mayBreakQuietHours: false, approvals: 0 });

@@ -266,6 +266,18 @@ describe("the page of a ledger", () => {
       expect((await read(`/console/announcements/digest_daily_${date}`, everywhere)).status).toBe(404);
     expect((await read("/console/announcements/digest_daily_2026-02-28", everywhere)).status).toBe(200);
   });
+
+  it("sends nothing again when no button says what was pressed", async () => {
+    await world.admin.put("/columns/heat", { name: "供热", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/closed", { status: 410 });
+    await imported("column:heat", ["/closed"].map(sink.url));
+    const one = await published({ title: "停暖通知", column: "heat" });
+    await closed(one, 1);
+    for (const act of [{}, { act: "retry-some" }] as Record<string, string>[])
+      expect((await press(one.page, { revision: "1", state: "failed", ...act })).status).toBe(400);
+    expect((await writer.get(`/announcements/${one.id}/ledger`)).body).toMatchObject({ failed: 1, waiting: 0 });
+    expect((await press(one.page, { revision: "1", state: "failed", act: "retry-all" })).status).toBe(200);
+  });
 });
 
 describe("a click on one that did not arrive", () => {

@@ -53,11 +53,12 @@ function queryOf({ state, endpoint, after }: Wanted, revision: string): URLSearc
 }
 
 /** Does it, and says what came of it. */
-function act(deps: Deps, view: View, caller: Caller, pressed: Pressed): Promise<string | Html> {
+async function act(deps: Deps, view: View, caller: Caller, pressed: Pressed): Promise<string | Html> {
   const name = pressed.form.get("act");
   if (name === "retry") return retryOne(deps, view, pressed);
   if (name === "settle") return settleOne(deps, view, caller, pressed);
-  return retryMany(deps, view, pressed);
+  if (name === "retry-all") return retryMany(deps, view, pressed);
+  throw new AppError("malformed", "ACT", ACT);
 }
 
 async function retryOne(deps: Deps, { t, language }: View, { delivery, form }: Pressed): Promise<string | Html> {
@@ -106,4 +107,5 @@ const SERVED = {
   zh: "备用接收端已代为接收这条公告，再推送，接收人会收到两次。",
   en: "A fallback got this text in its place, so it would be read twice.",
 };
+const ACT = { zh: "没有这样的操作", en: "there is no such button" };
 const REASON = { zh: "请写明认定的依据", en: "say how you know" };

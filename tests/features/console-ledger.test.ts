@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "#src/domain/members/member.ts";
+import { createSignInLink, signIn } from "#src/domain/members/sign-in.ts";
+import { ADMIN, testApp } from "#tests/app.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
@@ -277,6 +279,30 @@ describe("the page of a ledger", () => {
       expect((await press(one.page, { revision: "1", state: "failed", ...act })).status).toBe(400);
     expect((await writer.get(`/announcements/${one.id}/ledger`)).body).toMatchObject({ failed: 1, waiting: 0 });
     expect((await press(one.page, { revision: "1", state: "failed", act: "retry-all" })).status).toBe(200);
+  });
+
+  it("comes again by itself while nothing is planned yet, and once it is stopped no more", async () => {
+    const { ask, deps, platform } = testApp();
+    const { session } = await signIn(
+      deps,
+      (await createSignInLink(deps, { memberName: "王编辑", roles: ["editor"] })).secret,
+    );
+    const call = async (method: string, path: string, body: object) =>
+      (await ask(method, `/api/v1${path}`, { token: ADMIN, body })).json() as { id: string; contentHash: string };
+    await call("PUT", "/units/center", { name: "某县互联网信息中心" });
+    await call("PUT", "/columns/free", { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    const text = { title: "停水通知", body: "八时至十二时停水。", column: "free", unitId: "center" };
+    const { id, contentHash } = await call("POST", "/announcements", text);
+    await call("POST", `/announcements/${id}/publish`, { contentHash });
+    const refresh = async (path: string) => {
+      const answer = await ask("GET", path, { headers: { accept: "text/html", cookie: `gaoshi=${session}` } });
+      expect(answer.text).toContain("尚未开始推送");
+      return answer.headers.get("refresh");
+    };
+    expect(await refresh(`/console/announcements/${id}`)).toBe("3");
+    expect(await refresh(`/console/announcements/${id}?refresh=off`)).toBeNull();
+    expect(await refresh("/console/announcements/digest_daily_2026-02-28")).toBeNull();
+    await platform.stop();
   });
 });
 

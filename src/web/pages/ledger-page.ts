@@ -30,7 +30,8 @@ export async function ledgerPage(
   const { revision } = subject;
   const title = t("推送台账", "Deliveries");
   const isWhole = wanted.endpoint === "" && wanted.state === undefined && wanted.after === undefined;
-  const isMoving = counts !== undefined && !counts.closed && isWhole;
+  // What is published is planned in a moment; a digest perhaps never.
+  const isMoving = isWhole && (counts ? !counts.closed : subject.kind === "revision");
   // What a button came to stays to be read.
   const isStill = at.query.get("refresh") === "off" || news !== NOTHING;
   const here = `/console/announcements/${at.id}?revision=${revision}`;

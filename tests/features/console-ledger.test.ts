@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Role } from "#src/domain/members/member.ts";
 import { createSignInLink, signIn } from "#src/domain/members/sign-in.ts";
 import { ADMIN, testApp } from "#tests/app.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
@@ -23,12 +22,6 @@ afterAll(async () => {
   await sink?.close();
 });
 
-async function enter(roles: Role[], unitId?: string): Promise<string> {
-  const path = await world.signInPath(roles, unitId);
-  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
-}
-
 async function read(path: string, cookie = editor) {
   const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
   return { status: answer.status, text: await answer.text() };
@@ -47,15 +40,8 @@ async function press(path: string, fields: Record<string, string>, cookie = edit
   return { status: answer.status, text: await answer.text(), refresh: answer.headers.get("refresh") };
 }
 
-async function imported(topic: string, addresses: string[], more = {}) {
-  const lines = addresses.map((address) =>
-    JSON.stringify({
-      ...{ endpoint: { channel: "webhook", address }, topics: [topic], confirmed: true, basis: "登记表" },
-      ...more,
-    }),
-  );
-  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
-}
+const enter: TestWorld["enter"] = (...who) => world.enter(...who);
+const imported = (topic: string, addresses: string[]) => world.imported(addresses, { topics: [topic] });
 
 type Published = { id: string; contentHash: string; page: string };
 
@@ -270,10 +256,10 @@ describe("the page of a ledger", () => {
   });
 
   it("sends nothing again when no button says what was pressed", async () => {
-    await world.admin.put("/columns/heat", { name: "供热", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    await world.admin.put("/columns/pipes", { name: "管网", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
     sink.answer("/closed", { status: 410 });
-    await imported("column:heat", ["/closed"].map(sink.url));
-    const one = await published({ title: "停暖通知", column: "heat" });
+    await imported("column:pipes", ["/closed"].map(sink.url));
+    const one = await published({ title: "管网检修", column: "pipes" });
     await closed(one, 1);
     for (const act of [{}, { act: "retry-some" }] as Record<string, string>[])
       expect((await press(one.page, { revision: "1", state: "failed", ...act })).status).toBe(400);

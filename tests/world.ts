@@ -37,9 +37,18 @@ export type TestWorld = {
   wechat: MockWechat;
   room(topic: string): ChatPlace;
   contact(name: string): ChatPlace;
+  /** A column of its own, so that no story meets another; nobody has to approve there. Its slug. */
+  column(more?: object): Promise<string>;
+  /**
+   * Subscriptions entered from a list, which vouches for them; the import's answer. An endpoint that is only an address is a chat
+   * room or a webhook.
+   */
+  imported(endpoints: (string | object)[], wishes: object): Promise<Answer["body"]>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** The path of a link by which somebody with these roles signs in to the console. */
   signInPath(roles: Role[], unitId?: string): Promise<string>;
+  /** The cookie of somebody who has done that. */
+  enter(roles: Role[], unitId?: string): Promise<string>;
   until(holds: () => Promise<boolean>, seconds?: number): Promise<void>;
   close(): Promise<void>;
 };
@@ -149,6 +158,12 @@ export async function openWorld(
     };
   };
   let places = 0;
+  let columns = 0;
+  const get = (path: string, init?: RequestInit) => fetch(`${url}${path}`, { redirect: "manual", ...init });
+  const signInPath = async (roles: Role[], unitId?: string) => {
+    const link = await createSignInLink(world, { memberName: "王编辑", roles, ...(unitId ? { unitId } : {}) });
+    return `/sign-in/${link.secret}`;
+  };
 
   return {
     url,
@@ -178,11 +193,26 @@ export async function openWorld(
       wechat?.contact(id, name);
       return place("contact", id);
     },
-    signInPath: async (roles, unitId) => {
-      const link = await createSignInLink(world, { memberName: "王编辑", roles, ...(unitId ? { unitId } : {}) });
-      return `/sign-in/${link.secret}`;
+    column: async (more = {}) => {
+      const slug = `column-${++columns}`;
+      const policy = { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0, ...more };
+      await admin.put(`/columns/${slug}`, policy);
+      return slug;
     },
-    fetch: (path, init) => fetch(`${url}${path}`, { redirect: "manual", ...init }),
+    imported: async (endpoints, wishes) => {
+      const lines = endpoints.map((one) => {
+        const endpoint = typeof one === "string" ? endpointAt(one) : one;
+        return JSON.stringify({ endpoint, confirmed: true, basis: "登记表", ...wishes });
+      });
+      return (await admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson")).body;
+    },
+    signInPath,
+    enter: async (roles, unitId) => {
+      const path = await signInPath(roles, unitId);
+      const answer = await get(path, { method: "POST", headers: { origin: url } });
+      return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+    },
+    fetch: get,
     until,
     close: async () => {
       await bot?.stop();
@@ -199,4 +229,8 @@ export async function until(holds: () => Promise<boolean>, seconds = 10): Promis
     if (performance.now() > end) throw new Error(`did not come true in ${seconds} s: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function endpointAt(address: string) {
+  return { channel: address.startsWith("room:") ? "wechaty" : "webhook", address };
 }

@@ -3,7 +3,7 @@ import { absolute, readableText } from "#src/domain/announcements/readable-text.
 import { renderBody, summaryOf } from "#src/domain/announcements/render.ts";
 import type { Digest, Links } from "#src/domain/deliveries/channel.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { cut, MARKS, oneLine } from "./summary.ts";
+import { announcements, cut, MARKS, oneLine } from "./summary.ts";
 
 /** A mail without what depends on its receiver: both forms of its text, and what its head is made of. */
 export type MailText = {
@@ -139,7 +139,7 @@ export function digestText(digest: Digest, language: Language, links: Links, ite
   const product = say(PRODUCT, language);
   const daily = frequency === "daily";
   const subject = en
-    ? `${product}: ${daily ? "the day" : "the week"} to ${day}, ${count} announcement${count === 1 ? "" : "s"}`
+    ? `${product}: ${daily ? "the day" : "the week"} to ${day}, ${announcements(count)}`
     : `${product}${daily ? "每日" : "每周"}汇总（${day}，共${count}条）`;
   const names = new Map<string, string>();
   const text: string[] = [subject];

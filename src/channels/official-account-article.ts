@@ -4,7 +4,7 @@ import type { InputError } from "#src/errors.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { type Hosted, PICTURES, picturesIn, placeOf } from "./official-account-pictures.ts";
-import { MARKS, oneLine, summaryOf } from "./summary.ts";
+import { announcements, MARKS, oneLine, summaryOf } from "./summary.ts";
 import { chinaMinute } from "./wechat-errors.ts";
 
 /** An article before it is HTML: making that costs a Markdown parser, which only who sends one should load. */
@@ -66,7 +66,7 @@ export function digestDraft({ frequency, at, revisions }: Digest, language: Lang
     author: within(product, ARTICLE.author),
     digest: within(revisions.map(({ content }) => oneLine(content.title)).join("；"), ARTICLE.digest),
     url: links.source,
-    head: [t(language, `共${revisions.length}条`, `${revisions.length} announcements`)],
+    head: [t(language, `共${revisions.length}条`, announcements(revisions.length))],
     body: items.join("\n"),
     language,
   };

@@ -1,7 +1,7 @@
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Digest, Links } from "#src/domain/deliveries/channel.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
-import { cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
+import { announcements, cutBytes, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 /** A piece of a line, a link if it has an address. Its text is the reader's: a vendor's markup still has to tame it. */
 export type Span = { text: string; url?: string };
@@ -54,7 +54,7 @@ export function digestText(digest: Digest, language: Language, links: Links, ite
   const product = say(PRODUCT, language);
   const count = revisions.length;
   const heading = en
-    ? `${product}: ${count} announcement${count === 1 ? "" : "s"}, ${frequency}`
+    ? `${product}: ${announcements(count)}, ${frequency}`
     : `${product}：${frequency === "daily" ? "每日" : "每周"}汇总，共${count}条`;
   const shown = revisions.slice(0, items).map((revision, i): Span[] => [
     { text: en ? `(${i + 1}) ` : `${i + 1}、` },

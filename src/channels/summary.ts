@@ -18,6 +18,11 @@ export function summaryOf(content: Content, characters: number): string {
   return cut(content.summary || plain(content.body.slice(0, 4000)), characters);
 }
 
+/** How many there are, in English, which has a word of its own for one. */
+export function announcements(count: number): string {
+  return count === 1 ? "1 announcement" : `${count} announcements`;
+}
+
 /** What a preview says of the `summary` that a channel sends in place of the body: nothing where it is the whole of it. */
 export function inBrief({ content }: Revision, summary: string): Pick<Preview, "summaryCharacters"> {
   return holdsBody(summary, content.body) ? {} : { summaryCharacters: [...summary].length };

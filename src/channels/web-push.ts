@@ -9,7 +9,7 @@ import { type Language, PRODUCT, say } from "#src/text.ts";
 import type { Egress } from "./egress.ts";
 import { type Answer, makeOutgoing, type OutgoingSeconds, whyUnreachable } from "./outgoing.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
-import { cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
+import { announcements, cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
 import { makeVapid } from "./vapid.ts";
 import { BODY_BYTES, bodyLength, encrypt, PLAIN_BYTES, readReceiver, receiverReader } from "./web-push-encryption.ts";
 
@@ -280,7 +280,7 @@ function renderDigest({ frequency, at, revisions }: Digest, language: Language, 
   const count = revisions.length;
   const product = say(PRODUCT, language);
   const title = en
-    ? `${product}: ${count} announcements, ${frequency}`
+    ? `${product}: ${announcements(count)}, ${frequency}`
     : `${product}：${frequency === "daily" ? "每日" : "每周"}汇总，共${count}条`;
   const lines = revisions.slice(0, SHOWN_ITEMS).map((one) => {
     return `· ${MARKS[one.kind][language]}${cut(oneLine(one.content.title), 60)}（${oneLine(one.unitName)}）`;

@@ -13,7 +13,7 @@ import type { Log } from "#src/log.ts";
 import { type Language, PRODUCT, say } from "#src/text.ts";
 import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
-import { cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
+import { announcements, cut, cutBytes, inBrief, MARKS, oneLine, summaryOf } from "./summary.ts";
 
 export type WechatyOptions = {
   /** Undefined on a host without a bot, and while the bot is not logged in. */
@@ -175,7 +175,7 @@ function renderDigest({ frequency, revisions }: Digest, language: Language, link
   const product = say(PRODUCT, language);
   const heading =
     language === "en"
-      ? `${product}: ${revisions.length} announcements, ${frequency}`
+      ? `${product}: ${announcements(revisions.length)}, ${frequency}`
       : `${product}：${frequency === "daily" ? "每日" : "每周"}汇总，共${revisions.length}条`;
   const lines = revisions
     .slice(0, SHOWN_ITEMS)

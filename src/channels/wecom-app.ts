@@ -19,7 +19,7 @@ import { type Language, PRODUCT, say } from "#src/text.ts";
 import { cutFaults } from "./cut-faults.ts";
 import { noSecret } from "./no-secret.ts";
 import { makeOutgoing } from "./outgoing.ts";
-import { cut, cutBytes, inBrief, MARKS, summaryOf } from "./summary.ts";
+import { announcements, cut, cutBytes, inBrief, MARKS, summaryOf } from "./summary.ts";
 import { idIn, makeWechatCall, readReply, tokenIn, type WechatDeps } from "./wechat-call.ts";
 import { chinaMinute, type ErrorTable, failureOf, NOT_SET_UP } from "./wechat-errors.ts";
 import { confirmation, confirmLink, unmarked } from "./wechat-words.ts";
@@ -303,7 +303,7 @@ function renderDigest({ frequency, at, revisions }: Digest, language: Language, 
   const en = language === "en";
   const count = revisions.length;
   const name = en
-    ? `${frequency} digest, ${count} announcements`
+    ? `${frequency} digest, ${announcements(count)}`
     : `${frequency === "daily" ? "每日" : "每周"}汇总，共${count}条`;
   const more = (left: number) => (en ? `[and ${left} more](${links.source})` : `[另有${left}条](${links.source})`);
   const room = MARKDOWN - Buffer.byteLength(`\n${more(count)}`);

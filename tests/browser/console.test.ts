@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
+import { violations } from "./axe.ts";
 import { launchBrowser } from "./chromium.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env["SHOTS"];
 
 let world: TestWorld;
@@ -85,19 +83,6 @@ async function enter(options: Parameters<Browser["newContext"]>[0]): Promise<{ p
   await page.goto(world.url + (await world.signInPath(["admin"])));
   await page.getByRole("button", { name: "登录" }).click();
   return { page, context };
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe, document } = globalThis as unknown as {
-      axe: { run(where: unknown): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      document: unknown;
-    };
-    return (await axe.run(document)).violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`,
-    );
-  });
 }
 
 const overflow = (page: Page) => page.evaluate("document.documentElement.scrollWidth - innerWidth");

@@ -1,13 +1,11 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Role } from "#src/domain/members/member.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
+import { violations } from "./axe.ts";
 import { launchBrowser } from "./chromium.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env["GAOSHI_SHOTS"];
 const CONTACT = {
   name: "欧阳小红",
@@ -45,17 +43,6 @@ afterAll(async () => {
   await world?.close();
   await sink?.close();
 });
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe, document } = globalThis as unknown as {
-      axe: { run(where: unknown): Promise<{ violations: { id: string }[] }> };
-      document: unknown;
-    };
-    return (await axe.run(document)).violations.map((one) => one.id);
-  });
-}
 
 /** On a phone, on a screen, and with everything twice as large: nothing to complain of and nothing to push sideways. */
 async function looksRight(page: Page, name: string): Promise<void> {

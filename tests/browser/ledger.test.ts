@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
+import { violations } from "./axe.ts";
 import { launchBrowser } from "./chromium.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env["GAOSHI_SHOTS"];
 
 let world: TestWorld;
@@ -23,15 +21,7 @@ beforeAll(async () => {
   const places = [sink.url("/good"), sink.url("/gone"), sink.url("/busy")];
   sink.answer("/gone", { status: 410 });
   sink.answer("/busy", { status: [503, 200] });
-  const lines = [...places, room.address].map((address) =>
-    JSON.stringify({
-      endpoint: { channel: address.startsWith("room:") ? "wechaty" : "webhook", address },
-      topics: ["column:now"],
-      confirmed: true,
-      basis: "登记表",
-    }),
-  );
-  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
+  await world.imported([...places, room.address], { topics: ["column:now"] });
   world.wechat.next("no-id");
   const editor = await world.member("editor", "center");
   const content = { title: "明日停水", body: "三月二日八时至十二时停水。", column: "now", unitId: "center" };
@@ -49,17 +39,6 @@ afterAll(async () => {
   await world?.close();
   await sink?.close();
 });
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe, document } = globalThis as unknown as {
-      axe: { run(where: unknown): Promise<{ violations: { id: string }[] }> };
-      document: unknown;
-    };
-    return (await axe.run(document)).violations.map((one) => one.id);
-  });
-}
 
 it("the editor sees who did not get it and why, settles what nobody knows, and sends again", async () => {
   const context = await browser.newContext({ locale: "zh-CN", viewport: { width: 1280, height: 900 } });

@@ -1,8 +1,5 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
-import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEgress } from "#src/channels/egress.ts";
@@ -19,11 +16,10 @@ import { silentLog } from "#src/log.ts";
 import type { Table } from "#src/platform/table.ts";
 import { testApp, testClock } from "#tests/app.ts";
 import { confirmed } from "#tests/units/push-world.ts";
+import { violations, WCAG } from "./axe.ts";
 import { launchBrowser } from "./chromium.ts";
 import { sampleCounty } from "./sample-county.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const SHOTS = process.env["SHOTS"];
 
 let browser: Browser;
@@ -138,22 +134,6 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   return { page, complaints, outside, close: () => context.close() };
 }
 
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const results = await page.evaluate(
-    (tags) =>
-      (globalThis as unknown as { axe: { run(where: unknown, how: unknown): Promise<AxeResults> } }).axe.run(
-        (globalThis as unknown as { document: unknown }).document,
-        { runOnly: { type: "tag", values: tags } },
-      ),
-    RULES,
-  );
-  expect(results.passes.length).toBeGreaterThan(10);
-  return results.violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(" | ")}`,
-  );
-}
-
 const overflow = (page: Page) =>
   page.evaluate(() => {
     const { documentElement, defaultView } = (globalThis as unknown as { document: Shown }).document;
@@ -178,7 +158,7 @@ describe.each(VIEWS)("at $width px, $scheme $query", ({ width, scheme, query }) 
           path: `${SHOTS}/${name}-${width}-${scheme}-${query || "zh"}.png`,
           fullPage: true,
         });
-      expect(await violations(seen.page), name).toEqual([]);
+      expect(await violations(seen.page, WCAG), name).toEqual([]);
       expect(await overflow(seen.page), name).toBeLessThanOrEqual(0);
       expect([seen.complaints, seen.outside], name).toEqual([[], []]);
     }
@@ -237,10 +217,10 @@ it("somebody signs in by a link, sees the ledgers and signs out", async () => {
   const { page } = seen;
   await page.getByRole("button", { name: "登录" }).click();
   expect(new URL(page.url()).pathname).toBe("/console");
-  expect(await violations(page)).toEqual([]);
+  expect(await violations(page, WCAG)).toEqual([]);
   if (SHOTS) await page.screenshot({ path: `${SHOTS}/console.png`, fullPage: true });
   await page.goto(`${url}/console/access`);
-  expect(await violations(page)).toEqual([]);
+  expect(await violations(page, WCAG)).toEqual([]);
   if (SHOTS) await page.screenshot({ path: `${SHOTS}/access.png`, fullPage: true });
   await page.goto(`${url}/console`);
   await page.getByRole("button", { name: "退出" }).click();
@@ -274,7 +254,7 @@ it("an admin finds the bot's QR code, and what is wrong with the bot, on a phone
       if (state) await botSays(state);
       await seen.page.goto(`${url}/console/bot${query}`);
       if (SHOTS) await seen.page.screenshot({ path: `${SHOTS}/bot-${name}-${width}.png`, fullPage: true });
-      expect(await violations(seen.page), name).toEqual([]);
+      expect(await violations(seen.page, WCAG), name).toEqual([]);
       expect(await overflow(seen.page), name).toBeLessThanOrEqual(0);
       expect(await seen.page.locator("svg.qr").count(), name).toBe(name === "waiting" ? 1 : 0);
     }

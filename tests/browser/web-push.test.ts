@@ -1,6 +1,3 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContext, CDPSession, Page, Worker } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {
@@ -10,9 +7,8 @@ import {
   type TestBrowser,
 } from "#tests/receivers/push-service.ts";
 import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
+import { violations, WCAG } from "./axe.ts";
 import { launchBrowser } from "./chromium.ts";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let world: TestWorld;
 let service: PushService;
@@ -213,9 +209,7 @@ it("somebody turns notifications on by one button, and sees an announcement and 
   await eventually(() => said(page).textContent()).toContain("已开启");
   expect(await opened.shown()).toMatchObject([{ title: "告示：浏览器通知已开启", tag: "gaoshi-subscription" }]);
   expect(await part(page).getByRole("button", { name: "停用通知" }).isVisible()).toBe(true);
-  await page.evaluate(AXE);
-  const axe = await page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] })");
-  expect((axe as AxeResults).violations.map(({ id }) => id)).toEqual([]);
+  expect(await violations(page, WCAG)).toEqual([]);
 
   const { id, contentHash } = await published("谷雨");
   const [, first] = await device.next(2);

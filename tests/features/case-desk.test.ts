@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Role } from "#src/domain/members/member.ts";
 import { jsonLog } from "#src/log.ts";
 import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
 
@@ -51,13 +50,6 @@ const numbers = async (who: Person): Promise<string[]> =>
 /** Until the change feed has put it on its unit's desk. */
 const onDesk = (number: string) => world.until(async () => (await numbers(water)).includes(number));
 
-async function enter(roles: Role[], unitId?: string): Promise<string> {
-  const answer = await world.fetch(await world.signInPath(roles, unitId), {
-    method: "POST",
-    headers: { origin: world.url },
-  });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
-}
 async function page(path: string, cookie = "", form?: Record<string, string>, origin = world.url) {
   const answer = await world.fetch(path, {
     headers: {
@@ -198,10 +190,10 @@ describe("the console", () => {
     const { receipt } = await sent({ unitId: "water", contact: CONTACT, urls: ["https://evil.example/a"] });
     const { number } = receipt;
     const link = `/console?case=${number}`;
-    const led = await page(link, await enter(["duty-officer"]));
+    const led = await page(link, await world.enter(["duty-officer"]));
     expect([led.status, led.headers.get("location")]).toEqual([303, `/console/cases/${number}`]);
     const path = led.headers.get("location") ?? "";
-    const shown = await page(path, await enter(["liaison"], "water"));
+    const shown = await page(path, await world.enter(["liaison"], "water"));
     expect([shown.status, shown.headers.get("cache-control"), shown.headers.get("referrer-policy")]).toEqual([
       ...[200, "no-store", "same-origin"],
     ]);
@@ -209,18 +201,18 @@ describe("the console", () => {
       expect(shown.text).toContain(words);
     expect(shown.text).not.toContain("xiaohong");
     expect((await page(path)).status).toBe(401);
-    expect((await page(path, await enter(["editor"], "water"))).status).toBe(403);
-    expect((await page(path, await enter(["clerk"], "roads"))).status).toBe(404);
-    expect((await page("/console?case=../../x", await enter(["duty-officer"]))).status).toBe(404);
-    const english = (await page(`${path}?lang=en`, await enter(["duty-officer"]))).text;
+    expect((await page(path, await world.enter(["editor"], "water"))).status).toBe(403);
+    expect((await page(path, await world.enter(["clerk"], "roads"))).status).toBe(404);
+    expect((await page("/console?case=../../x", await world.enter(["duty-officer"]))).status).toBe(404);
+    const english = (await page(`${path}?lang=en`, await world.enter(["duty-officer"]))).text;
     expect(english).toContain("received, waits for triage");
   });
 
   it("lists the cases of the reader's unit and pages through them", async () => {
-    const cookie = await enter(["clerk"], "water");
+    const cookie = await world.enter(["clerk"], "water");
     expect((await page("/console", cookie)).text).toContain('href="/console/cases"');
     expect((await page("/console", cookie)).text).not.toContain("暂无可在网页上办理");
-    expect((await page("/console/cases", await enter(["clerk"], "roads"))).text).toContain("还没有事项");
+    expect((await page("/console/cases", await world.enter(["clerk"], "roads"))).text).toContain("还没有事项");
     for (let i = 0; i < 32; i++) await sent({ unitId: "water" });
     const last = await sent({ unitId: "water" });
     await onDesk(last.receipt.number);
@@ -238,7 +230,7 @@ describe("the console", () => {
   it("shows the whole contact once, for a reason that then stands on the page", async () => {
     const { receipt } = await sent({ unitId: "water", contact: CONTACT });
     const path = `/console/cases/${receipt.number}`;
-    const cookie = await enter(["liaison"], "water");
+    const cookie = await world.enter(["liaison"], "water");
     expect((await page(path, cookie, { reason: "核实" }, "https://evil.example")).status).toBe(403);
     const empty = await page(`${path}?lang=en`, cookie, { reason: " " });
     expect(empty.status).toBe(422);

@@ -36,14 +36,8 @@ afterAll(async () => {
 });
 
 const channel = async (name: string) => (await world.admin.get(`/channels/${name}`)).body;
-const imported = async (line: object) =>
-  (
-    await world.admin.post(
-      "/subscriptions/import",
-      JSON.stringify({ topics: ["all"], confirmed: true, basis: "登记表", ...line }),
-      "application/x-ndjson",
-    )
-  ).body;
+const imported = ({ endpoint, topics = ["all"] }: { endpoint: object; topics?: string[] }) =>
+  world.imported([endpoint], { topics });
 
 describe("a channel that is set up", () => {
   it("is ready when a way out is named as well, whichever it is", async () => {

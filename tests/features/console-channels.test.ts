@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Role } from "#src/domain/members/member.ts";
 import { startSmtpSink } from "#tests/receivers/smtp-sink.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
@@ -11,18 +10,12 @@ let admin: string;
 beforeAll(async () => {
   world = await openWorld();
   sink = await startWebhookSink();
-  admin = await enter(["admin"]);
+  admin = await world.enter(["admin"]);
 });
 afterAll(async () => {
   await world?.close();
   await sink?.close();
 });
-
-async function enter(roles: Role[], unitId?: string): Promise<string> {
-  const path = await world.signInPath(roles, unitId);
-  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
-}
 
 async function read(path: string, cookie = admin) {
   const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
@@ -60,8 +53,8 @@ it("lists all ten channels with their promise, limits and state, to admins only"
   const english = await read("/console/channels?lang=en");
   expect(english.text).toContain("Largest message: ");
   expect(english.text.replace(/<a [^>]*lang="zh-CN"[^>]*>中文<\/a>/, "").match(/[\u4e00-\u9fff]+/g) ?? []).toEqual([]);
-  const editor = await enter(["editor"]);
-  const ofOneUnit = await enter(["admin"], "center");
+  const editor = await world.enter(["editor"]);
+  const ofOneUnit = await world.enter(["admin"], "center");
   for (const cookie of ["", editor, ofOneUnit])
     for (const path of ["/console/channels", "/console/channels/email"])
       expect((await read(path, cookie)).status).toBe(cookie === "" ? 401 : 403);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Role } from "#src/domain/members/member.ts";
+import { createSignInLink, signIn } from "#src/domain/members/sign-in.ts";
+import { ADMIN, testApp } from "#tests/app.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
@@ -21,12 +22,6 @@ afterAll(async () => {
   await sink?.close();
 });
 
-async function enter(roles: Role[], unitId?: string): Promise<string> {
-  const path = await world.signInPath(roles, unitId);
-  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
-}
-
 async function read(path: string, cookie = editor) {
   const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
   return { status: answer.status, text: await answer.text() };
@@ -45,15 +40,8 @@ async function press(path: string, fields: Record<string, string>, cookie = edit
   return { status: answer.status, text: await answer.text(), refresh: answer.headers.get("refresh") };
 }
 
-async function imported(topic: string, addresses: string[], more = {}) {
-  const lines = addresses.map((address) =>
-    JSON.stringify({
-      ...{ endpoint: { channel: "webhook", address }, topics: [topic], confirmed: true, basis: "登记表" },
-      ...more,
-    }),
-  );
-  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
-}
+const enter: TestWorld["enter"] = (...who) => world.enter(...who);
+const imported = (topic: string, addresses: string[]) => world.imported(addresses, { topics: [topic] });
 
 type Published = { id: string; contentHash: string; page: string };
 
@@ -256,6 +244,51 @@ describe("the ledgers of one announcement", () => {
     });
     expect([stays.status, stays.refresh]).toEqual([200, null]);
     expect(answer.text).toContain('<b aria-current="true">待推</b>');
+  });
+});
+
+describe("the page of a ledger", () => {
+  it("is not there for a digest of a day that does not exist", async () => {
+    const everywhere = await enter(["editor"]);
+    for (const date of ["2026-99-99", "2026-02-30"])
+      expect((await read(`/console/announcements/digest_daily_${date}`, everywhere)).status).toBe(404);
+    expect((await read("/console/announcements/digest_daily_2026-02-28", everywhere)).status).toBe(200);
+  });
+
+  it("sends nothing again when no button says what was pressed", async () => {
+    await world.admin.put("/columns/pipes", { name: "管网", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/closed", { status: 410 });
+    await imported("column:pipes", ["/closed"].map(sink.url));
+    const one = await published({ title: "管网检修", column: "pipes" });
+    await closed(one, 1);
+    for (const act of [{}, { act: "retry-some" }] as Record<string, string>[])
+      expect((await press(one.page, { revision: "1", state: "failed", ...act })).status).toBe(400);
+    expect((await writer.get(`/announcements/${one.id}/ledger`)).body).toMatchObject({ failed: 1, waiting: 0 });
+    expect((await press(one.page, { revision: "1", state: "failed", act: "retry-all" })).status).toBe(200);
+  });
+
+  it("comes again by itself while nothing is planned yet, and once it is stopped no more", async () => {
+    const { ask, deps, platform } = testApp();
+    const { session } = await signIn(
+      deps,
+      (await createSignInLink(deps, { memberName: "王编辑", roles: ["editor"] })).secret,
+    );
+    const call = async (method: string, path: string, body: object) =>
+      (await ask(method, `/api/v1${path}`, { token: ADMIN, body })).json() as { id: string; contentHash: string };
+    await call("PUT", "/units/center", { name: "某县互联网信息中心" });
+    await call("PUT", "/columns/free", { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    const text = { title: "停水通知", body: "八时至十二时停水。", column: "free", unitId: "center" };
+    const { id, contentHash } = await call("POST", "/announcements", text);
+    await call("POST", `/announcements/${id}/publish`, { contentHash });
+    const refresh = async (path: string) => {
+      const answer = await ask("GET", path, { headers: { accept: "text/html", cookie: `gaoshi=${session}` } });
+      expect(answer.text).toContain("尚未开始推送");
+      return answer.headers.get("refresh");
+    };
+    expect(await refresh(`/console/announcements/${id}`)).toBe("3");
+    expect(await refresh(`/console/announcements/${id}?refresh=off`)).toBeNull();
+    expect(await refresh("/console/announcements/digest_daily_2026-02-28")).toBeNull();
+    await platform.stop();
   });
 });
 

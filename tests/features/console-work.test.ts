@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Role } from "#src/domain/members/member.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
 import { openWorld, type TestWorld } from "#tests/world.ts";
 
@@ -17,19 +16,13 @@ beforeAll(async () => {
   await world.admin.put("/columns/long", { name: "长文", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
   await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
   writer = await world.member("editor", "center");
-  editor = await enter(["editor"], "center");
-  reviewer = await enter(["reviewer"], "center");
+  editor = await world.enter(["editor"], "center");
+  reviewer = await world.enter(["reviewer"], "center");
 });
 afterAll(async () => {
   await world?.close();
   await sink?.close();
 });
-
-async function enter(roles: Role[], unitId?: string): Promise<string> {
-  const path = await world.signInPath(roles, unitId);
-  const answer = await world.fetch(path, { method: "POST", headers: { origin: world.url }, redirect: "manual" });
-  return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
-}
 
 async function read(path: string, cookie: string) {
   const answer = await world.fetch(path, { headers: { cookie, accept: "text/html" } });
@@ -46,17 +39,13 @@ async function press(path: string, fields: Record<string, string>, cookie: strin
   return { status: answer.status, text: await answer.text(), location: answer.headers.get("location") };
 }
 
+const imported = (column: string, endpoints: object[], more = {}) =>
+  world.imported(endpoints, { topics: [`column:${column}`], ...more });
+
 async function drafted(column: string, more = {}) {
   const content = { title: "明日停水通知", body: "三月二日八时至十二时停水。", column, unitId: "center", ...more };
   const { body } = await writer.post("/announcements", content);
   return { id: body.id as string, contentHash: body.contentHash as string, page: `/console/announcements/${body.id}` };
-}
-
-async function imported(column: string, endpoints: { channel: string; address: string }[], more = {}) {
-  const lines = endpoints.map((endpoint) =>
-    JSON.stringify({ endpoint, topics: [`column:${column}`], confirmed: true, basis: "登记表", ...more }),
-  );
-  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
 }
 
 describe("the page of a draft", () => {
@@ -112,8 +101,8 @@ describe("the page of a draft", () => {
 
   it("lets a reviewer approve and an editor publish, then shows the ledger; nobody else and nothing from elsewhere", async () => {
     const { page, contentHash } = await drafted("calm");
-    const clerk = await enter(["clerk"], "center");
-    const elsewhere = await enter(["editor"], "other");
+    const clerk = await world.enter(["clerk"], "center");
+    const elsewhere = await world.enter(["editor"], "other");
     expect((await read(page, clerk)).status).toBe(403);
     expect((await read(page, elsewhere)).status).toBe(404);
     expect((await read(page, editor)).text).toContain("需1人审核通过，现有0人");
@@ -166,7 +155,7 @@ describe("what is in work", () => {
   it("is shown however much was published since, to the unit and to who acts for all, until it is published", async () => {
     await world.admin.put("/units/park", { name: "某县公园" });
     const gardener = await world.member("editor", "park");
-    const [unit, all] = [await enter(["editor"], "park"), await enter(["editor"])];
+    const [unit, all] = [await world.enter(["editor"], "park"), await world.enter(["editor"])];
     expect((await read("/console", unit)).text).toContain("没有在办稿件");
     const content = { title: "公园闭园通知", body: "今日闭园。", column: "free", unitId: "park" };
     const make = async () => {
@@ -190,7 +179,7 @@ describe("what is in work", () => {
   it("goes on page by page, each text once, and is back at the newest by one link", async () => {
     await world.admin.put("/units/pool", { name: "某县游泳馆" });
     const keeper = await world.member("editor", "pool");
-    const cookie = await enter(["editor"], "pool");
+    const cookie = await world.enter(["editor"], "pool");
     const ids: string[] = [];
     for (let i = 0; i < 32; i++) {
       const content = { title: `换水通知${i}`, body: "今日换水。", column: "free", unitId: "pool" };
@@ -215,7 +204,7 @@ describe("what is in work", () => {
   it("follows a text to the unit that it is now for", async () => {
     const everywhere = await world.member("editor");
     for (const unit of ["left", "right"]) await world.admin.put(`/units/${unit}`, { name: `单位${unit}` });
-    const [left, right] = [await enter(["editor"], "left"), await enter(["editor"], "right")];
+    const [left, right] = [await world.enter(["editor"], "left"), await world.enter(["editor"], "right")];
     const content = { title: "搬家的稿件", body: "正文正文。", column: "free", unitId: "left" };
     const made = await everywhere.post("/announcements", content);
     const { id } = made.body;
@@ -224,7 +213,7 @@ describe("what is in work", () => {
     expect(moved.status).toBe(200);
     expect(drafts((await read("/console", left)).text)).toEqual([]);
     expect(drafts((await read("/console", right)).text)).toEqual([id]);
-    const all = drafts((await read("/console", await enter(["editor"]))).text);
+    const all = drafts((await read("/console", await world.enter(["editor"]))).text);
     expect(all.filter((one) => one === id)).toHaveLength(1);
   });
 });
@@ -314,7 +303,7 @@ describe("the page of deliveries", () => {
     );
     const digest = /\/console\/announcements\/digest_[^?"]+/.exec(held.text)?.[0] ?? "";
     expect((await read(digest, editor)).status).toBe(404);
-    const everywhere = await enter(["editor"]);
+    const everywhere = await world.enter(["editor"]);
     expect((await read(digest, everywhere)).text).toContain("每日汇总");
   });
 

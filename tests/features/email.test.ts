@@ -31,6 +31,10 @@ afterAll(async () => {
 const someone = () => `person-${++people}@example.org`;
 const stripped = (link: string | undefined) => (link ?? "").replace(world.url, "");
 
+/** What an import says that vouches for this address. */
+const imported = (address: string, wishes: object = { topics: ["all"] }) =>
+  world.imported([{ channel: "email", address }], wishes);
+
 async function ask(address: string, more: object = {}) {
   const answer = await world.anyone.post("/subscriptions", {
     endpoint: { channel: "email", address },
@@ -296,20 +300,13 @@ describe("somebody who wants no more", () => {
   it("is not brought back by an import, but by confirming again", async () => {
     const { address, oneClick } = await subscribed();
     await page(oneClick, form({ "List-Unsubscribe": "One-Click" }));
-    const line = JSON.stringify({
-      endpoint: { channel: "email", address },
-      topics: ["all"],
-      confirmed: true,
-      basis: "登记表",
-    });
-    const refused = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(refused.body).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "UNSUBSCRIBED" }] });
+    const refused = await imported(address);
+    expect(refused).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "UNSUBSCRIBED" }] });
     shift.ms += 11 * 60_000;
     const again = await ask(address);
     await page("/confirm", form(fieldsOf(linkIn(await sink.next(address, 3), "/confirm"))));
     expect(await statusOf(again)).toBe("confirmed");
-    const taken = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(taken.body).toMatchObject({ accepted: 1, rejected: 0 });
+    expect(await imported(address)).toMatchObject({ accepted: 1, rejected: 0 });
   });
 
   it("changes what comes by the link in the mail, or with the manage token", async () => {
@@ -429,14 +426,8 @@ describe("what comes back", () => {
     for (let i = 0; i < 2; i++) expect((await bounces(dsn(head, "5.1.1"))).status).toBe(204);
     const read = (await world.admin.get(`/subscriptions/${subscription.id}`)).body;
     expect([read.status, read.endedBecause]).toEqual(["ended", "bounced"]);
-    const line = JSON.stringify({
-      endpoint: { channel: "email", address },
-      topics: ["all"],
-      confirmed: true,
-      basis: "登记表",
-    });
-    const refused = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(refused.body.errors[0].code).toBe("BOUNCED");
+    const refused = await imported(address);
+    expect(refused.errors[0].code).toBe("BOUNCED");
   });
 
   it("ends one whose server refuses it while the mail is handed over just the same, until it confirms anew", async () => {
@@ -447,30 +438,20 @@ describe("what comes back", () => {
     const read = async () => (await world.admin.get(`/subscriptions/${subscription.id}`)).body;
     await world.until(async () => (await read()).status === "ended");
     expect((await read()).endedBecause).toBe("bounced");
-    const line = JSON.stringify({
-      endpoint: { channel: "email", address },
-      ...{ topics: ["all"], confirmed: true, basis: "登记表" },
-    });
-    const refused = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(refused.body).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "BOUNCED" }] });
+    const refused = await imported(address);
+    expect(refused).toMatchObject({ accepted: 0, errors: [{ line: 1, code: "BOUNCED" }] });
     shift.ms += 7 * 86_400_000;
     const again = await ask(address);
     await page("/confirm", form(fieldsOf(linkIn(await sink.next(address, 2), "/confirm"))));
     expect(await statusOf(again)).toBe("confirmed");
-    const taken = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(taken.body).toMatchObject({ accepted: 1, rejected: 0 });
+    expect(await imported(address)).toMatchObject({ accepted: 1, rejected: 0 });
   });
 
   it("sends a person's second mailbox what the first one returned, at once, and nothing when it kept silent", async () => {
     const [address, second] = [someone(), someone()];
     await confirmed(address);
-    const line = JSON.stringify({
-      endpoint: { channel: "email", address: second },
-      fallbackFor: { channel: "email", address },
-      ...{ afterMinutes: 10, topics: ["column:quick"], confirmed: true, basis: "登记表" },
-    });
-    const imported = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-    expect(imported.body).toMatchObject({ accepted: 1 });
+    const wishes = { fallbackFor: { channel: "email", address }, afterMinutes: 10, topics: ["column:quick"] };
+    expect(await imported(second, wishes)).toMatchObject({ accepted: 1 });
     const state = async (id: string) => {
       const found = await editor.get(`/deliveries?announcement=${id}&endpoint=${encodeURIComponent(second)}`);
       return found.body.items[0]?.state;
@@ -565,10 +546,6 @@ describe("what comes back", () => {
         mail: { messageId: "0100-cases" },
         complaint: { complainedRecipients: [{ emailAddress: address }] },
       });
-    const imported = async (address: string) => {
-      const wishes = { endpoint: { channel: "email", address }, topics: ["all"], confirmed: true, basis: "登记表" };
-      return (await world.admin.post("/subscriptions/import", JSON.stringify(wishes), "application/x-ndjson")).body;
-    };
     const [one, two] = [someone(), someone()];
     const other = (address: string) => address.replace("person", "Person");
     await confirmed(one);

@@ -37,9 +37,7 @@ afterAll(async () => {
 });
 
 async function imported(endpoint: object, topics = ["column:water"]) {
-  const line = JSON.stringify({ endpoint, topics, confirmed: true, basis: "登记表" });
-  const { body } = await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
-  expect(body).toMatchObject({ accepted: 1, rejected: 0 });
+  expect(await world.imported([endpoint], { topics })).toMatchObject({ accepted: 1, rejected: 0 });
 }
 
 async function published(): Promise<string> {

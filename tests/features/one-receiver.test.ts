@@ -7,7 +7,6 @@ let world: TestWorld;
 let mails: SmtpSink;
 let hooks: WebhookSink;
 let editor: Person;
-let columns = 0;
 
 beforeAll(async () => {
   mails = await startSmtpSink();
@@ -24,18 +23,11 @@ afterAll(async () => {
   await hooks.close();
 });
 
-async function column(): Promise<string> {
-  const slug = `one-${++columns}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: true, approvals: 0 });
-  return slug;
-}
-
-async function imported(slug: string, channel: string, addresses: string[]) {
-  const lines = addresses.map((address) =>
-    JSON.stringify({ endpoint: { channel, address }, topics: [`column:${slug}`], confirmed: true, basis: "登记表" }),
+const imported = (slug: string, channel: string, addresses: string[]) =>
+  world.imported(
+    addresses.map((address) => ({ channel, address })),
+    { topics: [`column:${slug}`] },
   );
-  return (await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson")).body;
-}
 
 async function published(slug: string): Promise<{ id: string; ledger: { matched: number; delivered: number } }> {
   const text = { title: "停水通知", body: "周三停水。", column: slug, unitId: "library" };
@@ -47,7 +39,7 @@ async function published(slug: string): Promise<{ id: string; ledger: { matched:
 }
 
 it("one mailbox gets a notice once, however those who signed it up spelled it, at a spelling that somebody gave", async () => {
-  const slug = await column();
+  const slug = await world.column({ mayBreakQuietHours: true });
   const spellings = [
     "Wang.Fang@Example.ORG",
     "wang.fang@example.org",
@@ -68,7 +60,7 @@ it("one mailbox gets a notice once, however those who signed it up spelled it, a
 });
 
 it("a domain in any script is one domain, and another mailbox or a tagged one is another", async () => {
-  const slug = await column();
+  const slug = await world.column({ mayBreakQuietHours: true });
   const spellings = [
     "li@例子.中国",
     "LI@xn--fsqu00a.xn--fiqs8s",
@@ -81,13 +73,13 @@ it("a domain in any script is one domain, and another mailbox or a tagged one is
 });
 
 it("what is no plain mailbox is refused with what would be one, not taken as somebody else", async () => {
-  const slug = await column();
+  const slug = await world.column({ mayBreakQuietHours: true });
   const others = ["mailto:a@example.org", "A <a@example.org>", "a@example.org, b@example.org", "a@example.org."];
   expect(await imported(slug, "email", others)).toMatchObject({ accepted: 0, rejected: 4 });
 });
 
 it("one webhook gets a notice once, however its host, port, dots and fragment were written", async () => {
-  const slug = await column();
+  const slug = await world.column({ mayBreakQuietHours: true });
   const { port } = new URL(hooks.origin);
   const spellings = [
     hooks.url("/News"),
@@ -100,7 +92,7 @@ it("one webhook gets a notice once, however its host, port, dots and fragment we
   expect((await published(slug)).ledger).toMatchObject({ matched: 1, delivered: 1 });
   expect(hooks.received.filter(({ path }) => path.startsWith("/News"))).toHaveLength(1);
   // Another path, its letters and a query are another receiver: only its own server could say otherwise.
-  const other = await column();
+  const other = await world.column({ mayBreakQuietHours: true });
   await imported(other, "webhook", ["/x", "/X", "/x/", "/x?a=1"].map(hooks.url));
   expect((await published(other)).ledger).toMatchObject({ matched: 4, delivered: 4 });
 });

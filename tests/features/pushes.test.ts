@@ -7,7 +7,6 @@ let world: TestWorld;
 let sink: WebhookSink;
 let editor: Person;
 let reviewer: Person;
-let columns = 0;
 
 beforeAll(async () => {
   sink = await startWebhookSink();
@@ -21,25 +20,9 @@ afterAll(async () => {
   await sink.close();
 });
 
-/** Columns of their own keep the stories apart. */
-async function column(): Promise<string> {
-  const slug = `column-${++columns}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
-  return slug;
-}
-
 async function subscribed(topics: unknown[], addresses: string[], more: object = {}): Promise<void> {
-  const lines = addresses.map((address) =>
-    JSON.stringify({
-      endpoint: { channel: address.startsWith("room:") ? "wechaty" : "webhook", address },
-      topics,
-      confirmed: true,
-      basis: "登记表",
-      ...more,
-    }),
-  );
-  const answer = await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
-  expect(answer.body).toMatchObject({ accepted: addresses.length, rejected: 0 });
+  const answer = await world.imported(addresses, { topics, ...more });
+  expect(answer).toMatchObject({ accepted: addresses.length, rejected: 0 });
 }
 
 async function published(slug: string, more: object = {}): Promise<{ id: string; contentHash: string }> {
@@ -63,7 +46,7 @@ const settled = async (id: string) => {
 
 describe("an editor who publishes", () => {
   it("sees every endpoint in the ledger, and it balances", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const room = world.room("居民群");
     const paths = Array.from({ length: 120 }, (_, i) => `/${slug}/${i}`);
     await subscribed([`column:${slug}`], [...paths.map((path) => sink.url(path)), room.address]);
@@ -84,7 +67,7 @@ describe("an editor who publishes", () => {
   });
 
   it("can prove what one endpoint got, and have a failed push tried again", async () => {
-    const slug = await column();
+    const slug = await world.column();
     await subscribed([`column:${slug}`], [sink.url(`/${slug}/ok`), sink.url(`/${slug}/gone`)]);
     sink.answer(`/${slug}/gone`, { status: [410, 200] });
     const { id } = await published(slug);
@@ -115,7 +98,7 @@ describe("an editor who publishes", () => {
   });
 
   it("is told before anything goes out whom it will reach, and how long that takes", async () => {
-    const slug = await column();
+    const slug = await world.column();
     await subscribed([`column:${slug}`], [sink.url(`/${slug}/a`), sink.url(`/${slug}/b`)]);
     await subscribed([`column:${slug}`], [world.room("群").address]);
     const draft = await editor.post("/announcements", { title: "试", body: "正文", column: slug, unitId: "center" });
@@ -131,7 +114,7 @@ describe("an editor who publishes", () => {
   });
 
   it("is told how many will not get it at once: digests and those who sleep now, unless the text may wake them", async () => {
-    const slug = await column();
+    const slug = await world.column();
     await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "alert", mayBreakQuietHours: true, approvals: 0 });
     const always = { from: "00:00", to: "23:59" };
     await subscribed([`column:${slug}`], [sink.url(`/${slug}/now`)]);
@@ -147,7 +130,7 @@ describe("an editor who publishes", () => {
   });
 
   it("corrects and withdraws, and those who saw the text hear of it", async () => {
-    const slug = await column();
+    const slug = await world.column();
     await subscribed([`column:${slug}`], [sink.url(`/${slug}/a`)]);
     const { id } = await published(slug);
     await settled(id);
@@ -172,7 +155,7 @@ describe("an editor who publishes", () => {
   });
 
   it("signs with both secrets while a subscriber changes them", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const [old, next] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString("base64"));
     const asked = await world.anyone.post("/subscriptions", {
       endpoint: { channel: "webhook", address: sink.url(`/${slug}/rotating`), secret: old },
@@ -200,7 +183,7 @@ describe("an editor who publishes", () => {
 });
 
 it("shows ledgers and deliveries to the unit's editors only", async () => {
-  const { id } = await published(await column());
+  const { id } = await published(await world.column());
   await world.admin.put("/units/elsewhere", { name: "别的单位" });
   const other = await world.member("editor", "elsewhere");
   for (const path of [
@@ -220,7 +203,7 @@ it("shows ledgers and deliveries to the unit's editors only", async () => {
 });
 
 it("a receiver that read a text and broke off before its answer is told when the text is withdrawn", async () => {
-  const slug = await column();
+  const slug = await world.column();
   await subscribed([`column:${slug}`], [sink.url(`/${slug}/read`), sink.url(`/${slug}/busy`)]);
   sink.answer(`/${slug}/read`, { fault: "reset" });
   sink.answer(`/${slug}/busy`, { status: 503, headers: { "retry-after": "3600" } });

@@ -5,7 +5,6 @@ import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
 let world: TestWorld;
 let sink: WebhookSink;
 let editor: Person;
-let columns = 0;
 
 beforeAll(async () => {
   sink = await startWebhookSink();
@@ -18,24 +17,9 @@ afterAll(async () => {
   await sink.close();
 });
 
-async function column(): Promise<string> {
-  const slug = `column-${++columns}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
-  return slug;
-}
-
-async function imported(slug: string, addresses: string[], more = {}): Promise<void> {
-  const lines = addresses.map((address) =>
-    JSON.stringify({
-      endpoint: { channel: address.startsWith("room:") ? "wechaty" : "webhook", address },
-      topics: [`column:${slug}`],
-      confirmed: true,
-      basis: "登记表",
-      ...more,
-    }),
-  );
-  await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson");
-}
+const column = () => world.column();
+const imported = (slug: string, addresses: string[], more = {}) =>
+  world.imported(addresses, { topics: [`column:${slug}`], ...more });
 
 async function published(slug: string, title = "停水通知"): Promise<string> {
   const draft = await editor.post("/announcements", { title, body: "周三停水。", column: slug, unitId: "center" });

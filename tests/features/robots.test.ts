@@ -50,18 +50,8 @@ function newRobot(channel: RobotVendorName) {
   return { key, channel, address: start + key, shown: `${start}${key.slice(0, 4)}…${key.slice(-4)}` };
 }
 
-async function column(): Promise<string> {
-  const slug = `robots-${++made}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
-  return slug;
-}
-
-async function imported(slug: string, endpoints: object[]) {
-  const lines = endpoints.map((endpoint) =>
-    JSON.stringify({ endpoint, topics: [`column:${slug}`], confirmed: true, basis: "登记表" }),
-  );
-  return (await world.admin.post("/subscriptions/import", lines.join("\n"), "application/x-ndjson")).body;
-}
+const column = () => world.column();
+const imported = (slug: string, endpoints: object[]) => world.imported(endpoints, { topics: [`column:${slug}`] });
 
 async function published(slug: string, title = "停水通知"): Promise<string> {
   const text = { title, body: "周三停水。", column: slug, unitId: "center" };
@@ -322,9 +312,7 @@ it("tells the people on duty which robot was switched off, without its key", asy
   const { key, channel, address, shown } = newRobot("wecom-robot");
   vendors.answer(key, { code: -1 });
   await imported(slug, [{ channel, address }]);
-  const duty = { endpoint: { channel: "webhook", address: sink.url("/duty") }, topics: ["duty"] };
-  const line = JSON.stringify({ ...duty, confirmed: true, basis: "值班表" });
-  await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+  await world.imported([sink.url("/duty")], { topics: ["duty"] });
   const id = await published(slug);
   for (const [attempts, hours] of [
     [1, 0.01],

@@ -6,7 +6,6 @@ let world: TestWorld;
 let service: PushService;
 let editor: Person;
 let key: string;
-let columns = 0;
 
 beforeAll(async () => {
   service = await startPushService();
@@ -19,12 +18,6 @@ afterAll(async () => {
   await world.close();
   await service.close();
 });
-
-async function column(): Promise<string> {
-  const slug = `column-${++columns}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
-  return slug;
-}
 
 function endpointOf(browser: TestBrowser) {
   return { channel: "web-push", address: browser.endpoint, secret: browser.secret };
@@ -73,7 +66,7 @@ const ledgerOf = async (id: string) => {
 
 describe("a browser", () => {
   it("subscribes, answers the question, and gets what is published and its correction in the same place", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const browser = service.browser(key);
     const { owner, path } = await subscribed(browser, slug);
     const read = await owner.get(path);
@@ -109,7 +102,7 @@ describe("a browser", () => {
   });
 
   it("may answer twice, and nobody else can answer for it", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const { id, owner, path, challenge } = await asked(service.browser(key), slug);
     const answer = (guess: string, to = path) => world.anyone.post(`${to}/confirm`, { challenge: guess });
     const wrong = await answer(`${challenge.slice(0, -1)}${challenge.endsWith("A") ? "B" : "A"}`);
@@ -124,7 +117,7 @@ describe("a browser", () => {
   });
 
   it("is asked anew after five wrong answers, by asking again", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const browser = service.browser(key);
     const { path, challenge } = await asked(browser, slug);
     for (let i = 0; i < 5; i++) await world.anyone.post(`${path}/confirm`, { challenge: "x".repeat(32) });
@@ -153,7 +146,7 @@ describe("a browser", () => {
   });
 
   it("whose address changed brings the new keys along and answers once more", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const { owner, path } = await subscribed(service.browser(key), slug);
     const next = service.browser(key);
     const { etag } = await owner.get(path);
@@ -170,7 +163,7 @@ describe("a browser", () => {
   });
 
   it("that uninstalled is forgotten, and one that is slow for a while loses nothing", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const [gone, busy] = [service.browser(key), service.browser(key)];
     const { owner, path } = await subscribed(gone, slug);
     await subscribed(busy, slug);

@@ -8,7 +8,6 @@ let world: TestWorld;
 let subscriber: WebsubSubscriber;
 let editor: Person;
 let passed = 0;
-let columns = 0;
 
 beforeAll(async () => {
   subscriber = await startWebsubSubscriber();
@@ -20,12 +19,6 @@ afterAll(async () => {
   await world.close();
   await subscriber.close();
 });
-
-async function column(): Promise<string> {
-  const slug = `column-${++columns}`;
-  await world.admin.put(`/columns/${slug}`, { name: "通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
-  return slug;
-}
 
 async function published(slug: string, title = "停水通知"): Promise<{ id: string; contentHash: string }> {
   const body = "周三停水，见[章程](/docs/a)。";
@@ -79,7 +72,7 @@ const feedOf = (slug: string, file = "feed.atom") => `${world.url}/columns/${slu
 
 describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
   it("100: subscribes with no more than it must, and gets what is new without a signature", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const topic = feedOf(slug);
     const callback = subscriber.callback();
     await subscribed({ topic, callback });
@@ -103,7 +96,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
   });
 
   it("101: names a secret, and every content is signed with it", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const callback = subscriber.callback();
     const secret = "密钥 with spaces & signs = 🌊";
     await subscribed({ topic: feedOf(slug), callback, secret });
@@ -113,7 +106,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
   });
 
   it("102: sends parameters nobody knows, which are ignored", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const callback = subscriber.callback("?mine=1");
     await subscribed({
       topic: feedOf(slug),
@@ -127,7 +120,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
   });
 
   it("103: subscribes again before the lease ends: one subscription, the new secret, the new lease", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const topic = feedOf(slug);
     const callback = subscriber.callback();
     await subscribed({ topic, callback, secret: "first" });
@@ -143,7 +136,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
   });
 
   it("104: unsubscribes, is asked whether it means it, and gets nothing more", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const topic = feedOf(slug);
     const callback = subscriber.callback();
     await subscribed({ topic, callback });
@@ -173,7 +166,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
     ],
     ["106: follows a JSON topic", "feed.json", "application/feed+json"],
   ])("%s", async (_, file, type) => {
-    const slug = await column();
+    const slug = await world.column();
     const callback = subscriber.callback();
     const topic = feedOf(slug, file);
     await subscribed({ topic, callback });
@@ -191,7 +184,7 @@ describe("a WebSub subscriber (websub.rocks, hub tests)", () => {
 
 describe("the hub", () => {
   it("is named by every feed there is, in its header and in the document", async () => {
-    const slug = await column();
+    const slug = await world.column();
     for (const folder of ["/", `/columns/${slug}/`, "/units/center/"])
       for (const file of ["feed.atom", "feed.rss", "feed.json"]) {
         const topic = `${world.url}${folder}${file}`;
@@ -201,7 +194,7 @@ describe("the hub", () => {
   });
 
   it("sends a correction under the same id, and a withdrawal with its reason in place of the text", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const callback = subscriber.callback();
     await subscribed({ topic: feedOf(slug), callback });
     const { id, contentHash } = await published(slug);
@@ -220,7 +213,7 @@ describe("the hub", () => {
   });
 
   it("sends to a follower of the unit and of everything what their own feeds say", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const [unit, all] = [subscriber.callback(), subscriber.callback()];
     await subscribed({ topic: `${world.url}/units/center/feed.atom`, callback: unit });
     await subscribed({ topic: `${world.url}/feed.json`, callback: all });
@@ -236,7 +229,7 @@ describe("the hub", () => {
   });
 
   it("lets one callback follow several topics, each for itself", async () => {
-    const [one, other] = [await column(), await column()];
+    const [one, other] = [await world.column(), await world.column()];
     const callback = subscriber.callback();
     await subscribed({ topic: feedOf(one), callback });
     await ask({ topic: feedOf(other, "feed.rss"), callback });
@@ -251,7 +244,7 @@ describe("the hub", () => {
   it.each(["echo more", "other", "not found", "echo in 500", "redirect"] as const)(
     "takes '%s' for a no, and sends nothing",
     async (intent) => {
-      const slug = await column();
+      const slug = await world.column();
       const callback = subscriber.callback();
       callback.intent = intent;
       expect(await ask({ topic: feedOf(slug), callback })).toBe(202);
@@ -263,7 +256,7 @@ describe("the hub", () => {
   );
 
   it("refuses what it cannot follow, and says why", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const { url } = subscriber.callback();
     const good = { "hub.mode": "subscribe", "hub.topic": feedOf(slug), "hub.callback": url };
     const refusals: [Record<string, string>, string][] = [
@@ -297,7 +290,7 @@ describe("the hub", () => {
   });
 
   it("ends what answers 410, and tries again what fails for a while", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const [gone, slow] = [subscriber.callback(), subscriber.callback()];
     await subscribed({ topic: feedOf(slug, "feed.rss"), callback: gone });
     await subscribed({ topic: feedOf(slug), callback: slow });
@@ -311,7 +304,7 @@ describe("the hub", () => {
   });
 
   it("tells a callback whose subscription an administrator ended", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const callback = subscriber.callback();
     await subscribed({ topic: feedOf(slug), callback });
     const [known] = await followed(callback);
@@ -323,7 +316,7 @@ describe("the hub", () => {
   });
 
   it("sends nothing any more when the lease is over, and no lease is longer than 30 days", async () => {
-    const slug = await column();
+    const slug = await world.column();
     const [usual, long] = [subscriber.callback(), subscriber.callback()];
     await subscribed({ topic: feedOf(slug, "feed.rss"), callback: usual });
     await subscribed({ topic: feedOf(slug), callback: long, more: { "hub.lease_seconds": "99999999" } });

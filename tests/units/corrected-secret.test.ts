@@ -10,7 +10,7 @@ import { parseSecretWord, SECRET_FEED } from "#src/domain/subscriptions/secret-f
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const HOUR = 3600;
@@ -234,14 +234,7 @@ describe("a correction, cut off anywhere,", () => {
     const changed = await correct(subscription, RIGHT);
     armed = true;
     world.restart();
-    const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-      const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-      if (end === "died") world.restart();
-      if (end === "died" || end === "failed") {
-        world.pass(31);
-        await mortally(work);
-      }
-    };
+    const mortally = persistently(world, fault);
     // The feed tells it again until it was taken.
     await mortally(() => world.handlers().secretCorrected(changed));
     for (let steps = 0; steps < 40; steps++) {
@@ -263,11 +256,6 @@ describe("a correction, cut off anywhere,", () => {
 
   for (const mode of MODES)
     it(`reaches the group within minutes whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
-      let n = 1;
-      for (let found = true; found; n += 8) {
-        const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-        found = hits.every(Boolean);
-      }
-      expect(n).toBeGreaterThan(20);
+      expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(20);
     });
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { ledger } from "#src/domain/deliveries/ledger.ts";
-import { faulty, lagging, MODES, type Mode } from "./faulty-ports.ts";
+import { balanced } from "./balanced.ts";
+import { atEveryCall, faulty, lagging, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld } from "./push-world.ts";
 
 /** One publication to webhooks and rooms, one of each unwilling at first, with one fault; then time passes. */
@@ -24,28 +24,10 @@ async function story(
       unwilling.delete(target.address) ? { kind: "retry", detail: "busy" } : { kind: "delivered", status: 200 },
     );
   const announcementId = "ann_00000000000000000000000001";
-  const balances = async () => {
-    const sum = await ledger({ table: world.platform.table }, announcementId, 1);
-    for (const counts of sum ? [sum, ...Object.values(sum.channels)] : []) {
-      const { matched, delivered, suppressed, failed, unknown, held, waiting } = counts;
-      expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
-      expect(waiting).toBeGreaterThanOrEqual(0);
-    }
-    return sum;
-  };
-  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-    const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-    await balances();
-    if (end === "died") world.restart();
-    if (end !== undefined) {
-      world.pass(31);
-      await mortally(work);
-    }
-  };
+  const balances = () => balanced(world.platform.table, announcementId);
+  const mortally = persistently(world, fault, { afterEach: balances });
   // The change feed tells again what was not taken.
-  await mortally(async () => {
-    await world.publish();
-  });
+  await mortally(() => world.publish());
   for (let minute = 0; minute < minutes; minute++) {
     await mortally(() => world.drain());
     world.pass(61);
@@ -73,12 +55,7 @@ async function story(
 
 for (const mode of MODES) {
   it(`loses nobody and keeps its balance whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
-    let n = 1;
-    for (let found = true; found; n += 8) {
-      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-      found = hits.every(Boolean);
-    }
-    expect(n).toBeGreaterThan(40);
+    expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(40);
   });
 }
 
@@ -93,12 +70,5 @@ it("loses nobody and sends to nobody once more where the index shows every write
   timeout: 120_000,
 }, async () => {
   expect(await story(Number.POSITIVE_INFINITY, "fails before", { late: true, minutes: 24 })).toBe(false);
-  let n = 1;
-  for (let found = true; found; n += 8) {
-    const hits = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => story(n + i, "dies after", { late: true, minutes: 24 })),
-    );
-    found = hits.every(Boolean);
-  }
-  expect(n).toBeGreaterThan(40);
+  expect(await atEveryCall((n) => story(n, "dies after", { late: true, minutes: 24 }))).toBeGreaterThan(40);
 });

@@ -1,21 +1,11 @@
 import { expect, it } from "vitest";
-import { ledger } from "#src/domain/deliveries/ledger.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
-import { pushWorld, type World } from "./push-world.ts";
+import { balanced } from "./balanced.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
+import { pushWorld } from "./push-world.ts";
 
 const ann = (n: number) => `ann_${String(n).padStart(26, "0")}`;
 const READERS = 4;
 const ROOMS = 2;
-
-async function balances(world: World, id: string) {
-  const sum = await ledger({ table: world.platform.table }, id, 1);
-  for (const counts of sum ? [sum, ...Object.values(sum.channels)] : []) {
-    const { matched, delivered, suppressed, failed, unknown, held, waiting } = counts;
-    expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
-    expect(waiting).toBeGreaterThanOrEqual(0);
-  }
-  return sum;
-}
 
 /** Two announcements of one day for readers who want them next morning, with one fault anywhere; then days pass. */
 async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
@@ -29,35 +19,24 @@ async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
   for (let i = 0; i < READERS; i++) await world.subscribe(`https://example.org/${i}`, { frequency: "daily" });
   for (let i = 0; i < ROOMS; i++) await world.subscribe(`room:${i}`, { channel: "wechaty", frequency: "daily" });
   await world.subscribe("https://example.org/now");
-  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-    const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-    for (const id of [ann(1), ann(2)]) await balances(world, id);
-    if (end === "died") world.restart();
-    if (end !== undefined) {
-      world.pass(31);
-      await mortally(work);
-    }
-  };
+  const both = () => Promise.all([ann(1), ann(2)].map((id) => balanced(world.platform.table, id)));
+  const mortally = persistently(world, fault, { afterEach: both });
   const minutes = async (count: number, seconds = 61) => {
     for (let minute = 0; minute < count; minute++) {
       await mortally(() => world.drain());
       world.pass(seconds);
       if (sweeps) await mortally(() => world.handlers().sweep());
-      const open = await Promise.all([ann(1), ann(2)].map((id) => balances(world, id)));
-      if (open.every((sum) => sum?.closed)) return;
+      if ((await both()).every((sum) => sum?.closed)) return;
     }
   };
-  for (const id of [ann(1), ann(2)])
-    await mortally(async () => {
-      await world.publish({ announcementId: id });
-    });
+  for (const id of [ann(1), ann(2)]) await mortally(() => world.publish({ announcementId: id }));
   await minutes(3);
   world.pass(Date.parse("2026-03-02T23:59:30Z") / 1000 - world.now().getTime() / 1000);
   await minutes(12);
   // Whom the first digest missed is in the second one.
   await minutes(26, 3660);
   for (const id of [ann(1), ann(2)])
-    expect(await balances(world, id)).toMatchObject({
+    expect(await balanced(world.platform.table, id)).toMatchObject({
       closed: true,
       matched: READERS + ROOMS + 1,
       waiting: 0,
@@ -76,7 +55,7 @@ async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
     expect(mine[0]?.items?.toSorted()).toEqual([`${ann(1)}.1`, `${ann(2)}.1`]);
   }
   for (let i = 0; i < ROOMS; i++) expect(times.get(`room:${i} 2`)?.length ?? 0).toBeLessThanOrEqual(1);
-  const sum = await balances(world, ann(1));
+  const sum = await balanced(world.platform.table, ann(1));
   expect(sum?.channels["webhook"]).toMatchObject({ matched: READERS + 1, delivered: READERS + 1 });
   const rooms = sum?.channels["wechaty"];
   expect((rooms?.delivered ?? 0) + (rooms?.unknown ?? 0)).toBe(ROOMS);
@@ -86,12 +65,7 @@ async function story(n: number, mode: Mode, sweeps = true): Promise<boolean> {
 
 for (const mode of MODES) {
   it(`sends one digest to each reader whichever call ${mode} its effect`, { timeout: 240_000 }, async () => {
-    let n = 1;
-    for (let found = true; found; n += 8) {
-      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-      found = hits.every(Boolean);
-    }
-    expect(n).toBeGreaterThan(60);
+    expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(60);
   });
 }
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { balanced } from "./balanced.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -19,28 +19,15 @@ async function story(n: number, mode: Mode): Promise<boolean> {
   world.channels.wechaty.answer(({ target }) =>
     target.address === "room:down" ? { kind: "retry", detail: "busy" } : { kind: "delivered" },
   );
-  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-    const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-    if (end === "died") world.restart();
-    if (end !== undefined) {
-      world.pass(31);
-      await mortally(work);
-    }
-  };
-  await mortally(async () => {
-    await world.publish();
-  });
+  const mortally = persistently(world, fault);
+  await mortally(() => world.publish());
   for (let minute = 0; minute < 60; minute++) {
     await mortally(() => world.drain());
     world.pass(31);
     await mortally(() => world.handlers().sweep());
-    const sum = await ledger({ table: world.platform.table }, ID, 1);
-    if (!sum) continue;
-    const { matched, delivered, suppressed, failed, unknown, held, waiting } = sum;
-    expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
-    if (sum.closed) break;
+    if ((await balanced(world.platform.table, ID))?.closed) break;
   }
-  const sum = await ledger({ table: world.platform.table }, ID, 1);
+  const sum = await balanced(world.platform.table, ID);
   expect(sum).toMatchObject({ closed: true, matched: 4, held: 0, waiting: 0 });
   const times = Map.groupBy(world.channels.webhook.seen, ({ target }) => target.address);
   const first = world.channels.wechaty.seen.filter(({ target }) => target.address === "room:down");
@@ -59,11 +46,6 @@ for (const mode of MODES) {
   it(`sends to a fallback or to its first choice, never to both, whichever call ${mode} its effect`, {
     timeout: 120_000,
   }, async () => {
-    let n = 1;
-    for (let found = true; found; n += 8) {
-      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-      found = hits.every(Boolean);
-    }
-    expect(n).toBeGreaterThan(60);
+    expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(60);
   });
 }

@@ -20,7 +20,7 @@ import { subscribe } from "#src/domain/subscriptions/subscribe.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
 import { readJson } from "#src/web/body.ts";
 import { checked } from "#src/web/input.ts";
-import { pushWorld, type Seen, type World } from "./push-world.ts";
+import { notingRetries, pushWorld, type Retried, type Seen, type World } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
 const hook = (name: string) => `https://example.org/${name}`;
@@ -91,35 +91,21 @@ describe("a fallback", () => {
   });
 
   it("of an urgent text is woken, retried and replayed among the urgent ones, not behind all others", async () => {
-    const queued: string[] = [];
-    const world = pushWorld({
-      wrap: (ports) => ({
-        ...ports,
-        queue: (name) => ({
-          ...ports.queue(name),
-          send: async (messages) => {
-            for (const { body } of messages) {
-              const { kind } = body as { kind?: string };
-              if (kind === "retry") queued.push(name);
-            }
-            await ports.queue(name).send(messages);
-          },
-        }),
-      }),
-    });
+    const retried: Retried[] = [];
+    const world = pushWorld({ wrap: notingRetries(retried) });
     await world.subscribe(hook("first"));
     await standIn(world, "second", "first");
     answers(world, { first: { kind: "rejected", detail: "no" }, second: { kind: "rejected", detail: "no" } });
     await world.publish({ content: { urgency: "urgent" } });
     await world.drain();
     await world.live(60, 5);
-    expect(queued).toEqual(["urgent"]);
+    expect(retried.map(({ queue }) => queue)).toEqual(["urgent"]);
     await retryAll(world.deps, ID, 1, "failed");
     await world.drain();
     await replay(world.deps, key("second"), new Date(BEGIN));
     await world.drain();
-    expect(queued.length).toBeGreaterThan(2);
-    expect(queued.filter((name) => name !== "urgent")).toEqual([]);
+    expect(retried.length).toBeGreaterThan(2);
+    expect(retried.filter(({ queue }) => queue !== "urgent")).toEqual([]);
   });
 
   it("goes at once when the first choice fails for good or has ended", async () => {
@@ -146,19 +132,8 @@ describe("a fallback", () => {
   });
 
   it("is woken together with the others of its chunk whose first choices failed", async () => {
-    const calls: number[] = [];
-    const world = pushWorld({
-      wrap: (ports) => ({
-        ...ports,
-        queue: (name) => ({
-          ...ports.queue(name),
-          send: async (messages) => {
-            if (messages.some(({ body }) => (body as { kind?: string }).kind === "retry")) calls.push(messages.length);
-            await ports.queue(name).send(messages);
-          },
-        }),
-      }),
-    });
+    const retried: Retried[] = [];
+    const world = pushWorld({ wrap: notingRetries(retried) });
     for (let i = 0; i < 40; i++) {
       await world.subscribe(hook(`first ${i}`));
       await standIn(world, `second ${i}`, `first ${i}`, 60);
@@ -169,7 +144,7 @@ describe("a fallback", () => {
     await world.publish();
     await world.drain();
     expect(await sum(world)).toMatchObject({ matched: 80, delivered: 40, failed: 40 });
-    expect(calls).toEqual([1]);
+    expect(retried).toHaveLength(1);
   });
 
   it("is an endpoint like any other for what its first choice does not want", async () => {
@@ -341,22 +316,8 @@ describe("a fallback", () => {
   });
 
   it("goes together with all the others of its chunk that are due, without their waiting for each other", async () => {
-    const asked: string[][] = [];
-    const world = pushWorld({
-      wrap: (ports) => ({
-        ...ports,
-        queue: (name) => ({
-          ...ports.queue(name),
-          send: async (messages) => {
-            for (const { body } of messages) {
-              const { kind, endpoints } = body as { kind?: string; endpoints?: string[] };
-              if (kind === "retry" && endpoints) asked.push(endpoints);
-            }
-            await ports.queue(name).send(messages);
-          },
-        }),
-      }),
-    });
+    const retried: Retried[] = [];
+    const world = pushWorld({ wrap: notingRetries(retried) });
     const names = Array.from({ length: 150 }, (_, i) => i);
     for (const i of names) {
       await world.subscribe(hook(`first ${i}`));
@@ -368,8 +329,8 @@ describe("a fallback", () => {
     await world.live(70);
     expect(await sum(world)).toMatchObject({ matched: 300, delivered: 150, suppressed: 150 });
     const seconds = new Set(names.map((i) => key(`second ${i}`)));
-    const released = asked.filter((endpoints) => endpoints.some((endpoint) => seconds.has(endpoint)));
-    expect(released.flat().filter((endpoint) => seconds.has(endpoint)).length).toBe(150);
+    const released = retried.filter(({ endpoints }) => endpoints.some((endpoint) => seconds.has(endpoint)));
+    expect(released.flatMap(({ endpoints }) => endpoints).filter((endpoint) => seconds.has(endpoint)).length).toBe(150);
     expect(released.length).toBeLessThan(10);
   });
 

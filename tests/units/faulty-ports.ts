@@ -1,7 +1,7 @@
 import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import { AppError } from "#src/errors.ts";
 import type { Table } from "#src/platform/table.ts";
-import type { Ports } from "./push-world.ts";
+import type { Ports, World } from "./push-world.ts";
 
 export const MODES = ["fails before", "fails after", "dies before", "dies after"] as const;
 export type Mode = (typeof MODES)[number];
@@ -59,6 +59,43 @@ export function faulty(n: number, mode: Mode) {
     hit: () => hit,
     death: () => death,
   };
+}
+
+type Fault = ReturnType<typeof faulty>;
+
+/**
+ * Does one step after the other until each has succeeded, as the feed and the queues tell it again: a process that died is started
+ * anew, and so many seconds pass before the next try. `afterEach`: what is looked at after every try.
+ */
+export function persistently(
+  world: Pick<World, "restart" | "pass">,
+  fault: Fault,
+  { seconds = 31, afterEach = async () => {} }: { seconds?: number; afterEach?: () => Promise<unknown> } = {},
+) {
+  return async (step: () => Promise<unknown>): Promise<void> => {
+    for (;;) {
+      const tried = step().then(
+        () => "done",
+        () => "failed",
+      );
+      const end = await Promise.race([tried, fault.death()]);
+      await afterEach();
+      if (end === "died") world.restart();
+      if (end === "done") return;
+      world.pass(seconds);
+    }
+  };
+}
+
+/**
+ * Tells a story with the fault at its first call, at its second and so on, eight of them at a time, until one has no such call;
+ * answers how many were told. A story answers whether its fault was met.
+ */
+export async function atEveryCall(story: (n: number) => Promise<boolean>): Promise<number> {
+  for (let told = 0; ; ) {
+    const met = await Promise.all(Array.from({ length: 8 }, () => story(++told)));
+    if (!met.every(Boolean)) return told;
+  }
 }
 
 /** Ports whose index shows a write late: each question is answered as it would have been when it was asked the last time. */

@@ -3,7 +3,7 @@ import type { Channel, ChannelName } from "#src/domain/deliveries/channel.ts";
 import { deliveryHandlers } from "#src/domain/deliveries/handlers.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { QUEUES, type QueueName } from "#src/platform/queue.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { type Ports, pushWorld } from "./push-world.ts";
 
 const ID = `ann_${"1".padStart(26, "0")}`;
@@ -82,14 +82,7 @@ describe("a correction on a paced channel, cut off anywhere,", () => {
     const { world, seen, wrong, correct, right } = await begun({ readers: READERS, guarantee, wrap });
     armed = true;
     world.restart();
-    const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-      const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-      if (end === "died") world.restart();
-      if (end === "died" || end === "failed") {
-        world.pass(31);
-        await mortally(work);
-      }
-    };
+    const mortally = persistently(world, fault);
     await mortally(correct);
     const plain = { table: world.platform.table };
     const isOver = async () => {
@@ -122,11 +115,6 @@ describe("a correction on a paced channel, cut off anywhere,", () => {
   const cases = [...MODES.map((mode) => ["at-least-once", mode] as const), ["at-most-once", "dies after"] as const];
   for (const [guarantee, mode] of cases)
     it(`reaches everybody (${guarantee}) whichever call ${mode} its effect`, { timeout: 240_000 }, async () => {
-      let n = 1;
-      for (let found = true; found; n += 8) {
-        const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode, guarantee)));
-        found = hits.every(Boolean);
-      }
-      expect(n).toBeGreaterThan(20);
+      expect(await atEveryCall((n) => story(n, mode, guarantee))).toBeGreaterThan(20);
     });
 });

@@ -87,6 +87,26 @@ export type Ports = {
   channels: Record<ChannelName, Channel>;
 };
 
+/** A message by which deliveries are tried again: on which queue, and for whom. */
+export type Retried = { queue: QueueName; endpoints: string[] };
+
+/** Ports that note each of those as it is queued. */
+export const notingRetries =
+  (noted: Retried[]) =>
+  (ports: Ports): Ports => ({
+    ...ports,
+    queue: (name) => ({
+      ...ports.queue(name),
+      send: async (messages) => {
+        for (const { body } of messages) {
+          const { kind, endpoints = [] } = body as { kind?: string; endpoints?: string[] };
+          if (kind === "retry") noted.push({ queue: name, endpoints });
+        }
+        await ports.queue(name).send(messages);
+      },
+    }),
+  });
+
 export type World = ReturnType<typeof pushWorld>;
 
 /** Everything that pushes, on a clock that the test moves, with queues that the test empties. */

@@ -6,7 +6,7 @@ import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { type Ports, pushWorld, type World } from "./push-world.ts";
 
 const LIMITS = {
@@ -224,13 +224,7 @@ describe("telling those who wait, cut off anywhere,", () => {
     const word = { channel: "email", setup: version, paced: true } as const;
     armed = true;
     world.restart();
-    const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-      const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-      if (end === "died") world.restart();
-      if (end === undefined) return;
-      world.pass(31);
-      await mortally(work);
-    };
+    const mortally = persistently(world, fault);
     await mortally(() => world.handlers().wakeWaiting(word));
     if (twice) await mortally(() => world.handlers().wakeWaiting(word));
     for (let steps = 0; steps < 24; steps++) {
@@ -252,12 +246,7 @@ describe("telling those who wait, cut off anywhere,", () => {
 
   for (const mode of MODES)
     it(`reaches everybody within minutes whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
-      let n = 1;
-      for (let found = true; found; n += 8) {
-        const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-        found = hits.every(Boolean);
-      }
-      expect(n).toBeGreaterThan(20);
+      expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(20);
     });
 
   it("tells nobody anything wrong when it is told twice", async () => {

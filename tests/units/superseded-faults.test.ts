@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import type { Outcome } from "#src/domain/deliveries/channel.ts";
-import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { sweep } from "#src/domain/deliveries/sweep.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { balanced } from "./balanced.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -40,29 +40,8 @@ async function story(n: number, mode: Mode): Promise<boolean> {
   }
   armed = true;
   world.restart();
-  const sums = async () => {
-    const all = await Promise.all([1, 2, 3].map((revision) => ledger({ table: world.platform.table }, ID, revision)));
-    for (const sum of all) {
-      if (!sum) continue;
-      const { matched, delivered, suppressed, failed, unknown, held, waiting } = sum;
-      expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
-    }
-    return all;
-  };
-  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-    const end = await Promise.race([
-      work().then(
-        () => undefined,
-        () => "failed",
-      ),
-      fault.death(),
-    ]);
-    await sums();
-    if (end === "died") world.restart();
-    if (end === undefined) return;
-    world.pass(31);
-    await mortally(work);
-  };
+  const sums = () => Promise.all([1, 2, 3].map((revision) => balanced(world.platform.table, ID, revision)));
+  const mortally = persistently(world, fault, { afterEach: sums });
   await mortally(() => world.publish({ revision: 3, kind: "withdrawn", reason: "有误" }));
   for (let minute = 0; minute < 8; minute++) {
     world.pass(61);
@@ -95,10 +74,5 @@ for (const mode of MODES)
   it(`settles texts that were replaced twice, for exactly those who saw them, whichever call ${mode} its effect`, {
     timeout: 240_000,
   }, async () => {
-    let n = 1;
-    for (let found = true; found; n += 8) {
-      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-      found = hits.every(Boolean);
-    }
-    expect(n).toBeGreaterThan(60);
+    expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(60);
   });

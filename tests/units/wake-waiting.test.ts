@@ -7,7 +7,7 @@ import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { parseSetupWord, SETUP_FEED } from "#src/domain/deliveries/setup-feed.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const HOUR = 3600;
@@ -209,14 +209,7 @@ describe("waking, cut off anywhere,", () => {
     world.restart();
     const before = seen.length;
     const setup = await correct();
-    const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-      const end = await Promise.race([work().catch(() => "failed"), fault.death()]);
-      if (end === "died") world.restart();
-      if (end !== undefined) {
-        world.pass(31);
-        await mortally(work);
-      }
-    };
+    const mortally = persistently(world, fault);
     // The feed tells it again until it was taken.
     await mortally(() => world.handlers().wakeWaiting({ channel: "wecom-app", setup }));
     for (let steps = 0; steps < 30; steps++) {
@@ -238,11 +231,6 @@ describe("waking, cut off anywhere,", () => {
 
   for (const mode of MODES)
     it(`reaches everybody within minutes whichever call ${mode} its effect`, { timeout: 120_000 }, async () => {
-      let n = 1;
-      for (let found = true; found; n += 8) {
-        const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-        found = hits.every(Boolean);
-      }
-      expect(n).toBeGreaterThan(20);
+      expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(20);
     });
 });

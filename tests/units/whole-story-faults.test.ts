@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import type { Outcome } from "#src/domain/deliveries/channel.ts";
-import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { AppError } from "#src/errors.ts";
-import { faulty, MODES, type Mode } from "./faulty-ports.ts";
+import { balanced } from "./balanced.ts";
+import { atEveryCall, faulty, MODES, type Mode, persistently } from "./faulty-ports.ts";
 import { pushWorld } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -28,24 +28,11 @@ async function story(n: number, mode: Mode): Promise<boolean> {
       if (channel.name === "email") return { kind: "accepted", status: 250, receipt: deliveryId };
       return { kind: "delivered", status: 200 };
     });
-  const balances = async (revision: number) => {
-    const sum = await ledger({ table: world.platform.table }, ID, revision);
-    for (const counts of sum ? [sum, ...Object.values(sum.channels)] : []) {
-      const { matched, delivered, suppressed, failed, unknown, held, waiting } = counts;
-      expect(matched).toBe(delivered + suppressed + failed + unknown + held + waiting);
-      expect(waiting).toBeGreaterThanOrEqual(0);
-    }
-    return sum;
-  };
-  const mortally = async (work: () => Promise<unknown>): Promise<void> => {
-    const refused = (error: unknown) => (error instanceof AppError && error.kind === "conflict" ? undefined : "failed");
-    const end = await Promise.race([work().catch(refused), fault.death()]);
-    for (const revision of [1, 2]) await balances(revision);
-    if (end === "died") world.restart();
-    if (end !== "died" && end !== "failed") return;
-    world.pass(61);
-    await mortally(work);
-  };
+  const balances = (revision: number) => balanced(world.platform.table, ID, revision);
+  const tried = persistently(world, fault, { seconds: 61, afterEach: () => Promise.all([1, 2].map(balances)) });
+  const isRefused = (error: unknown) => error instanceof AppError && error.kind === "conflict";
+  const mortally = (step: () => Promise<unknown>) =>
+    tried(() => step().catch((error: unknown) => (isRefused(error) ? undefined : Promise.reject(error))));
   const closed = async (revision: number) => {
     for (let minute = 0; minute < 14; minute++) {
       await mortally(() => world.drain());
@@ -54,17 +41,16 @@ async function story(n: number, mode: Mode): Promise<boolean> {
       await mortally(() => world.handlers().sweep());
     }
   };
-  const ends = async (work: () => Promise<unknown>) => mortally(async () => void (await work()));
-  await ends(() => world.publish());
-  await ends(() => world.round());
-  await ends(() => world.publish({ revision: 2, kind: "corrected" }));
+  await mortally(() => world.publish());
+  await mortally(() => world.round());
+  await mortally(() => world.publish({ revision: 2, kind: "corrected" }));
   await closed(1);
   await closed(2);
   refuses = false;
-  await ends(() => retryAll(world.handlerDeps(), ID, 2, "failed"));
+  await mortally(() => retryAll(world.handlerDeps(), ID, 2, "failed"));
   await closed(2);
   const receipt = { channel: "email", receipt: `${ID}.2.${world.channels.email.seen.at(-1)?.target.endpoint}` };
-  await ends(() => world.handlers().receipt({ ...receipt, outcome: "failed" }));
+  await mortally(() => world.handlers().receipt({ ...receipt, outcome: "failed" }));
   world.pass(10);
   await closed(2);
   const crashes = fault.hit() ? 1 : 0;
@@ -94,11 +80,6 @@ for (const mode of MODES) {
   it(`keeps every promise of a correction, a retry and a receipt whichever call ${mode} its effect`, {
     timeout: 240_000,
   }, async () => {
-    let n = 1;
-    for (let found = true; found; n += 8) {
-      const hits = await Promise.all(Array.from({ length: 8 }, (_, i) => story(n + i, mode)));
-      found = hits.every(Boolean);
-    }
-    expect(n).toBeGreaterThan(60);
+    expect(await atEveryCall((n) => story(n, mode))).toBeGreaterThan(60);
   });
 }

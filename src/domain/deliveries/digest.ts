@@ -1,4 +1,4 @@
-import { shanghaiInstant } from "#src/domain/calendar/dates.ts";
+import { isDate, shanghaiInstant } from "#src/domain/calendar/dates.ts";
 import { DIGEST_CLOCK } from "./hold.ts";
 import type { Letter } from "./states.ts";
 
@@ -21,8 +21,8 @@ export function digestId({ frequency, date }: DigestName): string {
 }
 
 export function digestNamed(id: string): DigestName | undefined {
-  const match = /^digest_(daily|weekly)_(\d{4}-\d{2}-\d{2})$/.exec(id);
-  return match ? { frequency: match[1] as DigestFrequency, date: match[2] ?? "" } : undefined;
+  const [, frequency, date = ""] = /^digest_(daily|weekly)_(\d{4}-\d{2}-\d{2})$/.exec(id) ?? [];
+  return isDate(date) ? { frequency: frequency as DigestFrequency, date } : undefined;
 }
 
 export function digestAt({ date }: DigestName): Date {

@@ -1,32 +1,23 @@
 import { steadyTime } from "#src/platform/clock.ts";
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
-import { type Gate, makeGate, originOf, type Slot } from "./gate.ts";
+import { type Gate, originOf, type Slot } from "./gate.ts";
 import type { Hanging } from "./hanging.ts";
 import { keptBack } from "./kept-back.ts";
 import type { MessageTarget } from "./message.ts";
 import { outcomeNotes } from "./note-outcome.ts";
-import { olderTurns } from "./older-turns.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
+import { pushGates, type Room } from "./push-gates.ts";
+import { FREE, pushTurns, type Wait } from "./push-turn.ts";
 import type { RunDeps } from "./run-chunk.ts";
-import { type Delivery, matchedOf, SWEEP_GRACE_MS, TURN_GRACE_MS } from "./store.ts";
-import { contentsOf, deliveryId, type Job, knownOf, LONGEST_DELAY_SECONDS, OPEN_MS, type Work } from "./work.ts";
-
-type Go = Extract<Turn, { kind: "go" }>;
-type Wait = Extract<Turn, { kind: "wait" }> & { mends?: boolean };
-
-// Longer only where a channel has one account: elsewhere who waits holds a worker from other credentials.
-const PATIENCE_MS = 2000;
-// A grant is for a push that starts at once.
-const STALE_MS = 400;
-const URGENT_ROOM = 128;
-const HANGS: ReadonlySet<string> = new Set(["retry", "unknown"]);
+import { type Delivery, matchedOf } from "./store.ts";
+import { contentsOf, deliveryId, type Job, OPEN_MS, type Work, whenOver } from "./work.ts";
 
 export type PushDeps = RunDeps & {
   exposure: Exposure;
   hanging: Hanging;
-  room: { inFlight: number; aside: number };
+  room: Room;
   /** Somebody of this announcement has waited at the gate. */
   moved: (announcementId: string) => void;
   /** The text for one member, rendered; `items` of a digest. */
@@ -43,32 +34,14 @@ export function makePusher(
   channel: Channel,
   pace: (Pace & { turn(ask: TurnAsk): Promise<Turn> }) | undefined,
 ) {
-  const { spacing } = channel.limits;
-  const { exposure, hanging, room } = deps;
-  const inFlight = Math.min(channel.limits.inFlight, room.inFlight);
-  const inFlightPerOrigin = Math.min(channel.limits.inFlightPerOrigin, inFlight);
+  const { exposure, hanging } = deps;
   // Elsewhere a slot stands for what the vendor allows, whether it hangs or not.
   const eachForItself = channel.guarantee === "at-least-once";
-  const aside = eachForItself ? room.aside : 0;
-  // Half of a gate's room is for those who are known to answer.
-  const half = (slots: number) => (eachForItself ? { doubtful: Math.ceil(slots / 2) } : {});
-  const routineGate = makeGate({ inFlight, inFlightPerOrigin, aside, ...half(inFlight) });
-  const fewer = Math.ceil(inFlight / 4);
-  // An account that takes one push at a time takes one.
-  const apart = (slots: number, more: { aside: number; doubtful?: number }): Gate =>
-    inFlight === 1
-      ? routineGate
-      : makeGate({ inFlight: slots, inFlightPerOrigin: Math.min(slots, inFlightPerOrigin), ...more });
-  // Room of their own, so that no number of hanging routine pushes holds the urgent ones.
-  const urgentRoom = Math.min(URGENT_ROOM, fewer);
-  const urgentGate = apart(urgentRoom, { aside: aside / 2, ...half(urgentRoom) });
-  const lateGate = apart(fewer, { aside: aside / 4 });
-  const lateUrgentGate = apart(urgentRoom, { aside: aside / 4 });
-  const patienceMs = deps.patienceMs ?? (spacing ? OPEN_MS : PATIENCE_MS);
   const once = channel.guarantee === "at-most-once";
   const notes = outcomeNotes(deps, channel);
-  const standingOf = olderTurns(deps, channel);
+  const gates = pushGates(channel, deps.room, hanging);
   const mayNot = (work: Work, job: Job) => keptBack(deps, work, job);
+  const turns = pushTurns(deps, channel, pace, { mayNot, mayStart, again });
 
   function launch(work: Work, job: Job): void {
     work.running++;
@@ -92,19 +65,10 @@ export function makePusher(
     if (work.apart.size > 0 && work.running === work.apart.size) work.waits();
   }
 
-  /** Who did not answer the last time may hang again, and keeps no slot from those who do answer. */
-  function gateOf(work: Work, job: Job): Gate {
-    const last = job.row?.attempts.at(-1);
-    const hung = last !== undefined && last.status === undefined && HANGS.has(last.outcome);
-    const isLate = hung || hanging.has(job.endpoint) || isFailing(work, job.endpoint);
-    if (work.urgent) return isLate ? lateUrgentGate : urgentGate;
-    return isLate ? lateGate : routineGate;
-  }
-
   /** Goes on at once when there is room in this process, else when its turn at the gate comes or the chunk is over. */
   function enter(work: Work, job: Job, target: MessageTarget, ticket: boolean): void {
-    const gate = gateOf(work, job);
-    if (eachForItself && (gate === lateGate || gate === lateUrgentGate)) work.apart.add(job.endpoint);
+    const gate = gates.of(work, job);
+    if (eachForItself && gates.isLate(gate)) work.apart.add(job.endpoint);
     const origin = originOf(target.address);
     const slot = gate.enter(origin);
     if (slot) return void inSlot(work, job, target, ticket, gate, slot, false);
@@ -137,7 +101,7 @@ export function makePusher(
     let begun = false;
     try {
       if (!(waited && mayNot(work, job)) && mayStart(work)) {
-        const turn = pace || once ? await inTurn(work, job, target, ticket) : FREE;
+        const turn = pace || once ? await turns.take(work, job, target, ticket) : FREE;
         if (turn?.kind === "wait") wait = turn;
         else if (turn && (exposure.enter(work.urgent) || (await exposed(work, job)))) {
           begun = true;
@@ -152,7 +116,7 @@ export function makePusher(
           const startedAt = new Date(deps.now().getTime() - ms);
           if (pace) outcome = await notes.heed(work, pace, { target, endpoint: job.endpoint }, outcome, turn);
           const next = notes.note(work, job, { outcome, startedAt, ms, sent: items });
-          if (next) again(work, withRow(job, next.row), next.inMs);
+          if (next) again(work, job, next.row, next.inMs);
           if (isSilent(outcome)) hanging.note(job.endpoint);
           else {
             hanging.answered(job.endpoint);
@@ -170,7 +134,7 @@ export function makePusher(
     }
     if (work.apart.size > 0) work.apart.delete(job.endpoint);
     gate.leave(slot, answeredMs);
-    if (wait) awaitInPlace(work, job, target, wait).catch((error: unknown) => finish(work, error));
+    if (wait) void enterInTurn(work, job, target, wait);
     else finish(work, broken);
   }
 
@@ -178,27 +142,6 @@ export function makePusher(
     const detail = error instanceof Error ? error.message : "";
     deps.log.error("push-threw", { channel: channel.name, detail });
     return { kind: "unknown", detail };
-  }
-
-  /** The credential's turn, and the intent where a push must not be repeated; undefined: it may not be sent any more. */
-  async function inTurn(work: Work, job: Job, target: MessageTarget, ticket: boolean): Promise<Go | Wait | undefined> {
-    const older = pace && (await standingOf(work, job));
-    const mends = older?.mends === true;
-    const at = deps.now().getTime();
-    if (older?.wait && older.wait.until > at) return { kind: "wait", at, ...older.wait, mends };
-    const ask = { address: target.address, endpoint: job.endpoint, urgent: work.urgent, mends };
-    let turn = await pace?.turn({ ...ask, ticket: ticket || older?.ticket === true });
-    if (turn?.kind === "wait") return { ...turn, mends };
-    const before = work.ledger.letter(job.member);
-    if (once && !(await noteIntent(work, job))) return undefined;
-    // What took long in between would reach the vendor nearer to the next one than was reckoned.
-    if (turn && deps.now().getTime() - turn.at > STALE_MS) {
-      await pace?.giveBack(target.address, turn.at, job.endpoint);
-      turn = await pace?.turn({ ...ask, ticket: true });
-    }
-    if (turn?.kind !== "wait") return turn ?? FREE;
-    work.ledger.note(job.member, before);
-    return { ...turn, mends };
   }
 
   /** Waits until a power cut would not repeat too much; answers whether it may still be sent then. */
@@ -222,54 +165,13 @@ export function makePusher(
   }
 
   /** A turn that is near is waited for here, without a slot. */
-  async function awaitInPlace(work: Work, job: Job, target: MessageTarget, turn: Wait): Promise<void> {
-    const ms = turn.until - deps.now().getTime();
-    if (ms > Math.min(work.openUntil - steadyTime(deps), patienceMs)) return awaitTurn(work, job, turn);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, Math.max(1, ms));
-      whenOver(work, resolve);
-    });
-    if (mayNot(work, job)) return finish(work);
-    if (!mayStart(work)) return awaitTurn(work, job, turn);
-    enter(work, job, target, true);
-  }
-
-  /** Its turn is too far away to keep the chunk open for: a row of its own waits, nothing was attempted. */
-  function awaitTurn(work: Work, job: Job, { until, because, setup, mends }: Wait): void {
-    const { member } = job;
-    const now = deps.now();
-    const ms = until - now.getTime();
-    const known = knownOf(work, job);
-    const row: Delivery = {
-      ...known,
-      state: "waiting",
-      dueAt: new Date(until).toISOString(),
-      waitsFor: because,
-      setup,
-      promisedAt: now.toISOString(),
-      ...(mends ? { mends } : {}),
-      version: known.version + 1,
-    };
-    const soon = ms <= LONGEST_DELAY_SECONDS * 1000;
-    // The sweep looks a minute ahead, so that a turn is not missed for its sake.
-    work.ledger.note(member, "r", { row, lookAt: new Date(until + (soon ? TURN_GRACE_MS : -SWEEP_GRACE_MS)) });
-    if (soon) again(work, withRow(job, row), ms);
-    finish(work);
-  }
-
-  /** Answers whether it may still be sent: the store may have taken long to write that down. */
-  async function noteIntent(work: Work, job: Job): Promise<boolean> {
-    const { ledger } = work;
-    const { member } = job;
-    const before = ledger.letter(member);
-    ledger.note(member, "i");
-    await ledger.save().catch((error) => {
-      ledger.note(member, before);
-      throw error;
-    });
-    if (mayStart(work) && !mayNot(work, job)) return true;
-    if (ledger.letter(member) === "i") ledger.note(member, before);
-    return false;
+  async function enterInTurn(work: Work, job: Job, target: MessageTarget, wait: Wait): Promise<void> {
+    try {
+      if (await turns.comes(work, job, wait)) enter(work, job, target, true);
+      else finish(work);
+    } catch (error) {
+      finish(work, error);
+    }
   }
 
   function mayStart(work: Work): boolean {
@@ -278,7 +180,7 @@ export function makePusher(
   }
 
   /** Tried again here if others keep the chunk open until then; else by a message that is queued when it closes. */
-  function again(work: Work, job: Job, inMs: number): void {
+  function again(work: Work, job: Job, row: Delivery, inMs: number): void {
     const at = steadyTime(deps) + inMs;
     const due: { at: number; timer?: NodeJS.Timeout } = { at };
     work.due.set(job.endpoint, due);
@@ -286,7 +188,7 @@ export function makePusher(
     due.timer = setTimeout(() => {
       if (work.running === 0) return;
       work.due.delete(job.endpoint);
-      launch(work, job);
+      launch(work, withRow(job, row));
     }, inMs);
   }
 
@@ -310,12 +212,6 @@ export function makePusher(
     restIfAlone(work);
   }
 
-  /** Whether first attempts find no place aside: who has had one before waits where it keeps nobody waiting. */
-  function isCrowded(): boolean {
-    const [routine, urgent] = [routineGate, urgentGate, lateGate, lateUrgentGate].map((gate) => gate.isCrowded());
-    return routine === true || urgent === true;
-  }
-
   /** A newer revision has taken over: whoever waits at a gate is kept back now, and not when its turn comes. */
   function dropQueued(work: Work): void {
     for (const [endpoint, { job, gate, waiter }] of work.queued) {
@@ -333,10 +229,11 @@ export function makePusher(
     if (eachForItself && work.flying.size === 0 && work.running > 0) work.patience.abort();
   }
 
-  /** Where first attempts wait. */
-  const gateFor = (urgent: boolean): Gate => (urgent ? urgentGate : routineGate);
-
-  return { launch, finish, gateFor, setAside, isCrowded, dropQueued, giveUpHanging };
+  return {
+    ...{ launch, finish, setAside, dropQueued, giveUpHanging },
+    gateFor: gates.first,
+    isCrowded: gates.isCrowded,
+  };
 }
 
 /** The row says all that was known before. */
@@ -360,19 +257,6 @@ function pushOf(
   };
 }
 
-function isFailing({ marks }: Work, endpoint: string): boolean {
-  return marks.size > 0 && marks.get(endpoint)?.state === "failing";
-}
-
 function isSilent(outcome: Outcome): boolean {
   return outcome.kind === "unknown" || (outcome.kind === "retry" && outcome.status === undefined);
 }
-
-/** `leave` is called once the chunk is over. */
-function whenOver(work: Work, leave: () => void): void {
-  if (work.isOver) leave();
-  else work.waiting.push(leave);
-}
-
-/** For channels without a pace. */
-const FREE: Go = { kind: "go", at: 0, probe: false, setup: 0 };

@@ -104,3 +104,9 @@ export function triggerOf(row: Delivery | undefined): Attempt["trigger"] {
 export function deliveryId(ref: { announcementId: string; revision: number }, endpoint: string): string {
   return `${ref.announcementId}.${ref.revision}.${endpoint}`;
 }
+
+/** `leave` is called once the chunk is over. */
+export function whenOver(work: Pick<Work, "isOver" | "waiting">, leave: () => void): void {
+  if (work.isOver) leave();
+  else work.waiting.push(leave);
+}

@@ -3,10 +3,9 @@ import { listInWork } from "#src/domain/announcements/desk.ts";
 import type { DeskEntry } from "#src/domain/announcements/store.ts";
 import type { Caller } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { openCursor, sealCursor } from "#src/web/cursor.ts";
 import { time } from "./dates.ts";
 import { type Html, html } from "./html.ts";
-import { partPager } from "./part-pager.ts";
+import { pagedPart } from "./paged-part.ts";
 import type { View } from "./view.ts";
 import { columnName } from "./words.ts";
 
@@ -21,22 +20,14 @@ export async function inWork(
 ): Promise<Html> {
   const { t } = view;
   const scope = JSON.stringify(["in work", caller.unitId ?? "every unit"]);
-  const cursor = query.get("drafts");
-  const after = cursor === null ? {} : { after: openCursor(deps.secret, scope, cursor) };
+  const { isFirst, after, pager } = pagedPart(deps, view, { scope, param: "drafts", anchor: "work" }, query);
   const [{ items, next }, columns] = await Promise.all([
     listInWork(deps, caller, { limit: ROWS, ...after }),
     listColumns(deps),
   ]);
-  const older = next === undefined ? undefined : `/console?drafts=${sealCursor(deps.secret, scope, next)}#work`;
-  const pager = partPager(view, {
-    newest: cursor === null ? undefined : "/console#work",
-    older,
-    words: t("更早的在办稿件", "Older texts in work"),
-    name: t("在办稿件翻页", "Pages of what is in work"),
-  });
   return html`<section class="card" aria-labelledby="work"><h2 id="work">${t("在办稿件", "In work")}</h2>
-${items.length > 0 ? rows(view, items, new Map(columns.map(({ slug, name }) => [slug, name]))) : html`<p class="muted">${cursor === null ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
-${pager}</section>`;
+${items.length > 0 ? rows(view, items, new Map(columns.map(({ slug, name }) => [slug, name]))) : html`<p class="muted">${isFirst ? t("没有在办稿件。", "Nothing is in work.") : t("没有更早的在办稿件。", "Nothing earlier is in work.")}</p>`}
+${pager(next, { words: t("更早的在办稿件", "Older texts in work"), name: t("在办稿件翻页", "Pages of what is in work") })}</section>`;
 }
 
 function rows(view: View, entries: DeskEntry[], columns: ReadonlyMap<string, string>): Html {

@@ -1,7 +1,8 @@
 import { readForLedger } from "#src/domain/announcements/store.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin } from "#src/web/auth.ts";
-import { actOnLedger, ledgerPage } from "./ledger-page.ts";
+import { actOnLedger } from "./ledger-acts.ts";
+import { ledgerPage } from "./ledger-page.ts";
 import type { Page } from "./page.ts";
 import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";

@@ -8,6 +8,7 @@ import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
@@ -170,6 +171,46 @@ describe("everything that failed", () => {
     await closed(world);
     expect(await sums(world)).toMatchObject({ closed: true, delivered: 130, failed: 0 });
   });
+
+  it("leaves out whose subscription has ended, and says how many those are", async () => {
+    const world = pushWorld({ webhook: { retrySeconds: [] } });
+    for (let i = 0; i < 130; i++) await world.subscribe(`https://r${i}.example.org/`);
+    world.channels.webhook.answer(({ target }) => {
+      if (/r\d*7\./.test(target.address)) return { kind: "retry", status: 500, detail: "500" };
+      return /r\d*9\./.test(target.address) ? { kind: "gone", status: 410, detail: "410" } : { kind: "delivered" };
+    });
+    await world.publish();
+    await world.drain();
+    await closed(world);
+    await endEndpoint(world.deps, endpointKey("webhook", "https://r7.example.org/"), "unsubscribed");
+    world.channels.webhook.seen.length = 0;
+    world.channels.webhook.answer(() => ({ kind: "delivered" }));
+    expect(await retryAll(world.deps, ID, 1, "failed")).toMatchObject({
+      ...{ deliveries: 12, leftOut: { ended: 14, servedInstead: 0 }, unchecked: 0 },
+    });
+    await world.drain();
+    await closed(world);
+    expect(world.channels.webhook.seen).toHaveLength(12);
+    expect(await sums(world)).toMatchObject({ closed: true, delivered: 116, failed: 14, suppressed: 0 });
+    const asked = await retryAll(world.deps, ID, 1, "failed");
+    expect(asked).toMatchObject({ deliveries: 0, leftOut: { ended: 14 } });
+    await world.drain();
+    expect(world.channels.webhook.seen).toHaveLength(12);
+  });
+
+  it("is counted as far as somebody waits for, and left out all the same", async () => {
+    const world = pushWorld({ webhook: { retrySeconds: [] } });
+    for (let i = 0; i < 2100; i++) await world.subscribe(`https://r${i}.example.org/`);
+    world.channels.webhook.answer(() => ({ kind: "gone", status: 410, detail: "410" }));
+    await world.publish();
+    await world.drain();
+    expect(await retryAll(world.deps, ID, 1, "failed")).toMatchObject({
+      ...{ deliveries: 100, leftOut: { ended: 2000 }, unchecked: 100 },
+    });
+    await world.drain();
+    expect(await sums(world)).toMatchObject({ failed: 2100, suppressed: 0 });
+    expect(world.channels.webhook.seen).toHaveLength(2100);
+  }, 60_000);
 
   it("is not tried again once a newer text is out", async () => {
     const world = pushWorld({ webhook: { retrySeconds: [] } });

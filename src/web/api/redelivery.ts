@@ -109,7 +109,16 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
             announcement: z.string(),
             revision: z.number(),
             state: z.string(),
-            deliveries: z.number(),
+            deliveries: z.number().meta({ description: "How many are tried again." }),
+            leftOut: z
+              .object({ ended: z.number(), servedInstead: z.number() })
+              .meta({
+                description: "How many are not: their subscription has ended, or a fallback got it in their place.",
+              }),
+            unchecked: z.number().meta({
+              description:
+                "Of `deliveries`: not looked at yet, and left out later if they have to be. 0 below some thousands.",
+            }),
             quietHoursHold: z.boolean(),
           }),
         },

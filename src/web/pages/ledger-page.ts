@@ -22,6 +22,7 @@ import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import { revisionLedgers, revisionName } from "./ledger-revisions.ts";
 import type { Page } from "./page.ts";
+import { retryAllWords } from "./retry-words.ts";
 import { staff } from "./sign-in.ts";
 import { stackedTable } from "./stacked-table.ts";
 import { topicWords } from "./topics.ts";
@@ -134,13 +135,8 @@ export async function actOnLedger(
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";
     const asked = await retryAll(deps, at.id, Number(revision), state);
-    const hold = asked.quietHoursHold && asked.deliveries > 0;
-    return await shown(
-      told(
-        `正在重试${asked.deliveries}条推送。${hold ? "接收人正处于免打扰时段的，到时段结束时推送。" : ""}`,
-        `${asked.deliveries} pushes are being tried again.${hold ? " Readers who have quiet hours now get theirs when those end." : ""}`,
-      ),
-    );
+    const { zh, en } = retryAllWords(asked);
+    return await shown(told(zh, en));
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;
     const isServed = error.code === "FALLBACK_SERVED";

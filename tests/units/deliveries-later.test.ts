@@ -10,6 +10,8 @@ import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
+import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -400,5 +402,60 @@ describe("the status of the service", () => {
     await world.publish({ announcementId: "ann_00000000000000000000000002" });
     await world.drain();
     expect(world.channels.webhook.seen).toEqual([]);
+  });
+});
+
+describe("the canary of a channel", () => {
+  const [old, next] = ["https://old.example.org/", "https://new.example.org/"];
+  const move = (world: World, from: string | undefined, to: string | undefined) =>
+    moveCanary(world.deps, world.channels.webhook, { from, to, by: "tok_1" });
+  const entered = (world: World, address: string) =>
+    importSubscriptions(
+      {
+        ...world.deps,
+        readLine: () => ({
+          ...{ endpoint: { channel: "webhook", address }, topics: ["column:notices"], frequency: "now" },
+          ...{ language: "zh-CN", confirmed: true, basis: "登记表" },
+        }),
+      },
+      "one line",
+      "tok_1",
+    );
+
+  it("leaves an address where somebody may be entered afterwards, for nobody left it", async () => {
+    const world = pushWorld();
+    await move(world, undefined, old);
+    await move(world, old, next);
+    await world.publish();
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address)).toEqual([next]);
+    expect(await entered(world, old)).toMatchObject({ accepted: 1, errors: [] });
+    await world.publish({ announcementId: "ann_00000000000000000000000002" });
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address).toSorted()).toEqual([next, next, old]);
+  });
+
+  it("that comes and goes where somebody had left does not make that forgotten", async () => {
+    const world = pushWorld();
+    await unsubscribe(world.deps, await world.subscribe(old));
+    for (const [from, to] of [
+      [undefined, old],
+      [old, next],
+    ] as const)
+      await move(world, from, to);
+    expect(await entered(world, old)).toMatchObject({ accepted: 0, errors: [{ code: "UNSUBSCRIBED" }] });
+  });
+
+  it("comes back to an address that it left", async () => {
+    const world = pushWorld();
+    for (const [from, to] of [
+      [undefined, old],
+      [old, next],
+      [next, old],
+    ] as const)
+      await move(world, from, to);
+    await world.publish();
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address)).toEqual([old]);
   });
 });

@@ -44,15 +44,18 @@ async function renewedWrites(deps: ConfirmDeps, confirmed: Subscription): Promis
   return older.flatMap((one) => stopWrites(one, "ended", "renewed", deps.now()));
 }
 
-/** Everything that hangs on a confirmed subscription, its own item left out. */
+/** Everything that hangs on a subscription that its endpoint has confirmed, its own item left out. */
 export function confirmedRows(confirmed: Subscription): Write[] {
+  const known = new Set([confirmed.endpoint, ...keysOf(confirmed.channel, confirmed.address)]);
+  return [...activeRows(confirmed), ...[...known].map((one): Write => ({ remove: keys.suppression(one) }))];
+}
+
+/** The same where it was not the endpoint that said yes: what is remembered of its wishes stays. */
+export function activeRows(confirmed: Subscription): Write[] {
   return [
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
     { remove: keys.switchedOff(confirmed.endpoint, confirmed.id) },
-    ...[...new Set([confirmed.endpoint, ...keysOf(confirmed.channel, confirmed.address)])].map(
-      (one): Write => ({ remove: keys.suppression(one) }),
-    ),
     ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }

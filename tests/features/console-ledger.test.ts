@@ -260,6 +260,23 @@ describe("the ledgers of one announcement", () => {
 });
 
 describe("a click on one that did not arrive", () => {
+  it("while it is being sent itself says when to come again, and the same request is looked at anew then", async () => {
+    await world.admin.put("/columns/heat", { name: "供热", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/warm", { delayMs: 2500 });
+    await imported("column:heat", [sink.url("/warm")]);
+    const one = await published({ title: "停暖通知", column: "heat" });
+    await sink.until(1, "/warm");
+    const row = async () => (await writer.get(`/deliveries?announcement=${one.id}`)).body.items[0];
+    const { id } = await row();
+    const again = () => writer.post(`/deliveries/${id}/retry`, undefined, { "idempotency-key": "while-in-flight-001" });
+    for (const answer of [await again(), await again()])
+      expect([answer.status, answer.body.code, answer.headers.get("retry-after")]).toEqual([409, "IN_FLIGHT", "5"]);
+    await closed(one, 1);
+    const later = await again();
+    expect([later.body.code, later.headers.get("idempotency-replayed")]).toEqual(["STATE", null]);
+    expect((await again()).headers.get("idempotency-replayed")).toBe("true");
+  });
+
   it("takes even while its neighbours are still being sent, and is done once however often it is clicked", async () => {
     await world.admin.put("/columns/gas", { name: "燃气", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
     sink.answer("/slow", { delayMs: 5000 });

@@ -6,6 +6,7 @@ import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { applyReceipt } from "#src/domain/deliveries/receipts.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
+import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
@@ -151,6 +152,56 @@ describe("a push of unknown outcome", () => {
     await expect(settleDelivery(world.deps, id, finding)).rejects.toMatchObject({ code: "STATE" });
     await closed(world);
     expect(await sums(world)).toMatchObject({ closed: true, delivered: 1, unknown: 0 });
+  });
+});
+
+describe("a finding about a push while others of its chunk are being sent", () => {
+  /** `meanwhile` is called while the second of two is on its way, and the first one's outcome is stored as unknown. */
+  async function settledMeanwhile(meanwhile: (world: World, id: string) => Promise<void>) {
+    const world = pushWorld();
+    await world.subscribe("room:1", { channel: "wechaty" });
+    await world.subscribe("room:2", { channel: "wechaty" });
+    let first = "";
+    world.channels.wechaty.answer(async ({ target, deliveryId }) => {
+      if (first === "") first = target.address;
+      if (target.address === first) return { kind: "unknown", detail: "no id" };
+      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await meanwhile(world, deliveryId.replace(endpointKey("wechaty", target.address), endpointKey("wechaty", first)));
+      return { kind: "delivered" };
+    });
+    await world.publish();
+    await world.drain();
+    return { world, row: () => rowTo(world, "wechaty", first) };
+  }
+  const finding = { state: "delivered", reason: "群里看到了", by: "tok_1", byName: "王编辑" } as const;
+
+  it("is kept, and entered when they are done, once", async () => {
+    const { world, row } = await settledMeanwhile(async ({ deps }, id) => {
+      for (let i = 0; i < 2; i++)
+        expect(await settleDelivery(deps, id, finding)).toMatchObject({ state: "unknown", afterChunk: true });
+    });
+    expect(await row()).toMatchObject({ state: "unknown" });
+    world.pass(3);
+    await world.drain();
+    expect((await row())?.attempts).toMatchObject([
+      { outcome: "unknown" },
+      { outcome: "delivered", trigger: "person", note: "群里看到了", by: "tok_1", byName: "王编辑" },
+    ]);
+    await closed(world);
+    expect(await sums(world)).toMatchObject({ closed: true, delivered: 2, unknown: 0 });
+  });
+
+  it("is of no more use once it was tried again", async () => {
+    const { world, row } = await settledMeanwhile(async ({ deps }, id) => {
+      await settleDelivery(deps, id, { ...finding, state: "failed" });
+    });
+    world.channels.wechaty.answer(() => ({ kind: "unknown", detail: "no id again" }));
+    await retryDelivery(world.deps, (await row())?.id ?? "");
+    await world.drain();
+    expect(await row()).toMatchObject({ state: "unknown", attempts: [{}, {}] });
+    world.pass(3);
+    await world.drain();
+    expect(await row()).toMatchObject({ state: "unknown", attempts: [{ trigger: "plan" }, { trigger: "person" }] });
   });
 });
 

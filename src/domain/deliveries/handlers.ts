@@ -84,6 +84,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     if (message.kind === "retry-one") return (await import("./retry-delivery.ts")).retryOne(deps, message);
+    if (message.kind === "settle-one") return (await import("./settle-delivery.ts")).settleOne(deps, message);
     if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
     if (message.kind === "wake-endpoint") return (await import("./wake-endpoint.ts")).wakeEndpoint(deps, message);
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);

@@ -22,7 +22,7 @@ import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import { revisionLedgers, revisionName } from "./ledger-revisions.ts";
 import type { Page } from "./page.ts";
-import { retryAllWords } from "./retry-words.ts";
+import { retryAllWords, settledWords } from "./retry-words.ts";
 import { staff } from "./sign-in.ts";
 import { stackedTable } from "./stacked-table.ts";
 import { topicWords } from "./topics.ts";
@@ -130,8 +130,9 @@ export async function actOnLedger(
       const state = at.form.get("state") === "delivered" ? "delivered" : "failed";
       const reason = (at.form.get("reason") ?? "").trim().slice(0, 300);
       if (reason.length < 2) throw new AppError("invalid", "REASON", REASON);
-      await settleDelivery(deps, delivery, { state, reason, by: caller.id, byName: caller.name });
-      return await shown(told("已认定，依据已记录。", "Settled; the reason is on record."));
+      const by = { by: caller.id, byName: caller.name };
+      const { zh, en } = settledWords(await settleDelivery(deps, delivery, { state, reason, ...by }));
+      return await shown(told(zh, en));
     }
     const state = at.form.get("state") === "unknown" ? "unknown" : "failed";
     const asked = await retryAll(deps, at.id, Number(revision), state);

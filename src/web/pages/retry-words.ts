@@ -1,3 +1,4 @@
+import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
 import type { RetryAllAsked } from "#src/domain/deliveries/retry-all.ts";
 import type { Text } from "#src/text.ts";
 
@@ -29,3 +30,12 @@ export function retryAllWords({ deliveries, leftOut, unchecked, quietHoursHold }
 
 const pushes = (count: number) =>
   count === 1 ? "1 push is being tried again." : `${count} pushes are being tried again.`;
+
+/** What came of a finding about one delivery. */
+export function settledWords({ afterChunk }: Pick<DeliveryRow, "afterChunk">): Text {
+  if (!afterChunk) return { zh: "已认定，依据已记录。", en: "Settled; the reason is on record." };
+  return {
+    zh: "依据已收下。同一批的其他推送正在进行，完成后立即认定。",
+    en: "Your reason is kept. Others of its chunk are being sent; it is settled as soon as they are done.",
+  };
+}

@@ -7,9 +7,11 @@ let world: TestWorld;
 let sink: WebhookSink;
 let writer: Awaited<ReturnType<TestWorld["member"]>>;
 let editor: string;
+const logged: object[] = [];
 
 beforeAll(async () => {
-  world = await openWorld();
+  const log = (event: string, fields: object = {}) => void logged.push({ event, ...fields });
+  world = await openWorld({ log: { info: log, warn: log, error: log } });
   sink = await startWebhookSink();
   await world.admin.put("/units/center", { name: "某县互联网信息中心" });
   await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
@@ -190,6 +192,11 @@ describe("the ledgers of one announcement", () => {
     const delivery = /name="delivery" value="([^"]+)"/.exec(row(text, sink.url("/busy")))?.[1] ?? "";
     expect((await press(one.page, { act: "retry", delivery, revision: "1" })).status).toBe(200);
     await world.until(async () => plain(row((await read(one.page)).text, sink.url("/busy"))).includes("人工重推："));
+    // Who that was is in the log, with the delivery.
+    expect(logged).toContainEqual({
+      ...{ event: "acted", route: "console ledger", act: "retry", id: one.id, delivery },
+      actor: expect.any(String),
+    });
   });
 
   it("are linked with each other: which is current, what replaced it, and why", async () => {

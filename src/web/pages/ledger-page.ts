@@ -103,7 +103,8 @@ export async function actOnLedger(
   if (wanted.state) query.set("state", wanted.state);
   if (wanted.after !== undefined) query.set("after", wanted.after);
   const shown = (news: Html) => ledgerPage(deps, view, { ...at, query }, news);
-  deps.log.info("acted", { route: "console ledger", act: String(act), actor: caller.id, id: at.id });
+  const what = delivery === "" ? {} : { delivery: delivery.slice(0, 100) };
+  deps.log.info("acted", { route: "console ledger", act: String(act), actor: caller.id, id: at.id, ...what });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   try {
     if (act === "retry") {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import { append, emptyList, type LinkedList, remove } from "#src/domain/deliveries/linked-list.ts";
 import { EGRESS_REFUSED, type Egress } from "./egress.ts";
+import { readOverContinue } from "./interim-answers.ts";
 
 /** A request to an address that passed `Egress.check`, or was stored after it did. */
 export type OutgoingRequest = {
@@ -72,7 +73,10 @@ export function makeOutgoing(
 
   function counted(connect: buildConnector.connector): buildConnector.connector {
     return (options, callback) => {
-      const socket = connect(options, callback) as unknown as Socket | undefined;
+      const socket = connect(options, (...made) => {
+        callback(...made);
+        if (made[1]) readOverContinue(made[1]);
+      }) as unknown as Socket | undefined;
       if (!socket) return;
       connections++;
       socket.once("close", () => connections--);

@@ -8,9 +8,11 @@ let world: TestWorld;
 let sink: WebhookSink;
 let writer: Awaited<ReturnType<TestWorld["member"]>>;
 let editor: string;
+const logged: object[] = [];
 
 beforeAll(async () => {
-  world = await openWorld();
+  const log = (event: string, fields: object = {}) => void logged.push({ event, ...fields });
+  world = await openWorld({ log: { info: log, warn: log, error: log } });
   sink = await startWebhookSink();
   await world.admin.put("/units/center", { name: "某县互联网信息中心" });
   await world.admin.put("/columns/free", { name: "免审通知", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
@@ -178,6 +180,11 @@ describe("the ledgers of one announcement", () => {
     const delivery = /name="delivery" value="([^"]+)"/.exec(row(text, sink.url("/busy")))?.[1] ?? "";
     expect((await press(one.page, { act: "retry", delivery, revision: "1" })).status).toBe(200);
     await world.until(async () => plain(row((await read(one.page)).text, sink.url("/busy"))).includes("人工重推："));
+    // Who that was is in the log, with the delivery.
+    expect(logged).toContainEqual({
+      ...{ event: "acted", route: "console ledger", act: "retry", id: one.id, delivery },
+      actor: expect.any(String),
+    });
   });
 
   it("are linked with each other: which is current, what replaced it, and why", async () => {
@@ -293,6 +300,23 @@ describe("the page of a ledger", () => {
 });
 
 describe("a click on one that did not arrive", () => {
+  it("while it is being sent itself says when to come again, and the same request is looked at anew then", async () => {
+    await world.admin.put("/columns/heat", { name: "供热", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
+    sink.answer("/warm", { delayMs: 2500 });
+    await imported("column:heat", [sink.url("/warm")]);
+    const one = await published({ title: "停暖通知", column: "heat" });
+    await sink.until(1, "/warm");
+    const row = async () => (await writer.get(`/deliveries?announcement=${one.id}`)).body.items[0];
+    const { id } = await row();
+    const again = () => writer.post(`/deliveries/${id}/retry`, undefined, { "idempotency-key": "while-in-flight-001" });
+    for (const answer of [await again(), await again()])
+      expect([answer.status, answer.body.code, answer.headers.get("retry-after")]).toEqual([409, "IN_FLIGHT", "5"]);
+    await closed(one, 1);
+    const later = await again();
+    expect([later.body.code, later.headers.get("idempotency-replayed")]).toEqual(["STATE", null]);
+    expect((await again()).headers.get("idempotency-replayed")).toBe("true");
+  });
+
   it("takes even while its neighbours are still being sent, and is done once however often it is clicked", async () => {
     await world.admin.put("/columns/gas", { name: "燃气", kind: "notice", mayBreakQuietHours: false, approvals: 0 });
     sink.answer("/slow", { delayMs: 5000 });

@@ -31,6 +31,23 @@ async function published(slug: string, title = "停水通知"): Promise<string> 
 const ledger = async (id: string) => (await editor.get(`/announcements/${id}/ledger`)).body;
 const closed = (id: string) => world.until(async () => (await ledger(id)).closed);
 
+/** Presses a button of the ledger's page, as somebody who has signed in; answers the page that comes back. */
+async function presser(id: string) {
+  const entered = await world.fetch(await world.signInPath(["editor"], "center"), {
+    method: "POST",
+    headers: { origin: world.url },
+  });
+  const cookie = entered.headers.get("set-cookie")?.split(";")[0] ?? "";
+  return async (fields: Record<string, string>, language = "zh-CN") =>
+    (
+      await world.fetch(`/console/announcements/${id}?lang=${language}`, {
+        method: "POST",
+        headers: { cookie, origin: world.url, "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ revision: "1", ...fields }).toString(),
+      })
+    ).text();
+}
+
 type Event = { event: string; data: { closed: boolean; delivered: number; matched: number } };
 
 async function* events(path: string, token: string): AsyncGenerator<Event> {
@@ -92,13 +109,35 @@ describe("an editor", () => {
     const nothing = await editor.post(`/announcements/${id}/retry`, {});
     expect([nothing.status, nothing.body]).toEqual([
       202,
-      { announcement: id, revision: 1, state: "failed", deliveries: 0, quietHoursHold: true },
+      {
+        ...{ announcement: id, revision: 1, state: "failed", deliveries: 0, quietHoursHold: true },
+        ...{ leftOut: { ended: 0, servedInstead: 0 }, unchecked: 0 },
+      },
     ]);
     const asked = await editor.post(`/announcements/${id}/retry`, { state: "unknown" });
     expect(asked.body.deliveries).toBe(1);
     await world.until(async () => room.received.length === 2);
     expect((await editor.post(`/announcements/${id}/retry`, { revision: 7 })).status).toBe(404);
     expect((await editor.post(`/announcements/${id}/retry`, { state: "held" })).status).toBe(422);
+  });
+
+  it("is told how many of those that failed cannot be pushed to any more, here and in the console", async () => {
+    const slug = await column();
+    const paths = ["gone", "away", "good"].map((name) => `/${slug}/${name}`);
+    for (const path of paths.slice(0, 2)) sink.answer(path, { status: 410 });
+    await imported(slug, paths.map(sink.url));
+    const id = await published(slug);
+    await closed(id);
+    const asked = await editor.post(`/announcements/${id}/retry`, {});
+    expect([asked.status, asked.body]).toMatchObject([202, { deliveries: 0, leftOut: { ended: 2, servedInstead: 0 } }]);
+    const press = await presser(id);
+    expect(await press({ act: "retry-all", state: "failed" })).toContain(
+      "没有可以重试的推送。2条不再推送：2条的订阅已结束。",
+    );
+    expect(await press({ act: "retry-all", state: "failed" }, "en")).toContain(
+      "There is nothing to try again. 2 are left out: 2 whose subscription has ended.",
+    );
+    expect(await ledger(id)).toMatchObject({ closed: true, delivered: 1, failed: 2, suppressed: 0 });
   });
 
   it("settles a push whose outcome nobody knows, with a reason that stays", async () => {
@@ -148,19 +187,7 @@ describe("an editor", () => {
     expect((await editor.post(`/deliveries/${failing.id}/retry`)).body).not.toHaveProperty("heldUntil");
     await world.until(async () => (await of("held"))?.dueAt === end);
 
-    const entered = await world.fetch(await world.signInPath(["editor"], "center"), {
-      method: "POST",
-      headers: { origin: world.url },
-    });
-    const cookie = entered.headers.get("set-cookie")?.split(";")[0] ?? "";
-    const press = async (fields: Record<string, string>, language = "zh-CN") =>
-      (
-        await world.fetch(`/console/announcements/${id}?lang=${language}`, {
-          method: "POST",
-          headers: { cookie, origin: world.url, "content-type": "application/x-www-form-urlencoded" },
-          body: new URLSearchParams({ revision: "1", ...fields }).toString(),
-        })
-      ).text();
+    const press = await presser(id);
     const one = { act: "retry", delivery: held.id };
     expect(await press(one)).toMatch(new RegExp(`免打扰时段.*<time datetime="${end}">`));
     await world.until(async () => (await of("held"))?.dueAt === end);

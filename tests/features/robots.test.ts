@@ -307,6 +307,65 @@ describe("somebody who subscribes the robot of a group", () => {
   });
 });
 
+describe("somebody whose group's robot demands signatures from now on", () => {
+  const form = async (path: string, fields: Record<string, string>, language = "zh-CN") => {
+    const answer = await world.fetch(`${path}?lang=${language}`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", origin: world.url },
+      body: new URLSearchParams(fields).toString(),
+    });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  it.each(["dingtalk", "feishu"] as const)(
+    "enters the secret on the page (%s), and what waited goes out",
+    async (vendor) => {
+      const slug = await column();
+      const { key, channel, address } = newRobot(vendor);
+      const secret = vendor === "dingtalk" ? DINGTALK_SECRET : FEISHU_SECRET;
+      const asked = await world.anyone.post("/subscriptions", {
+        ...{ endpoint: { channel, address }, topics: [`column:${slug}`] },
+      });
+      await world.until(async () => vendors.in(key).length === 1);
+      const link = new URL(vendors.in(key)[0]?.links[0] ?? "");
+      expect((await form("/confirm", Object.fromEntries(link.searchParams))).status).toBe(200);
+      vendors.answer(key, { secret });
+      const id = await published(slug);
+      await world.until(async () => (await rows(id))[0]?.waitsFor === "configuration");
+
+      const held = { id: asked.body.id, token: asked.body.manageToken };
+      const page = await form("/manage", { ...held, act: "show" });
+      expect(page.text).toContain("现在没有密钥，推送不加签");
+      expect((await form("/manage", { ...held, act: "show" }, "en")).text).toContain("nothing is signed");
+      const version = /name="version" value="(\d+)"/.exec(page.text)?.[1] ?? "";
+      const wishes = { topics: `column:${slug}`, frequency: "now", language: "zh-CN" };
+      const change = { ...held, act: "change", subscription: held.id, version, ...wishes };
+      const wrong = await form("/manage", { ...change, secret: "?" });
+      expect([wrong.status, wrong.text.includes('id="secret-wrong"')]).toEqual([422, true]);
+      const saved = await form("/manage", { ...change, secret });
+      expect([saved.status, saved.text.includes("已保存")]).toEqual([200, true]);
+      expect(saved.text).toContain("已有密钥，不显示；不填则不变");
+      await world.until(async () => (await ledger(id)).delivered === 1);
+
+      // Left empty, it stays.
+      const again = /name="version" value="(\d+)"/.exec(saved.text)?.[1] ?? "";
+      expect((await form("/manage", { ...change, version: again, secret: "", frequency: "now" })).status).toBe(200);
+      const second = await published(slug, "又一则");
+      await world.until(async () => (await ledger(second)).delivered === 1);
+      for (const { text } of [page, wrong, saved]) expect(text).not.toContain(secret);
+    },
+  );
+
+  it("is not asked for one where nothing is signed so", async () => {
+    const answer = await world.anyone.post("/subscriptions", {
+      endpoint: { channel: "webhook", address: sink.url("/plain") },
+      topics: [`column:${await column()}`],
+    });
+    const held = { id: answer.body.id, token: answer.body.manageToken };
+    expect((await form("/manage", { ...held, act: "show" })).text).not.toContain('name="secret"');
+  });
+});
+
 it("tells the people on duty which robot was switched off, without its key", async () => {
   const slug = await column();
   const { key, channel, address, shown } = newRobot("wecom-robot");

@@ -4,6 +4,7 @@ import { ledger } from "#src/domain/deliveries/ledger.ts";
 import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { pausedCredentials } from "#src/domain/deliveries/paused.ts";
 import { changeSubscription } from "#src/domain/subscriptions/change.ts";
+import { confirmByChallenge } from "#src/domain/subscriptions/confirm-by-challenge.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { SUBSCRIPTION_FEED } from "#src/domain/subscriptions/feed.ts";
 import { parseSecretWord, SECRET_FEED } from "#src/domain/subscriptions/secret-feed.ts";
@@ -64,7 +65,7 @@ async function robots(options: Parameters<typeof pushWorld>[0] = {}, follows = t
     const before = told;
     const deps = { table: world.platform.table, channels: world.channels, now: world.now };
     const changed = await changeSubscription(deps, known, known.version, { endpoint: { secret } });
-    if (follows) await expect.poll(() => told).toBe(before + 1);
+    if (follows && changed.status === "confirmed") await expect.poll(() => told).toBe(before + 1);
     return changed;
   };
   return { world, seen, signUp, correct };
@@ -188,8 +189,70 @@ describe("a robot's secret that is corrected", () => {
     await world.live(10);
     expect(asked).toEqual([["wrong"]]);
     await correct(subscription, RIGHT);
-    await world.live(5);
+    await expect.poll(() => world.drain().then(() => asked.length)).toBe(2);
     expect(asked).toEqual([["wrong"], [RIGHT]]);
+  });
+
+  it("is not stopped by a question with the old one that was on its way", async () => {
+    let corrected: Promise<unknown> | undefined;
+    let mine: Subscription | undefined;
+    const asked: string[][] = [];
+    const { world, correct } = await robots({
+      dingtalk: robot({
+        confirm: async ({ secrets }) => {
+          asked.push(secrets);
+          if (secrets.includes(RIGHT)) return "sent";
+          if (mine) corrected ??= correct(mine, RIGHT);
+          await corrected;
+          return { paused: { seconds: 600, because: "configuration" } };
+        },
+      }),
+    });
+    const signedUp = await subscribe(
+      { table: world.platform.table, channels: world.channels, now: world.now, newId: world.deps.newId },
+      {
+        endpoint: { channel: "dingtalk", address: ROBOT, secret: "wrong" },
+        ...{ topics: ["column:notices"], frequency: "now", language: "zh-CN" },
+      },
+    );
+    mine = signedUp.subscription;
+    await expect.poll(() => world.drain().then(() => asked.length)).toBeGreaterThanOrEqual(1);
+    expect(await stops(world)).toEqual([]);
+    await world.live(15);
+    expect(asked.at(-1)).toEqual([RIGHT]);
+  });
+
+  it("is not tried because of a stranger who signs the group up with any secret, until the group agreed", async () => {
+    const asked: string[][] = [];
+    let challenge = "";
+    const { world, seen, signUp } = await robots({
+      dingtalk: robot({
+        confirm: async ({ secrets }, said) => {
+          asked.push(secrets);
+          challenge = said;
+          return "sent";
+        },
+      }),
+    });
+    await signUp(ROBOT);
+    await world.publish({ announcementId: id(1) });
+    await world.drain();
+    const before = seen.length;
+    const deps = { table: world.platform.table, channels: world.channels, now: world.now };
+    const { subscription } = await subscribe(
+      { ...deps, newId: world.deps.newId },
+      {
+        endpoint: { channel: "dingtalk", address: ROBOT, secret: RIGHT },
+        ...{ topics: ["column:notices"], frequency: "now", language: "zh-CN" },
+      },
+    );
+    await expect.poll(() => world.drain().then(() => asked.length)).toBe(1);
+    await world.live(5);
+    expect([await stops(world), seen.length]).toMatchObject([[{ because: "configuration" }], before]);
+    await confirmByChallenge(deps, { subscriptionId: subscription.id, challenge });
+    await expect.poll(() => stops(world)).toEqual([]);
+    await world.live(5);
+    expect(await balance(world, 1)).toMatchObject({ delivered: 1 });
   });
 
   it("lets a second one who signs the group up with the right secret ask through the stop", async () => {

@@ -6,9 +6,13 @@ import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { applyReceipt } from "#src/domain/deliveries/receipts.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
+import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
+import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
+import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
+import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { pushWorld, type World } from "./push-world.ts";
 
 const ID = "ann_00000000000000000000000001";
@@ -151,6 +155,56 @@ describe("a push of unknown outcome", () => {
   });
 });
 
+describe("a finding about a push while others of its chunk are being sent", () => {
+  /** `meanwhile` is called while the second of two is on its way, and the first one's outcome is stored as unknown. */
+  async function settledMeanwhile(meanwhile: (world: World, id: string) => Promise<void>) {
+    const world = pushWorld();
+    await world.subscribe("room:1", { channel: "wechaty" });
+    await world.subscribe("room:2", { channel: "wechaty" });
+    let first = "";
+    world.channels.wechaty.answer(async ({ target, deliveryId }) => {
+      if (first === "") first = target.address;
+      if (target.address === first) return { kind: "unknown", detail: "no id" };
+      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await meanwhile(world, deliveryId.replace(endpointKey("wechaty", target.address), endpointKey("wechaty", first)));
+      return { kind: "delivered" };
+    });
+    await world.publish();
+    await world.drain();
+    return { world, row: () => rowTo(world, "wechaty", first) };
+  }
+  const finding = { state: "delivered", reason: "群里看到了", by: "tok_1", byName: "王编辑" } as const;
+
+  it("is kept, and entered when they are done, once", async () => {
+    const { world, row } = await settledMeanwhile(async ({ deps }, id) => {
+      for (let i = 0; i < 2; i++)
+        expect(await settleDelivery(deps, id, finding)).toMatchObject({ state: "unknown", afterChunk: true });
+    });
+    expect(await row()).toMatchObject({ state: "unknown" });
+    world.pass(3);
+    await world.drain();
+    expect((await row())?.attempts).toMatchObject([
+      { outcome: "unknown" },
+      { outcome: "delivered", trigger: "person", note: "群里看到了", by: "tok_1", byName: "王编辑" },
+    ]);
+    await closed(world);
+    expect(await sums(world)).toMatchObject({ closed: true, delivered: 2, unknown: 0 });
+  });
+
+  it("is of no more use once it was tried again", async () => {
+    const { world, row } = await settledMeanwhile(async ({ deps }, id) => {
+      await settleDelivery(deps, id, { ...finding, state: "failed" });
+    });
+    world.channels.wechaty.answer(() => ({ kind: "unknown", detail: "no id again" }));
+    await retryDelivery(world.deps, (await row())?.id ?? "");
+    await world.drain();
+    expect(await row()).toMatchObject({ state: "unknown", attempts: [{}, {}] });
+    world.pass(3);
+    await world.drain();
+    expect(await row()).toMatchObject({ state: "unknown", attempts: [{ trigger: "plan" }, { trigger: "person" }] });
+  });
+});
+
 describe("everything that failed", () => {
   it("is tried again at once when an editor says so, and only that", async () => {
     const world = pushWorld({ webhook: { retrySeconds: [] } });
@@ -170,6 +224,46 @@ describe("everything that failed", () => {
     await closed(world);
     expect(await sums(world)).toMatchObject({ closed: true, delivered: 130, failed: 0 });
   });
+
+  it("leaves out whose subscription has ended, and says how many those are", async () => {
+    const world = pushWorld({ webhook: { retrySeconds: [] } });
+    for (let i = 0; i < 130; i++) await world.subscribe(`https://r${i}.example.org/`);
+    world.channels.webhook.answer(({ target }) => {
+      if (/r\d*7\./.test(target.address)) return { kind: "retry", status: 500, detail: "500" };
+      return /r\d*9\./.test(target.address) ? { kind: "gone", status: 410, detail: "410" } : { kind: "delivered" };
+    });
+    await world.publish();
+    await world.drain();
+    await closed(world);
+    await endEndpoint(world.deps, endpointKey("webhook", "https://r7.example.org/"), "unsubscribed");
+    world.channels.webhook.seen.length = 0;
+    world.channels.webhook.answer(() => ({ kind: "delivered" }));
+    expect(await retryAll(world.deps, ID, 1, "failed")).toMatchObject({
+      ...{ deliveries: 12, leftOut: { ended: 14, servedInstead: 0 }, unchecked: 0 },
+    });
+    await world.drain();
+    await closed(world);
+    expect(world.channels.webhook.seen).toHaveLength(12);
+    expect(await sums(world)).toMatchObject({ closed: true, delivered: 116, failed: 14, suppressed: 0 });
+    const asked = await retryAll(world.deps, ID, 1, "failed");
+    expect(asked).toMatchObject({ deliveries: 0, leftOut: { ended: 14 } });
+    await world.drain();
+    expect(world.channels.webhook.seen).toHaveLength(12);
+  });
+
+  it("is counted as far as somebody waits for, and left out all the same", async () => {
+    const world = pushWorld({ webhook: { retrySeconds: [] } });
+    for (let i = 0; i < 2100; i++) await world.subscribe(`https://r${i}.example.org/`);
+    world.channels.webhook.answer(() => ({ kind: "gone", status: 410, detail: "410" }));
+    await world.publish();
+    await world.drain();
+    expect(await retryAll(world.deps, ID, 1, "failed")).toMatchObject({
+      ...{ deliveries: 100, leftOut: { ended: 2000 }, unchecked: 100 },
+    });
+    await world.drain();
+    expect(await sums(world)).toMatchObject({ failed: 2100, suppressed: 0 });
+    expect(world.channels.webhook.seen).toHaveLength(2100);
+  }, 60_000);
 
   it("is not tried again once a newer text is out", async () => {
     const world = pushWorld({ webhook: { retrySeconds: [] } });
@@ -359,5 +453,60 @@ describe("the status of the service", () => {
     await world.publish({ announcementId: "ann_00000000000000000000000002" });
     await world.drain();
     expect(world.channels.webhook.seen).toEqual([]);
+  });
+});
+
+describe("the canary of a channel", () => {
+  const [old, next] = ["https://old.example.org/", "https://new.example.org/"];
+  const move = (world: World, from: string | undefined, to: string | undefined) =>
+    moveCanary(world.deps, world.channels.webhook, { from, to, by: "tok_1" });
+  const entered = (world: World, address: string) =>
+    importSubscriptions(
+      {
+        ...world.deps,
+        readLine: () => ({
+          ...{ endpoint: { channel: "webhook", address }, topics: ["column:notices"], frequency: "now" },
+          ...{ language: "zh-CN", confirmed: true, basis: "登记表" },
+        }),
+      },
+      "one line",
+      "tok_1",
+    );
+
+  it("leaves an address where somebody may be entered afterwards, for nobody left it", async () => {
+    const world = pushWorld();
+    await move(world, undefined, old);
+    await move(world, old, next);
+    await world.publish();
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address)).toEqual([next]);
+    expect(await entered(world, old)).toMatchObject({ accepted: 1, errors: [] });
+    await world.publish({ announcementId: "ann_00000000000000000000000002" });
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address).toSorted()).toEqual([next, next, old]);
+  });
+
+  it("that comes and goes where somebody had left does not make that forgotten", async () => {
+    const world = pushWorld();
+    await unsubscribe(world.deps, await world.subscribe(old));
+    for (const [from, to] of [
+      [undefined, old],
+      [old, next],
+    ] as const)
+      await move(world, from, to);
+    expect(await entered(world, old)).toMatchObject({ accepted: 0, errors: [{ code: "UNSUBSCRIBED" }] });
+  });
+
+  it("comes back to an address that it left", async () => {
+    const world = pushWorld();
+    for (const [from, to] of [
+      [undefined, old],
+      [old, next],
+      [next, old],
+    ] as const)
+      await move(world, from, to);
+    await world.publish();
+    await world.drain();
+    expect(world.channels.webhook.seen.map(({ target }) => target.address)).toEqual([old]);
   });
 });

@@ -405,7 +405,9 @@ describe("a fallback", () => {
     const id = `${ID}.1.${key("first")}`;
     await expect(retryDelivery(world.deps, id)).rejects.toMatchObject({ kind: "conflict", code: "FALLBACK_SERVED" });
     // Everything at once leaves it out, and reaches whom nobody stood in for.
-    await retryAll(world.deps, ID, 1, "failed");
+    expect(await retryAll(world.deps, ID, 1, "failed")).toMatchObject({
+      ...{ deliveries: 1, leftOut: { ended: 0, servedInstead: 1 } },
+    });
     await world.live(20);
     expect(await sum(world)).toMatchObject({ failed: 1, delivered: 2 });
     await retryDelivery(world.deps, id, { anyway: true });

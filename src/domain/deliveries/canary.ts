@@ -1,5 +1,5 @@
 import { checkedSecrets } from "#src/domain/subscriptions/channel.ts";
-import { confirmedRows } from "#src/domain/subscriptions/confirm.ts";
+import { activeRows } from "#src/domain/subscriptions/confirm.ts";
 import { presenceItems } from "#src/domain/subscriptions/entry.ts";
 import { knownEndpoint } from "#src/domain/subscriptions/known-endpoint.ts";
 import { findSubscription, subscriptionItem } from "#src/domain/subscriptions/store.ts";
@@ -17,7 +17,10 @@ type Deps = { table: Table; now: () => Date };
 
 const idOf = (channel: ChannelName, address: string) => derivedId("sub", "canary", channel, address);
 
-/** The operator's own endpoint gets every public announcement from now on; the one before it no longer does. */
+/**
+ * The operator's own endpoint gets every public announcement from now on; the one before it no longer does. Neither is a reader's
+ * wish: who once left that address has left it, and who did not may be entered there.
+ */
 export async function moveCanary(
   deps: Deps,
   { name: channel, ...rules }: Channel,
@@ -25,7 +28,7 @@ export async function moveCanary(
 ): Promise<void> {
   if (from !== undefined && from !== to) {
     const before = await findSubscription(deps.table, idOf(channel, from));
-    if (before) await unsubscribe(deps, before);
+    if (before) await unsubscribe(deps, before, "retired");
   }
   if (to === undefined) return;
   for (;;) {
@@ -50,7 +53,7 @@ export async function moveCanary(
     };
     await deps.table.putAll(presenceItems(canary));
     const condition = known ? { version: known.version } : { absent: true as const };
-    const writes = [{ put: subscriptionItem(canary), if: condition }, ...confirmedRows(canary)];
+    const writes = [{ put: subscriptionItem(canary), if: condition }, ...activeRows(canary)];
     if ((await deps.table.write(writes)).ok) return;
   }
 }

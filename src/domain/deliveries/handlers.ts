@@ -85,6 +85,7 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
     if (message.kind === "receipt") return (await import("./receipts.ts")).applyReceipt(deps, message);
     if (message.kind === "retry-all") return (await import("./retry-all.ts")).retryWindows(deps, message);
     if (message.kind === "retry-one") return (await import("./retry-delivery.ts")).retryOne(deps, message);
+    if (message.kind === "settle-one") return (await import("./settle-delivery.ts")).settleOne(deps, message);
     if (message.kind === "outcome") return (await import("./digest-outcome.ts")).enterOutcome(deps, message);
     if (message.kind === "wake-endpoint") return (await import("./wake-endpoint.ts")).wakeEndpoint(deps, message);
     if (message.kind === "wake") return (await import("./wake-waiting.ts")).wakeWaiting(deps, message);
@@ -106,7 +107,10 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       await insist(() => askProvider(deps, deps.channels[name], message.receipt));
     } else {
       const { askEndpoint } = await import("#src/domain/subscriptions/ask-endpoint.ts");
-      await askEndpoint({ ...deps, channel: deps.channels[name], ...askedInTurn(sender, deps.log) }, message);
+      await askEndpoint(
+        { ...deps, channel: deps.channels[name], ...askedInTurn(deps, deps.channels[name], sender) },
+        message,
+      );
     }
   };
   return {
@@ -119,10 +123,6 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
       const { queueLeaving, queueQuestion } = await import("#src/domain/subscriptions/ask-endpoint.ts");
       const subscription = parseSubscription(item);
       if (subscription.status !== "switched-off") {
-        // It has a secret of its own, with which the question may get through where an older one did not.
-        const channel: Channel | undefined = deps.channels[subscription.channel as ChannelName];
-        if (channel?.secret && subscription.secrets.length > 0)
-          await (await import("./lift-pause.ts")).liftPause(deps, channel, subscription.address);
         return queueQuestion(deps, item);
       }
       await queueLeaving(deps, subscription, "denied");
@@ -162,11 +162,19 @@ export function deliveryHandlers(deps: DeliveryDeps): DeliveryHandlers {
 }
 
 /** A question to an endpoint goes out through the same account as the pushes, so it takes its turn. */
-function askedInTurn({ pace }: Sender, log: Log): Pick<AskDeps, "turn" | "paused"> {
+function askedInTurn(
+  { table, now, log }: Pick<DeliveryDeps, "table" | "now" | "log">,
+  channel: Channel,
+  { pace }: Sender,
+): Pick<AskDeps, "turn" | "paused" | "unpaused"> {
   if (!pace) return {};
   let setup = 0;
+  const lifting = () => import("./lift-pause.ts");
   return {
-    turn: async (address, ticket) => {
+    turn: async ({ address, secrets }, ticket) => {
+      // It has a secret of its own, with which it may get through where another one did not. Few a day may be asked to one address.
+      const hasOwn = channel.secret !== undefined && secrets.length > 0;
+      if (hasOwn && (await (await lifting()).isStoppedForSetup(table, channel, address))) return undefined;
       const turn = await pace.turn({ address, urgent: false, ticket });
       if (turn.kind === "wait") return turn.until;
       setup = turn.setup;
@@ -176,6 +184,7 @@ function askedInTurn({ pace }: Sender, log: Log): Pick<AskDeps, "turn" | "paused
       const stopped = await pace.pause(address, pause, setup);
       if (stopped !== "older") log.warn("channel-paused", { ...pause, first: stopped.first, by: "question" });
     },
+    unpaused: async (address) => void (await (await lifting()).liftPause({ table, now }, channel, address)),
   };
 }
 

@@ -42,7 +42,7 @@ export const DeliveryRow = z.object({
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
   /** Answered to a person's retry: the reader has quiet hours, and it goes out when they end. */
   heldUntil: z.string().optional(),
-  /** Answered to a person's retry: others of its chunk are being sent at this moment, and it follows them. */
+  /** Answered to a person's retry or finding: others of its chunk are being sent at this moment, and it follows them. */
   afterChunk: z.literal(true).optional(),
   /** The delivery of the digest that this one waits for or went out in. */
   digest: z.string().optional(),

@@ -72,6 +72,20 @@ export const RetryOneMessage = schema(() =>
 );
 export type RetryOneMessage = z.infer<ReturnType<typeof RetryOneMessage>>;
 
+/** On the queue `fanout`: what a person found out about a delivery, by how it stood then (`attempts`); others of its chunk were being sent. */
+export const SettleOneMessage = schema(() =>
+  z.strictObject({
+    kind: z.literal("settle-one"),
+    delivery: z.string(),
+    attempts: z.number(),
+    state: z.enum(["delivered", "failed"]),
+    reason: z.string(),
+    by: z.string(),
+    byName: z.string().exactOptional(),
+  }),
+);
+export type SettleOneMessage = z.infer<ReturnType<typeof SettleOneMessage>>;
+
 /** On the queue `fanout`: give an endpoint what it missed, from this day and place on. */
 export const ReplayMessage = schema(() =>
   z.strictObject({
@@ -141,6 +155,7 @@ export const LaterMessage = schema(() =>
     ReceiptMessage(),
     RetryAllMessage(),
     RetryOneMessage(),
+    SettleOneMessage(),
     ReplayMessage(),
     WakeMessage(),
     TurnsMessage(),

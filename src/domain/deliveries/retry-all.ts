@@ -5,11 +5,11 @@ import { type Amendment, amendWrites, isTaken, rowOf } from "./amend.ts";
 import type { Channel, ChannelName } from "./channel.ts";
 import { digestNamed } from "./digest.ts";
 import { ledger } from "./ledger.ts";
+import { countLeftOut, type LeftOut, leftOut } from "./left-out.ts";
 import type { RetryAllMessage, RetryMessage } from "./message.ts";
 import { respectsQuietHours } from "./quiet-now.ts";
 import { resultsOf } from "./results.ts";
 import { digestOver } from "./retry-delivery.ts";
-import { servedInstead } from "./served-instead.ts";
 import {
   chunksOf,
   type Delivery,
@@ -33,11 +33,17 @@ export type RetryAllAsked = {
   announcement: string;
   revision: number;
   state: "failed" | "unknown";
+  /** How many are tried again. */
   deliveries: number;
+  /** How many of those that failed are not, and why. */
+  leftOut: Record<LeftOut, number>;
+  /** Of `deliveries`, where they are thousands: so many were not looked at yet, and are left out when their turn comes if they have to be. */
+  unchecked: number;
   /** Readers who have quiet hours get theirs when those end. */
   quietHoursHold: boolean;
 };
 
+const NOBODY = { ended: 0, servedInstead: 0, looked: 0 };
 const LETTER = { failed: "f", unknown: "u" } as const;
 const WINDOWS_A_RUN = 20;
 // One transaction holds 100 writes: the result, the range, the fan-out, and the rows.
@@ -47,7 +53,7 @@ const BUSY_SECONDS = 5;
 
 /**
  * Everything of one revision that failed (or whose outcome is unknown) is tried again, in the background. Answers how
- * many there are now; what a fallback got in their place is left out. Refused ("conflict") when a newer revision has taken over, and for a digest. Asked twice, each is tried once more.
+ * many; those whose subscription has ended stay as they are, and those in whose place a fallback got it. Refused ("conflict") when a newer revision has taken over, and for a digest. Asked twice, each is tried once more.
  */
 export async function retryAll(
   deps: RetryAllDeps,
@@ -63,7 +69,15 @@ export async function retryAll(
     ledger(deps, announcementId, revision),
     respectsQuietHours(deps, { announcementId, revision }),
   ]);
-  const asked = { announcement: announcementId, revision, state, deliveries: counts?.[state] ?? 0, quietHoursHold };
+  const all = counts?.[state] ?? 0;
+  const out = fanout && all > 0 ? await countLeftOut(deps.table, fanout, { state, letter: LETTER[state] }) : NOBODY;
+  const { looked, ...left } = out;
+  const asked: RetryAllAsked = {
+    ...{ announcement: announcementId, revision, state, quietHoursHold },
+    deliveries: Math.max(0, all - left.ended - left.servedInstead),
+    leftOut: left,
+    unchecked: Math.max(0, all - looked),
+  };
   const body: RetryAllMessage = { kind: "retry-all", announcementId, revision, state, range: "", after: "" };
   if (asked.deliveries > 0) await deps.queue("fanout").send([{ body }]);
   return asked;
@@ -105,7 +119,7 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
         busy = true;
         break;
       }
-      const failed = await unserved(deps.table, open, result.letters, letter, endpoints);
+      const failed = await retryable(deps.table, open, result.letters, letter, endpoints);
       if (failed.length === 0) break;
       const amendments = await Promise.all(
         failed.slice(0, ROWS_A_WRITE).map(async (member): Promise<Amendment & { row: Delivery }> => {
@@ -125,9 +139,9 @@ async function retryWindow(deps: RetryAllDeps, at: RetryAllMessage): Promise<boo
   return busy;
 }
 
-/** Those of them for whom nobody else has got the text. */
-async function unserved(table: Table, fanout: Fanout, letters: string, letter: string, endpoints: string[]) {
+/** Those of them to whom it can be sent, and for whom nobody else has got it. */
+async function retryable(table: Table, fanout: Fanout, letters: string, letter: string, endpoints: string[]) {
   const failed = [...letters].flatMap((one, member) => (one === letter ? [member] : []));
-  const served = await Promise.all(failed.map((member) => servedInstead(table, fanout, endpoints[member] ?? "")));
-  return failed.filter((_, i) => !served[i]);
+  const out = await Promise.all(failed.map((member) => leftOut(table, fanout, endpoints[member] ?? "")));
+  return failed.filter((_, i) => !out[i]);
 }

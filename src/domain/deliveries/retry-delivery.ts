@@ -28,6 +28,8 @@ const OPEN = `furh${Object.values(DIGEST_LETTER).join("")}`;
 
 /** While others of the chunk are on their way it is looked at again after so long. */
 const BUSY_SECONDS = 2;
+/** Most pushes are answered by then. */
+const FLIGHT_SECONDS = 5;
 
 /**
  * A person has a delivery tried again now, or sent now instead of in the digest that it waits for. The reader's quiet
@@ -157,7 +159,7 @@ function digestGoing(date: string) {
 
 function inFlight(): AppError {
   const detail = { zh: "它正在推送，请几秒后再试", en: "it is being sent at this moment; try again in a few seconds" };
-  return new AppError("conflict", "IN_FLIGHT", detail);
+  return new AppError("conflict", "IN_FLIGHT", detail, { retryAfterSeconds: FLIGHT_SECONDS });
 }
 
 /** The revisions in a digest have outcomes of their own, and are tried again as what they are. */

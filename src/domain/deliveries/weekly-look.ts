@@ -53,6 +53,7 @@ const REASONS: Record<EndReason, Text> = {
   blocked: { zh: "已屏蔽", en: "blocked" },
   unsubscribed: { zh: "自行退订", en: "unsubscribed" },
   renewed: { zh: "已换新订阅", en: "replaced by a newer one" },
+  retired: { zh: "测试接收端已更换", en: "a test endpoint that was changed" },
   failing: { zh: "连续失败停用", en: "failing, switched off" },
 };
 

@@ -19,9 +19,11 @@ export type AskDeps = {
   log: Log;
   channel: AddressedChannel;
   /** When the account that asks may send (milliseconds since 1970); undefined: now. `ticket`: it was promised this turn. */
-  turn?(address: string, ticket: boolean): Promise<number | undefined>;
+  turn?(asked: Pick<Subscription, "address" | "secrets">, ticket: boolean): Promise<number | undefined>;
   /** The vendor's word against that account, as the answer to a question. */
   paused?(address: string, pause: VendorPause): Promise<void>;
+  /** That word was said to a secret that is another one by now. */
+  unpaused?(address: string): Promise<void>;
 };
 
 type Question = {
@@ -65,7 +67,7 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
   // Who waited for a turn was counted before.
   const counted = message.countedAt ?? (counts ? await countQuestion(deps, pending) : undefined);
   if (counts && counted === undefined) return;
-  if (await waitsForTurn(deps, message, pending.address, counted)) return;
+  if (await waitsForTurn(deps, message, pending, counted)) return;
   const challenge = channel.confirms === "code" ? newCode() : randomSecret(192);
   const asked = await rememberChallenge(deps, pending, challenge);
   if (!asked) return;
@@ -78,17 +80,25 @@ export async function askEndpoint(deps: AskDeps, message: Question): Promise<voi
     });
   if (outcome === "confirmed") await confirmAsked(deps, asked);
   if (outcome === "confirmed" || outcome === "sent") return;
-  if (typeof outcome === "object" && !(await saidToItAlone(deps, asked, outcome.paused)))
+  if (typeof outcome === "object" && !(await saidToItAlone(deps, asked, outcome.paused))) {
     await deps.paused?.(address, outcome.paused);
+    // Whoever corrects a secret ends the stop after it is stored: one of both sees the other.
+    if (await saidToItAlone(deps, asked, outcome.paused)) await deps.unpaused?.(address);
+  }
   if (counted !== undefined) await uncountQuestion(deps, asked, counted);
   await askAgain(deps, message);
 }
 
-/** What a guard refuses of one secret says nothing of the others that its address goes by: whoever may ask would stop them all. */
+/**
+ * What a guard refuses of one secret says nothing of the others that its address goes by: whoever may ask would stop them all. Nor
+ * does it of the one that it goes by since.
+ */
 async function saidToItAlone({ table }: AskDeps, asked: Subscription, { because }: VendorPause): Promise<boolean> {
   if (because !== "configuration") return false;
   const all = await subscriptionsOf(table, asked.endpoint);
-  return all.some(({ status, secrets }) => status === "confirmed" && `${secrets}` !== `${asked.secrets}`);
+  return all.some(
+    ({ id, status, secrets }) => (status === "confirmed" || id === asked.id) && `${secrets}` !== `${asked.secrets}`,
+  );
 }
 
 async function askAgain({ queue, channel }: AskDeps, message: Question): Promise<void> {
@@ -132,12 +142,12 @@ export async function queueLeaving(
 async function waitsForTurn(
   deps: AskDeps,
   message: Question,
-  address: string,
+  pending: Subscription,
   countedAt: string | undefined,
 ): Promise<boolean> {
   const now = deps.now().getTime();
   const early = message.turnAt !== undefined && message.turnAt > now + 1000;
-  const turnAt = early ? message.turnAt : await deps.turn?.(address, message.turnAt !== undefined);
+  const turnAt = early ? message.turnAt : await deps.turn?.(pending, message.turnAt !== undefined);
   if (turnAt === undefined) return false;
   const { subscriptionId, tries } = message;
   const body = { kind: "confirm", subscriptionId, tries, turnAt, ...(countedAt === undefined ? {} : { countedAt }) };

@@ -42,12 +42,13 @@ export async function changeSubscription(
   if (moved && (await isLast(deps, known))) changed.movedFrom = known.endpoint;
   if (changed.movedFrom === changed.endpoint) delete changed.movedFrom;
   if (changed.status === "confirmed") await deps.table.putAll(presenceItems(changed));
+  const named = own?.secret !== undefined && change.endpoint !== undefined && !asks;
   const writes = [
-    { put: stored(changed, asks, deps.now()), if: { version } },
+    { put: stored(changed, asks || (named && changed.status === "pending"), deps.now()), if: { version } },
     ...(await leftBehind(deps, known, changed, moved)),
     ...rowsOf(changed, deps.now()),
-    // What the old secret has stopped goes on, also where somebody only says that it is right now.
-    ...(own?.secret && change.endpoint && !asks ? [secretWordWrite(changed, deps.now())] : []),
+    // What the old secret has stopped goes on, also where somebody only says that it is right now; who has not confirmed is only asked anew.
+    ...(named && changed.status === "confirmed" ? [secretWordWrite(changed, deps.now())] : []),
   ];
   const commit = deps.commit ?? ((all) => deps.table.write(all));
   const written = await commit(writes, changed);

@@ -2,14 +2,17 @@ import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "#src/ids.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table, Write } from "#src/platform/table.ts";
+import type { AddressedChannels } from "./channel.ts";
 import { stopWrites } from "./end-endpoint.ts";
 import { endpointKey, keysOf } from "./endpoint.ts";
 import { entryItems, fallbackItems, presenceItems } from "./entry.ts";
 import { moveFallbacks } from "./move-fallbacks.ts";
+import { secretWordWrite } from "./secret-feed.ts";
 import { parseSubscription, pointerItem, subscriptionItem, subscriptionsOf } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
-export type ConfirmDeps = { table: Table; now: () => Date };
+/** `channels`: where an endpoint may have a secret of its own, so that what another one has stopped goes on with it. */
+export type ConfirmDeps = { table: Table; now: () => Date; channels?: AddressedChannels };
 
 const MOST_WRONG_CODES = 5;
 
@@ -31,8 +34,13 @@ export async function confirm(deps: ConfirmDeps, pending: Subscription): Promise
     { put: subscriptionItem(confirmed), if: { version: pending.version } },
     ...confirmedRows(confirmed),
     ...(await renewedWrites(deps, confirmed)),
+    ...(hasOwnSecret(deps, confirmed) ? [secretWordWrite(confirmed, deps.now())] : []),
   ]);
   return written.ok;
+}
+
+function hasOwnSecret({ channels = {} }: ConfirmDeps, { channel, secrets }: Subscription): boolean {
+  return secrets.length > 0 && Object.hasOwn(channels, channel) && channels[channel]?.secret !== undefined;
 }
 
 /** Whoever asks again for what it has on a lease gets a new one instead (WebSub 5.1). */
@@ -44,15 +52,18 @@ async function renewedWrites(deps: ConfirmDeps, confirmed: Subscription): Promis
   return older.flatMap((one) => stopWrites(one, "ended", "renewed", deps.now()));
 }
 
-/** Everything that hangs on a confirmed subscription, its own item left out. */
+/** Everything that hangs on a subscription that its endpoint has confirmed, its own item left out. */
 export function confirmedRows(confirmed: Subscription): Write[] {
+  const known = new Set([confirmed.endpoint, ...keysOf(confirmed.channel, confirmed.address)]);
+  return [...activeRows(confirmed), ...[...known].map((one): Write => ({ remove: keys.suppression(one) }))];
+}
+
+/** The same where it was not the endpoint that said yes: what is remembered of its wishes stays. */
+export function activeRows(confirmed: Subscription): Write[] {
   return [
     { put: pointerItem(confirmed) },
     { remove: keys.ended(confirmed.endpoint) },
     { remove: keys.switchedOff(confirmed.endpoint, confirmed.id) },
-    ...[...new Set([confirmed.endpoint, ...keysOf(confirmed.channel, confirmed.address)])].map(
-      (one): Write => ({ remove: keys.suppression(one) }),
-    ),
     ...[...entryItems(confirmed), ...fallbackItems(confirmed)].map((item): Write => ({ put: item })),
   ];
 }

@@ -49,9 +49,18 @@ export type SubscriptionStatus = z.infer<ReturnType<typeof SubscriptionStatus>>;
 /**
  * Why a subscription ended. The address itself: `gone` (410, unfollowed), `bounced` (does not exist), `failing` (for
  * days). Its owner: `complained` (marked as spam), `blocked` (refuses us), `unsubscribed`, `renewed` (asked anew, which
- * took its place).
+ * took its place). Who runs the service: `retired` (its own test endpoint, which is another one now or none).
  */
-export const END_REASONS = ["gone", "bounced", "complained", "blocked", "unsubscribed", "failing", "renewed"] as const;
+export const END_REASONS = [
+  "gone",
+  "bounced",
+  "complained",
+  "blocked",
+  "unsubscribed",
+  "failing",
+  "renewed",
+  "retired",
+] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /** After these nobody else can turn it on again: only a new confirmation by the endpoint itself. */

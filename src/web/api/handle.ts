@@ -200,8 +200,12 @@ function unstorable(): AppError {
   });
 }
 
-/** Refusals that depend on the state a request met are its answer, and repeated; those of its form or rights are not. */
+/**
+ * Refusals that depend on the state a request met are its answer, and repeated; those of its form or rights are not, nor what says
+ * when the same request is worth another try.
+ */
 function isKept(error: AppError): boolean {
+  if (error.retryAfterSeconds !== undefined) return false;
   if (error.code === "CHANGED_MEANWHILE" || error.code === "VERSION" || error.code.startsWith("IDEMPOTENCY_"))
     return false;
   return error.kind === "conflict" || error.kind === "not-found";

@@ -72,12 +72,12 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         who: ["editor"],
         tag,
         summary: {
-          zh: "人工认定一条结果未知的推送，须写明依据",
-          en: "Settle a delivery of unknown outcome by hand, with a reason",
+          zh: "人工认定一条结果未知的推送，须写明依据；同一批正在推送的，202，完成后认定（afterChunk）",
+          en: "Settle a delivery of unknown outcome by hand, with a reason; 202 and afterChunk while others of its chunk are being sent",
         },
         body: Finding,
         creates: true,
-        answers: { 200: Row },
+        answers: { 200: Row, 202: Row },
       },
       async (call) => {
         await mayAct(deps, call.caller, call.params.id);
@@ -88,7 +88,7 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
             const { id: by, name: byName } = call.caller;
             return settleDelivery({ ...deps, commit }, call.params.id, { ...call.body, by, byName });
           },
-          (body) => ({ status: 200, body }),
+          (body) => ({ status: body.afterChunk ? 202 : 200, body }),
         );
       },
     ),
@@ -109,7 +109,14 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
             announcement: z.string(),
             revision: z.number(),
             state: z.string(),
-            deliveries: z.number(),
+            deliveries: z.number().meta({ description: "How many are tried again." }),
+            leftOut: z.object({ ended: z.number(), servedInstead: z.number() }).meta({
+              description: "How many are not: their subscription has ended, or a fallback got it in their place.",
+            }),
+            unchecked: z.number().meta({
+              description:
+                "Of `deliveries`: not looked at yet, and left out later if they have to be. 0 below some thousands.",
+            }),
             quietHoursHold: z.boolean(),
           }),
         },

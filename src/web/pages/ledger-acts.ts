@@ -11,6 +11,7 @@ import { mayFollow, type Wanted, wantedIn } from "./ledger-lookup.ts";
 import { ledgerPage } from "./ledger-page.ts";
 import { stayHere } from "./ledger-rows.ts";
 import type { Page } from "./page.ts";
+import { retryAllWords, settledWords } from "./retry-words.ts";
 import { staff } from "./sign-in.ts";
 import type { View } from "./view.ts";
 
@@ -30,12 +31,14 @@ export async function actOnLedger(
   await mayFollow(deps, caller, at.id);
   const delivery = at.form.get("delivery") ?? "";
   const pressed = { id: at.id, form: at.form, delivery, revision: at.form.get("revision") ?? "1" };
-  deps.log.info("acted", { route: "console ledger", act: String(at.form.get("act")), actor: caller.id, id: at.id });
+  const what = delivery === "" ? {} : { delivery: delivery.slice(0, 100) };
+  const act = String(at.form.get("act"));
+  deps.log.info("acted", { route: "console ledger", act, actor: caller.id, id: at.id, ...what });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   const wanted = wantedIn(at.form, "shown");
   const shown = (news: Html) => ledgerPage(deps, view, { ...at, query: queryOf(wanted, pressed.revision) }, news);
   try {
-    const told = await act(deps, view, caller, pressed);
+    const told = await actOn(deps, view, caller, pressed);
     return await shown(html`<div class="notice green" role="status"><p>${told}</p></div>`);
   } catch (error) {
     if (!(error instanceof AppError) || !["conflict", "invalid"].includes(error.kind)) throw error;
@@ -53,7 +56,7 @@ function queryOf({ state, endpoint, after }: Wanted, revision: string): URLSearc
 }
 
 /** Does it, and says what came of it. */
-async function act(deps: Deps, view: View, caller: Caller, pressed: Pressed): Promise<string | Html> {
+async function actOn(deps: Deps, view: View, caller: Caller, pressed: Pressed): Promise<string | Html> {
   const name = pressed.form.get("act");
   if (name === "retry") return retryOne(deps, view, pressed);
   if (name === "settle") return settleOne(deps, view, caller, pressed);
@@ -77,24 +80,17 @@ async function retryOne(deps: Deps, { t, language }: View, { delivery, form }: P
   return html`${when}${time(heldUntil, language)}${t("。", ".")}`;
 }
 
-async function settleOne(deps: Deps, { t }: View, caller: Caller, { delivery, form }: Pressed): Promise<string> {
+async function settleOne(deps: Deps, view: View, caller: Caller, { delivery, form }: Pressed): Promise<string> {
   const state = form.get("state") === "delivered" ? "delivered" : "failed";
   const reason = (form.get("reason") ?? "").trim().slice(0, 300);
   if (reason.length < 2) throw new AppError("invalid", "REASON", REASON);
-  await settleDelivery(deps, delivery, { state, reason, by: caller.id, byName: caller.name });
-  return t("已认定，依据已记录。", "Settled; the reason is on record.");
+  const by = { by: caller.id, byName: caller.name };
+  return view.say(settledWords(await settleDelivery(deps, delivery, { state, reason, ...by })));
 }
 
-async function retryMany(deps: Deps, { t }: View, { id, form, revision }: Pressed): Promise<string> {
+async function retryMany(deps: Deps, view: View, { id, form, revision }: Pressed): Promise<string> {
   const state = form.get("state") === "unknown" ? "unknown" : "failed";
-  const { deliveries, quietHoursHold } = await retryAll(deps, id, Number(revision), state);
-  const begun = t(`正在重试${deliveries}条推送。`, `${deliveries} pushes are being tried again.`);
-  if (!quietHoursHold || deliveries === 0) return begun;
-  const held = t(
-    "接收人正处于免打扰时段的，到时段结束时推送。",
-    " Readers who have quiet hours now get theirs when those end.",
-  );
-  return begun + held;
+  return view.say(retryAllWords(await retryAll(deps, id, Number(revision), state)));
 }
 
 /** What was refused because somebody else got the text is sent when a person says so once more. */

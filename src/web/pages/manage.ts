@@ -18,6 +18,7 @@ import { choices, type Faults, faultSummary, faultsOf, textField } from "./form.
 import { type Html, html, NOTHING } from "./html.ts";
 import type { Page } from "./page.ts";
 import { quietField, quietFields, quietIn, quietValues } from "./quiet-fields.ts";
+import { secretChange, secretFieldOf, secretIn } from "./secret-field.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
@@ -112,7 +113,7 @@ function fieldOf(path: string): string {
   if (path.startsWith("topics")) return "topics";
   const first = fallbackField(path);
   if (first !== undefined) return first;
-  return quietField(path) ?? path;
+  return secretFieldOf(path) ?? quietField(path) ?? path;
 }
 
 function changeIn(form: URLSearchParams, known: Subscription): SubscriptionChange {
@@ -122,6 +123,7 @@ function changeIn(form: URLSearchParams, known: Subscription): SubscriptionChang
     quietHours: quietIn(form) ?? null,
     language: form.get("language") ?? "",
     ...fallbackIn(form, known),
+    ...secretIn(form, known),
   });
 }
 
@@ -147,7 +149,7 @@ async function overview(
 ): Promise<Page> {
   const { t } = view;
   const { subscriptions } = access;
-  more.filled?.delete("firstToken");
+  for (const name of ["firstToken", "secret"]) more.filled?.delete(name);
   const shown = chosen ?? (subscriptions.length === 1 ? subscriptions[0] : undefined);
   const title = t("管理订阅", "Your subscriptions");
   const words = await topicWords(
@@ -233,6 +235,7 @@ ${choices(view, filled, "language", t("语言", "Language"), {
   ],
 })}
 ${fallbackChange(view, filled, known, first)}
+${secretChange(view, filled, known)}
 <p class="row"><button name="act" value="change">${t("保存", "Save")}</button> <button class="quiet" name="act" value="leave">${t("退订", "Unsubscribe")}</button></p>`;
 }
 

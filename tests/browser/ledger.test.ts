@@ -111,14 +111,25 @@ it("a clerk sees on a phone or in half a window whom each row is about, its stat
 }, 120_000);
 
 it("anybody sees the status of the service", async () => {
+  await world.admin.put("/columns/late", { name: "迟到", kind: "notice", mayBreakQuietHours: true, approvals: 0 });
+  const endpoint = { channel: "webhook", address: sink.url("/late") };
+  sink.answer("/late", { status: 503 });
+  const line = JSON.stringify({ endpoint, topics: ["column:late"], confirmed: true, basis: "登记表" });
+  await world.admin.post("/subscriptions/import", line, "application/x-ndjson");
+  const editor = await world.member("editor", "center");
+  const late = await editor.post("/announcements", { title: "待推", body: "。", column: "late", unitId: "center" });
+  await editor.post(`/announcements/${late.body.id}/publish`, { contentHash: late.body.contentHash });
+  await world.until(async () => (await editor.get(`/announcements/${late.body.id}/ledger`)).body.waiting === 1);
   const context = await browser.newContext({ locale: "zh-CN" });
   const page = await context.newPage();
   for (const [width, query] of [
     [360, ""],
+    [360, "?lang=en"],
     [1280, "?lang=en"],
   ] as const) {
     await page.setViewportSize({ width, height: 900 });
     await page.goto(`${world.url}/status${query}`);
+    expect(await page.getByRole("main").textContent()).toMatch(/最早自|since/);
     if (SHOTS) await page.screenshot({ path: `${SHOTS}/status-${width}.png`, fullPage: true });
     expect(await violations(page)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);

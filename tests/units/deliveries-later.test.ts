@@ -437,12 +437,14 @@ describe("the status of the service", () => {
       world.pass(2);
       return { kind: "delivered", status: 200 };
     });
+    const settings = (name: "webhook") => readSetup(world.deps.table, name);
+    const read = async () => (await serviceStatus({ ...world.deps, settings: settings as never })).channels;
+    const [before] = await read();
+    expect(before).toMatchObject({ name: "webhook", canary: { announcements: 0, lastMs: null } });
     await world.publish();
     await world.drain();
     await closed(world);
-    const settings = (name: "webhook") => readSetup(world.deps.table, name);
-    const status = await serviceStatus({ ...world.deps, settings: settings as never });
-    expect(status.channels.find(({ name }) => name === "webhook")?.canary).toEqual({
+    expect((await read()).find(({ name }) => name === "webhook")?.canary).toEqual({
       announcements: 1,
       within10s: 1,
       within60s: 1,

@@ -20,7 +20,7 @@ export type ChannelStatus = Counts & {
   switchedOff: number;
   /** What the vendor has stopped for now. */
   paused: PausedCredentials[];
-  /** The operator's own endpoint: of so many announcements, how many it had within 10 and 60 seconds. */
+  /** The operator's own endpoint: of so many announcements (none yet: 0), how many it had within 10 and 60 seconds. */
   canary?: { announcements: number; within10s: number; within60s: number; lastMs: number | null };
 };
 
@@ -28,6 +28,7 @@ export type ServiceStatus = { at: string; days: number; fanouts: number; open: n
 
 const DAYS = 30;
 const MOST_OPEN = 200;
+const NOTHING_MEASURED = { announcements: 0, within10s: 0, within60s: 0, lastMs: null };
 
 /**
  * Summed from the ledgers of public announcements themselves, digests' own not beside their revisions': what is closed from the sums
@@ -62,10 +63,11 @@ export async function serviceStatus(deps: {
   const channels = await Promise.all(
     CHANNELS.map(async (name): Promise<ChannelStatus> => {
       const counts = countsIn(sum, name);
-      const canary = sum.canaries[name];
+      const measured = sum.canaries[name];
       const oldestWaitingAt = oldest.get(name);
       const setup = await deps.settings(name);
       const atOnce = counts.delivered - counts.inDigest;
+      const canary = measured && measured.announcements > 0 ? measured : setup?.canary && NOTHING_MEASURED;
       return {
         name,
         ready: isSetUp(deps.channels[name], setup?.settings),
@@ -75,7 +77,7 @@ export async function serviceStatus(deps: {
         ...(oldestWaitingAt === undefined ? {} : { oldestWaitingAt }),
         switchedOff: off.get(name) ?? 0,
         paused: await pausedCredentials(deps, deps.channels[name], setup),
-        ...(canary && canary.announcements > 0 ? { canary } : {}),
+        ...(canary ? { canary } : {}),
       };
     }),
   );

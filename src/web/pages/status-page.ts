@@ -72,6 +72,9 @@ function pausedShown(view: View, { because, credentials, until }: ChannelStatus[
 function canary(view: View, { canary }: ChannelStatus): Html {
   const { t } = view;
   if (!canary) return html`<span class="muted">${t("未设", "none set")}</span>`;
+  const { announcements, within10s, within60s } = canary;
+  if (announcements === 0)
+    return html`<span class="muted">${t("已设，还没有测到", "set, nothing measured yet")}</span>`;
   const last =
     canary.lastMs === null
       ? t("最近一条未收到", "the last one did not arrive")
@@ -79,7 +82,7 @@ function canary(view: View, { canary }: ChannelStatus): Html {
           `最近一条${(canary.lastMs / 1000).toFixed(1)}秒`,
           `the last one after ${(canary.lastMs / 1000).toFixed(1)} s`,
         );
-  return html`${t(`${canary.announcements}条中${canary.within10s}条在10秒内`, `${canary.within10s} of ${canary.announcements} within 10 s`)}${canary.announcements > 0 ? html`<br><small class="muted">${last}</small>` : NOTHING}`;
+  return html`${t(`${announcements}条中${within10s}条在10秒内，${within60s}条在60秒内`, `of ${announcements}, ${within10s} within 10 s and ${within60s} within 60 s`)}<br><small class="muted">${last}</small>`;
 }
 
 function percent(share: number | null): string {

@@ -37,6 +37,7 @@ p, ul, ol, dl, table, figure, blockquote { margin: 0 0 1rem; }
 small, .small { font-size: 0.85rem; }
 .muted { color: var(--muted); }
 .num { white-space: nowrap; }
+.num small { white-space: normal; }
 .num, time { font-variant-numeric: tabular-nums; }
 .skip { position: absolute; left: -200vw; top: 0; padding: 0.6rem 1rem; background: var(--ink); color: var(--paper); z-index: 9; }
 .skip:focus { left: 0; }

@@ -7,6 +7,7 @@ import { digestReader } from "./digest-reader.ts";
 import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
+import { endOfWindow } from "./met.ts";
 import { resultsOf } from "./results.ts";
 import { DELIVERY_STATES, type DeliveryState, REASON, REASONS, stateOf } from "./states.ts";
 import {
@@ -87,9 +88,8 @@ export async function listDeliveries(
   const { after, state, limit } = request;
   let looked = 0;
   for (const range of await rangesOf(deps.table, fanout, false)) {
-    for (const window of range.windows) {
-      const windowEnd = range.windows.find((one) => one.after > window.after)?.after ?? range.after;
-      if (after !== undefined && windowEnd <= after) continue;
+    for (const [i, window] of range.windows.entries()) {
+      if (after !== undefined && endOfWindow(range, i) <= after) continue;
       if (looked++ >= WINDOWS_A_PAGE) return { items, next: window.after };
       for (const { ref, chunk, result, member } of await membersIn(deps, fanout, range.from, window, {
         after,

@@ -76,6 +76,9 @@ describe("quiet hours in a reader's own time zone", () => {
         quietHours: { from: "22:00", to: "07:00", timeZone },
       });
     expect(wish("Europe/Berlin").data?.quietHours?.timeZone).toBe("Europe/Berlin");
+    for (const name of ["UTC", "PRC", "CET"]) expect(wish(name).success, name).toBe(true);
+    for (const name of ["CST", "cst", "IST", "BST"])
+      expect(wish(name).error?.issues[0]?.path, name).toEqual(["quietHours", "timeZone"]);
     expect(wish("Berlin").error?.issues[0]?.path).toEqual(["quietHours", "timeZone"]);
   });
 

@@ -41,6 +41,8 @@ export const DeliveryRow = z.object({
   attempts: z.array(Attempt()),
   dueAt: z.string().optional(),
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
+  /** Why it is held, where it waits for no digest. */
+  heldFor: z.enum(["quiet hours", "first choice"]).optional(),
   /** Answered to a person's retry: the reader has quiet hours, and it goes out when they end. */
   heldUntil: z.string().optional(),
   /** Answered to a person's retry: others of its chunk are being sent at this moment, and it follows them. */
@@ -157,6 +159,7 @@ async function rowsOf(
         ...inDigest,
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
         ...(own?.waitsFor === undefined || letter !== "r" ? {} : { waitsFor: own.waitsFor }),
+        ...(own && letter === "h" ? { heldFor: own.after ? ("first choice" as const) : ("quiet hours" as const) } : {}),
       };
     }),
   );

@@ -268,6 +268,9 @@ describe("an endpoint that missed something", () => {
     await closed(world);
     expect(await sums(world)).toMatchObject({ closed: true, matched: 1, delivered: 1 });
     expect(await rowTo(world, "webhook", "https://late.example.org/")).toMatchObject({ state: "delivered" });
+    await world.publish({ revision: 2, kind: "withdrawn", reason: "有误" });
+    await world.live(60, 5);
+    expect(await sums(world, 2)).toMatchObject({ matched: 1, delivered: 1 });
   });
 
   it("hears of the withdrawal of what it missed, and is listed, also behind everybody who was there before", async () => {

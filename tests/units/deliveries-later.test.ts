@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { moveCanary } from "#src/domain/deliveries/canary.ts";
 import { changeSetup, readSetup } from "#src/domain/deliveries/channel-settings.ts";
 import { ledger } from "#src/domain/deliveries/ledger.ts";
-import { deliveriesTo } from "#src/domain/deliveries/list.ts";
+import { deliveriesTo, listDeliveries } from "#src/domain/deliveries/list.ts";
 import { applyReceipt } from "#src/domain/deliveries/receipts.ts";
 import { replay } from "#src/domain/deliveries/replay.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { serviceStatus } from "#src/domain/deliveries/service-status.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
+import { findFanout } from "#src/domain/deliveries/store.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
 import { endpointKey } from "#src/domain/subscriptions/endpoint.ts";
 import { importSubscriptions } from "#src/domain/subscriptions/import.ts";
@@ -361,6 +362,32 @@ describe("an endpoint that missed something", () => {
     await closed(world);
     expect(await sums(world)).toMatchObject({ closed: true, matched: 1, delivered: 1 });
     expect(await rowTo(world, "webhook", "https://late.example.org/")).toMatchObject({ state: "delivered" });
+    await world.publish({ revision: 2, kind: "withdrawn", reason: "有误" });
+    await world.live(60, 5);
+    expect(await sums(world, 2)).toMatchObject({ matched: 1, delivered: 1 });
+  });
+
+  it("hears of the withdrawal of what it missed, and is listed, also behind everybody who was there before", async () => {
+    const world = pushWorld();
+    await world.subscribe("https://a.example.org/");
+    await world.publish();
+    await world.drain();
+    const late = await Promise.all([1, 2, 3, 4, 5, 6].map((i) => world.subscribe(`https://late${i}.example.org/`)));
+    for (const { endpoint } of late) await replay(world.deps, endpoint, since(world, 60));
+    await world.drain();
+    await closed(world);
+    const fanout = await findFanout(world.deps.table, ID, 1);
+    const listed: string[] = [];
+    for (let after: string | undefined; fanout; ) {
+      const page = await listDeliveries(world.deps, fanout, { limit: 2, ...(after === undefined ? {} : { after }) });
+      listed.push(...page.items.map(({ endpoint }) => endpoint));
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    expect(listed).toHaveLength(7);
+    await world.publish({ revision: 2, kind: "withdrawn", reason: "有误" });
+    await world.live(60, 5);
+    expect(await sums(world, 2)).toMatchObject({ matched: 7, delivered: 7 });
   });
 
   it("gets nothing on topics it does not want, of older texts, or from before the moment", async () => {

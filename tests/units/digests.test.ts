@@ -70,6 +70,20 @@ describe("the figures and replays of what a digest brought", () => {
     ]);
     for (const n of [1, 2]) expect(await sum(world, n)).toMatchObject({ closed: true, delivered: 1, failed: 0 });
   });
+
+  it("hold what was missed for the next digest, also where nobody was there when it was published", async () => {
+    const world = pushWorld();
+    const since = world.now();
+    await world.publish({ announcementId: ann(1) });
+    await world.drain();
+    const { endpoint } = await reader(world, "late");
+    await replay({ ...world.deps, ...world.platform }, endpoint, since);
+    await world.drain();
+    expect(await sum(world, 1)).toMatchObject({ matched: 1, held: 1 });
+    await world.live(UNTIL_EIGHT + 3600, 60);
+    expect(said(world)).toEqual([["late", `${ann(1)}.1`]]);
+    expect(await sum(world, 1)).toMatchObject({ closed: true, delivered: 1 });
+  });
 });
 
 describe("a daily digest", () => {

@@ -65,7 +65,11 @@ describe("a fallback", () => {
     answers(world, { first: down });
     await world.publish();
     await world.drain();
-    expect(await row(world, "second")).toMatchObject({ state: "held", dueAt: "2026-03-02T02:10:00.000Z" });
+    expect(await row(world, "second")).toMatchObject({
+      state: "held",
+      heldFor: "first choice",
+      dueAt: "2026-03-02T02:10:00.000Z",
+    });
     expect(await sum(world)).toMatchObject({ closed: false, matched: 2, waiting: 1, held: 1 });
     await world.live(2 * 3600, 30);
     const second = got(world).filter(([name]) => name === "second");

@@ -4,7 +4,7 @@ import { leaveToken, leavingEndpoint, mailedEndpoint, mailName } from "#src/doma
 import { takeMailNotice } from "#src/domain/deliveries/mail-notice.ts";
 import { confirmByChallenge } from "#src/domain/subscriptions/confirm-by-challenge.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
-import { withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
+import { bringsColumns, withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
 import { findSubscription } from "#src/domain/subscriptions/store.ts";
 import { pendingWrites } from "#src/domain/subscriptions/subscribe.ts";
 import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
@@ -77,12 +77,21 @@ it("one column is left, and everything else stays wanted", () => {
   const columns = ["notices", "news", "alerts"];
   const without = (...topics: Subscription["topics"]) => withoutColumn(topics, "news", columns);
   expect(without("column:news", "unit:u")).toEqual(["unit:u"]);
-  expect(without("all", "tag:x")).toEqual(["tag:x", "column:notices", "column:alerts"]);
+  expect(without("all")).toEqual(["column:notices", "column:alerts"]);
   expect(without({ all: ["column:news", "tag:x"] }, "urgency:urgent")).toEqual(["urgency:urgent"]);
   expect(without("column:news")).toEqual([]);
   expect(without("column:notices", "unit:u")).toBeUndefined();
   const many = Array.from({ length: 22 }, (_, i) => `c${i}`);
-  expect(withoutColumn(["all"], "c1", many)).toBeUndefined();
+  expect(withoutColumn(["all"], "c1", many)).toBe("too many");
+});
+
+it("a column that was left does not come back by what was named beside everything", () => {
+  const columns = ["news", ...Array.from({ length: 20 }, (_, i) => `c${i}`)];
+  const left = withoutColumn(["all", "unit:u", "tag:x", { all: ["urgency:urgent", "tag:x"] }], "news", columns);
+  expect(left).toEqual(columns.slice(1).map((slug) => `column:${slug}`));
+  expect(bringsColumns(["column:c1", { all: ["column:c2", "unit:u"] }])).toBe(false);
+  expect(bringsColumns(["column:c1", "unit:u"])).toBe(true);
+  expect(bringsColumns([{ all: ["tag:x", "urgency:urgent"] }])).toBe(true);
 });
 
 describe("an address that is suppressed", () => {

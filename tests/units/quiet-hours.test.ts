@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isTimeZone } from "#src/domain/calendar/zones.ts";
 import { quietUntil } from "#src/domain/deliveries/hold.ts";
+import { deliveriesTo } from "#src/domain/deliveries/list.ts";
 import { NewSubscription } from "#src/domain/subscriptions/new-subscription.ts";
 import { pushWorld } from "./push-world.ts";
 
@@ -76,17 +77,22 @@ describe("quiet hours in a reader's own time zone", () => {
         quietHours: { from: "22:00", to: "07:00", timeZone },
       });
     expect(wish("Europe/Berlin").data?.quietHours?.timeZone).toBe("Europe/Berlin");
+    for (const name of ["UTC", "PRC", "CET"]) expect(wish(name).success, name).toBe(true);
+    for (const name of ["CST", "cst", "IST", "BST"])
+      expect(wish(name).error?.issues[0]?.path, name).toEqual(["quietHours", "timeZone"]);
     expect(wish("Berlin").error?.issues[0]?.path).toEqual(["quietHours", "timeZone"]);
   });
 
   it("hold a push until that reader's morning", async () => {
     const world = pushWorld(); // 03:00 in Berlin, 10:00 in Shanghai
     const quietHours = { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" };
-    await world.subscribe("https://example.org/berlin", { quietHours });
+    const berlin = await world.subscribe("https://example.org/berlin", { quietHours });
     await world.subscribe("https://example.org/shanghai", { quietHours: { from: "22:00", to: "07:00" } });
     await world.publish();
     await world.drain();
     expect(world.channels.webhook.seen.map(({ target }) => target.address)).toEqual(["https://example.org/shanghai"]);
+    const [row] = await deliveriesTo(world.deps, "ann_00000000000000000000000001", 1, berlin.endpoint);
+    expect(row).toMatchObject({ state: "held", heldFor: "quiet hours", dueAt: "2026-03-02T06:00:00.000Z" });
     await world.live(4 * 3600 + 120, 60);
     expect(new Date(world.channels.webhook.seen[1]?.at ?? 0).toISOString()).toMatch(/^2026-03-02T06:0[01]/);
   });

@@ -28,6 +28,14 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+// What the IANA database itself has of that form.
+const SHORT = ["CET", "EET", "EST", "GMT", "HST", "MET", "MST", "PRC", "ROC", "ROK", "UCT", "UTC", "WET"];
+
+/** Whether somebody may have meant another zone: CST is China's to us, and Chicago's to the runtime. */
+export function isAmbiguousZone(name: string): boolean {
+  return /^[a-z]{3}$/i.test(name) && !SHORT.includes(name.toUpperCase());
+}
+
 /** How far a zone's clocks are ahead of UTC at an instant, in milliseconds. */
 export function zoneOffset(zone: string, instant: Date): number {
   if (zone === SHANGHAI) return 8 * 60 * MINUTE_MS;

@@ -1,5 +1,5 @@
 import { everSubscribed } from "#src/domain/subscriptions/store.ts";
-import type { Subscription } from "#src/domain/subscriptions/subscription.ts";
+import type { EndReason, Subscription } from "#src/domain/subscriptions/subscription.ts";
 import type { Table } from "#src/platform/table.ts";
 import { findFanout } from "./store.ts";
 
@@ -12,7 +12,8 @@ export const ABSENCES = [
   "not confirmed",
   "not subscribed",
 ] as const;
-export type Absence = { because: (typeof ABSENCES)[number]; at?: string };
+/** `reason`: why it ended. */
+export type Absence = { because: (typeof ABSENCES)[number]; at?: string; reason?: EndReason };
 
 /**
  * Why none of these endpoints is a member of the revision, by what is known of their subscriptions now; undefined while it
@@ -30,10 +31,18 @@ export async function whyAbsent(
   return told[0] ?? { because: "not subscribed" };
 }
 
-function absenceOf({ status, requestedAt, confirmedAt, endedAt }: Subscription, publishedAt: string): Absence {
+function absenceOf(
+  { status, requestedAt, confirmedAt, endedAt, endedBecause }: Subscription,
+  publishedAt: string,
+): Absence {
   if (status === "pending") return { because: "not confirmed", at: requestedAt };
   if (status === "switched-off") return { because: "switched off" };
-  if (status === "ended") return { because: "ended", ...(endedAt === undefined ? {} : { at: endedAt }) };
+  if (status === "ended")
+    return {
+      because: "ended",
+      ...(endedAt === undefined ? {} : { at: endedAt }),
+      ...(endedBecause === undefined ? {} : { reason: endedBecause }),
+    };
   if (confirmedAt !== undefined && confirmedAt > publishedAt) return { because: "confirmed later", at: confirmedAt };
   return { because: "other topics" };
 }

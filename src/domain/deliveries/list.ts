@@ -7,6 +7,7 @@ import { digestReader } from "./digest-reader.ts";
 import { digestsOf } from "./digest-store.ts";
 import { type FoundMember, findMember } from "./find-member.ts";
 import { firstAttempt } from "./first-attempt.ts";
+import { endOfWindow } from "./met.ts";
 import { resultsOf } from "./results.ts";
 import { DELIVERY_STATES, type DeliveryState, REASON, REASONS, stateOf } from "./states.ts";
 import {
@@ -40,6 +41,8 @@ export const DeliveryRow = z.object({
   attempts: z.array(Attempt()),
   dueAt: z.string().optional(),
   waitsFor: z.enum(["rate", "quota", "configuration"]).optional(),
+  /** Why it is held, where it waits for no digest. */
+  heldFor: z.enum(["quiet hours", "first choice"]).optional(),
   /** Answered to a person's retry: the reader has quiet hours, and it goes out when they end. */
   heldUntil: z.string().optional(),
   /** Answered to a person's retry or finding: others of its chunk are being sent at this moment, and it follows them. */
@@ -87,9 +90,8 @@ export async function listDeliveries(
   const { after, state, limit } = request;
   let looked = 0;
   for (const range of await rangesOf(deps.table, fanout, false)) {
-    for (const window of range.windows) {
-      const windowEnd = range.windows.find((one) => one.after > window.after)?.after ?? range.after;
-      if (after !== undefined && windowEnd <= after) continue;
+    for (const [i, window] of range.windows.entries()) {
+      if (after !== undefined && endOfWindow(range, i) <= after) continue;
       if (looked++ >= WINDOWS_A_PAGE) return { items, next: window.after };
       for (const { ref, chunk, result, member } of await membersIn(deps, fanout, range.from, window, {
         after,
@@ -157,6 +159,7 @@ async function rowsOf(
         ...inDigest,
         ...(own?.dueAt === undefined || !"rh".includes(letter) ? {} : { dueAt: own.dueAt }),
         ...(own?.waitsFor === undefined || letter !== "r" ? {} : { waitsFor: own.waitsFor }),
+        ...(own && letter === "h" ? { heldFor: own.after ? ("first choice" as const) : ("quiet hours" as const) } : {}),
       };
     }),
   );

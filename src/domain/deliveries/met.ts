@@ -27,7 +27,7 @@ export async function* metIn(
   for (const range of await rangesOf(table, fanout)) {
     if (range.to <= after || range.from >= to) continue;
     for (const [i, window] of range.windows.entries()) {
-      const last = range.windows[i + 1]?.after ?? range.after;
+      const last = endOfWindow(range, i);
       if (last <= after || window.after >= to) continue;
       const found: Mention[] = [];
       for (const met of await membersOfWindow(table, fanout, range, window)) {
@@ -38,6 +38,11 @@ export async function* metIn(
       yield found.sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
     }
   }
+}
+
+/** Up to which key its members lie. Whoever joined late stands in the last one, maybe behind all that the planning met. */
+export function endOfWindow({ windows, after, to, done }: Range, i: number): string {
+  return windows[i + 1]?.after ?? (done ? to : after);
 }
 
 /** Chunks that no window counts are as if they were not there. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { isAmbiguousZone } from "#src/domain/calendar/zones.ts";
 import { fault } from "#src/errors.ts";
-import { Frequency, QuietHours } from "./subscription.ts";
+import { Frequency, NO_ZONE, QuietHours } from "./subscription.ts";
 import { PublicTopics, Topics } from "./topic.ts";
 
 export const NewEndpoint = z.strictObject({
@@ -11,9 +12,14 @@ export const NewEndpoint = z.strictObject({
 });
 export type NewEndpoint = z.infer<typeof NewEndpoint>;
 
+const Quiet = QuietHours().refine(({ timeZone }) => timeZone === undefined || !isAmbiguousZone(timeZone), {
+  path: ["timeZone"],
+  error: NO_ZONE,
+});
+
 const wishes = {
   frequency: Frequency().default("now"),
-  quietHours: QuietHours().exactOptional(),
+  quietHours: Quiet.exactOptional(),
   language: z.enum(["zh-CN", "en"]).default("zh-CN"),
 };
 
@@ -79,7 +85,7 @@ export const SubscriptionChange = z.strictObject({
   endpoint: NewEndpoint.partial().exactOptional(),
   topics: PublicTopics().exactOptional(),
   frequency: Frequency().exactOptional(),
-  quietHours: QuietHours().nullable().exactOptional(),
+  quietHours: Quiet.nullable().exactOptional(),
   language: z.enum(["zh-CN", "en"]).exactOptional(),
   fallbackFor: FirstChoice.nullable().exactOptional(),
   afterMinutes,

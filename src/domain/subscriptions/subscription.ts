@@ -12,15 +12,13 @@ const clock = schema(() =>
   z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, fault("CLOCK", "时间应为 HH:MM", "a time of day is HH:MM")),
 );
 
-const timeZone = schema(() =>
-  z
-    .string()
-    .max(64)
-    .refine(
-      isTimeZone,
-      fault("TIME_ZONE", "时区应为 IANA 名称，如 Asia/Shanghai", "a time zone is an IANA name such as Europe/Berlin"),
-    ),
+export const NO_ZONE = fault(
+  "TIME_ZONE",
+  "时区应为 IANA 名称，如 Asia/Shanghai",
+  "a time zone is an IANA name such as Europe/Berlin",
 );
+
+const timeZone = schema(() => z.string().max(64).refine(isTimeZone, NO_ZONE));
 
 /** A daily window in which nothing is sent, by the clocks of a time zone (Asia/Shanghai when none is named); it may cross midnight. */
 export const QuietHours = schema(() =>

@@ -12,6 +12,7 @@ import { asRevision } from "#src/domain/deliveries/shown-text.ts";
 import { DELIVERY_STATES, noCounts } from "#src/domain/deliveries/states.ts";
 import { findFanout } from "#src/domain/deliveries/store.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
+import { END_REASONS } from "#src/domain/subscriptions/subscription.ts";
 import { AppError } from "#src/errors.ts";
 import { linksOf } from "#src/web/links.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -41,7 +42,9 @@ const LedgerBody = CountsBody.extend({
 
 const Row = DeliveryRow.meta({ id: "Delivery" });
 /** Why an endpoint that was asked for has no delivery of the announcement. */
-const AbsenceBody = z.object({ because: z.enum(ABSENCES), at: z.string().optional() }).meta({ id: "Absence" });
+const AbsenceBody = z
+  .object({ because: z.enum(ABSENCES), at: z.string().optional(), reason: z.enum(END_REASONS).optional() })
+  .meta({ id: "Absence" });
 const tag = "deliveries";
 const revisionNumber = z
   .string()

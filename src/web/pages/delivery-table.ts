@@ -64,6 +64,7 @@ function because(view: View, row: DeliveryRow): Html {
   const lines: (string | Html)[] = [];
   if (row.reason) lines.push(why(view, row.reason));
   if (row.waitsFor) lines.push(waitsFor(view, row.waitsFor));
+  if (row.heldFor) lines.push(heldFor(view, row.heldFor));
   if (row.digest) lines.push(inDigest(view, row));
   else if (row.dueAt) lines.push(html`${t("下次：", "next ")}${time(row.dueAt, view.language)}`);
   return html`${lines.map((line) => html`<br><small class="muted">${line}</small>`)}`;
@@ -91,6 +92,12 @@ function waitsFor(view: View, because: NonNullable<DeliveryRow["waitsFor"]>): st
     configuration: t("等待设置：服务方拒绝了账号或权限", "waits for a setting: the vendor refuses the credential"),
   };
   return known[because];
+}
+
+function heldFor({ t }: View, because: NonNullable<DeliveryRow["heldFor"]>): string {
+  return because === "quiet hours"
+    ? t("接收人正在静默时段", "its reader has quiet hours")
+    : t("备用接收端：先等首选接收端送达", "a fallback: it waits for the first choice to get it");
 }
 
 function inDigest(view: View, { digest = "", endpoint, dueAt, state }: DeliveryRow): Html {

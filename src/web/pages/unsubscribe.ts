@@ -1,7 +1,7 @@
 import { listColumns } from "#src/domain/announcements/columns.ts";
 import { leavingEndpoint } from "#src/domain/deliveries/endpoint-link.ts";
 import { endEndpoint } from "#src/domain/subscriptions/end-endpoint.ts";
-import { leaveColumn, withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
+import { bringsColumns, leaveColumn, withoutColumn } from "#src/domain/subscriptions/leave-column.ts";
 import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
@@ -58,10 +58,12 @@ async function columnToLeave(deps: Deps, view: View, endpoint: string, slug: str
   const found = columns.find((column) => column.slug === slug);
   const slugs = columns.filter((column) => column.slug !== "home").map((column) => column.slug);
   const confirmed = open.filter(({ status }) => status === "confirmed");
-  const left = confirmed.map(({ topics }) => withoutColumn(topics, slug, slugs));
-  const others = left.some((topics) => topics === undefined || topics.length > 0);
-  const leavable = found !== undefined && others && left.some((topics) => topics !== undefined);
-  return { slugs, name: found ? columnName(view, slug, found.name) : slug, leavable };
+  const wishes = confirmed.map(({ topics }) => ({ topics, left: withoutColumn(topics, slug, slugs) }));
+  const stuck = wishes.some(({ left }) => left === "too many");
+  const stays = wishes.flatMap(({ topics, left = topics }) => (left === "too many" ? topics : left));
+  const leavable = found !== undefined && stays.length > 0 && !stuck && wishes.some(({ left }) => left !== undefined);
+  const brings = bringsColumns(stays);
+  return { slugs, name: found ? columnName(view, slug, found.name) : slug, leavable, stuck, brings };
 }
 
 /** Behind the unsubscribe link of a mail: two buttons. Whoever only opens it changes nothing. */
@@ -96,7 +98,8 @@ export async function unsubscribeByForm(deps: Deps, view: View, { token, slug, l
   const { t } = view;
   const endpoint = leavingEndpoint(deps.secret, token);
   if (endpoint === undefined) return brokenLink(view);
-  const { slugs, name } = await columnToLeave(deps, view, endpoint, slug);
+  const { slugs, name, stuck, brings } = await columnToLeave(deps, view, endpoint, slug);
+  if (leave === "column" && stuck) return notAlone(view, name);
   if (leave === "column") await leaveColumn(deps, { endpoint, slug, columns: slugs });
   else await endEndpoint(deps, endpoint, "unsubscribed");
   const title = t("已退订", "You are unsubscribed");
@@ -106,13 +109,31 @@ export async function unsubscribeByForm(deps: Deps, view: View, { token, slug, l
     main: html`<section class="card article">
 <div class="notice green" role="status"><p class="title">${title}</p><p>${
       leave === "column"
-        ? t(`不再推送栏目“${name}”，其他订阅照旧。`, `Nothing more is sent from "${name}"; the rest stays.`)
+        ? brings
+          ? t(
+              `不再按栏目“${name}”推送；其他订阅照旧，该栏目中符合它们的公告仍会推送。`,
+              `You no longer follow "${name}". The rest stays, and still brings what it asks for from this column too.`,
+            )
+          : t(`不再推送栏目“${name}”，其他订阅照旧。`, `Nothing more is sent from "${name}"; the rest stays.`)
         : t("今后不再向这个地址推送公告。", "Nothing more is sent to this address.")
     }</p></div>
 <h1>${title}</h1>
 <p>${t("改变主意时，可随时重新订阅。", "You can subscribe again whenever you like.")}</p>
 <p class="row"><a class="button quiet" href="${view.to("/subscribe")}">${t("重新订阅", "Subscribe again")}</a></p>
 </section>`,
+  };
+}
+
+/** There are more other columns than a subscription can name. */
+function notAlone(view: View, name: string): Page {
+  const { t } = view;
+  const title = t("不能只退订一个栏目", "One column cannot be left out");
+  return {
+    head: { title, hidden: true },
+    ...SECRET_PAGE,
+    status: 409,
+    main: html`<section class="card article"><h1>${title}</h1>
+<p class="lead">${t(`您订阅了全部公告，其他栏目过多，无法只去掉“${name}”。请用邮件末尾的“更改订阅”选择想要的栏目。订阅没有改动。`, `You subscribed to everything, and there are too many other columns to leave out only "${name}". Please choose the columns you want by the link to change your subscription at the end of the mail. Nothing was changed.`)}</p></section>`,
   };
 }
 

@@ -64,6 +64,26 @@ describe("the ledger of a text whose worker died", () => {
     expect(others[0]?.attempts).toHaveLength(1);
   });
 
+  it("tells the channel under the same number again what may have been sent, and a further attempt under the next", async () => {
+    const world = pushWorld();
+    await world.subscribe(hook("a"));
+    let answer: () => Outcome | Promise<Outcome> = never;
+    world.channels.webhook.answer(() => answer());
+    await world.publish();
+    await dieAt(world, "webhook", 1);
+    answer = () => ({ kind: "retry", status: 503, detail: "busy" });
+    await minutes(world, 2);
+    answer = () => delivered;
+    await minutes(world);
+    expect(world.channels.webhook.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 2, 3]);
+    expect(await attemptsAt(world, "webhook", hook("a"))).toEqual([
+      "plan lost",
+      "plan retry",
+      "schedule retry",
+      "schedule delivered",
+    ]);
+  });
+
   it("says so, too, of a further attempt", async () => {
     const world = pushWorld();
     await world.subscribe(hook("a"));

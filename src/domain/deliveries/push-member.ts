@@ -243,12 +243,13 @@ function withRow({ lost: _, ...job }: Job, row: Delivery): Job {
 
 function pushOf(
   { batch, patience }: Work,
-  { endpoint, row, lost }: Job,
+  { endpoint, row }: Job,
   target: MessageTarget,
   matched: string[],
 ): Push {
   const { address, language, secrets } = target;
-  const attempt = (row?.attempts.length ?? 0) + (lost ? 2 : 1);
+  // One that a worker was lost in is made again, under its number: channels know by it what they may have sent.
+  const attempt = (row?.attempts.filter(({ lost }) => !lost).length ?? 0) + 1;
   return {
     deliveryId: deliveryId(batch.ref, endpoint),
     attempt,

@@ -327,6 +327,20 @@ describe("a room", () => {
     expect(await wishes(ROOM)).toEqual([]);
   });
 
+  it("is told only words that work there: each command with our name before it", async () => {
+    const told = async (text: string) => (await inRoom(text)) ?? "";
+    expect(await told("告示 订阅 通知公告")).toContain("不想再收可发：告示 退订 栏目名，或：告示 停止");
+    expect(await told("gaoshi subscribe policies")).toContain("say: gaoshi unsubscribe <column>, or: gaoshi stop");
+    expect(await told("告示 订阅")).toContain(
+      "例如：告示 订阅 通知公告。发“告示 栏目”看有哪些，全部都要可发：告示 订阅 全部",
+    );
+    expect(await told("告示 最新 没有的")).toContain("发“告示 栏目”");
+    expect(await told("gaoshi search")).toContain("such as: gaoshi search water");
+    expect(await told("告示 订阅 全部")).toContain("已订阅全部栏目");
+    expect(await told("告示 退订 节气")).toContain("可先发“告示 停止”");
+    expect(await say("订阅 通知公告")).toContain("不想再收可发：退订 栏目名，或：停止");
+  });
+
   it("whose owner nobody can tell is managed by who answered the code there", async () => {
     const unsure = { mayManage: undefined };
     expect(await inRoom("告示 订阅 节气", unsure)).toContain("回复确认码");

@@ -13,7 +13,7 @@ import { latest, search } from "./read-news.ts";
 import { askedAgain, beginReport, cancelReport, goOn } from "./report.ts";
 import { type Place, placeOf, type Said } from "./said.ts";
 import { columns, stop, subscribe, unsubscribe } from "./wishes.ts";
-import { help, type Speak, speakIn } from "./words.ts";
+import { asSaid, help, type Speak, speakIn } from "./words.ts";
 
 /** Links in answers start with `baseUrl`. */
 export type ChatDeps = { table: Table; bucket: Bucket; now: () => Date; baseUrl: string };
@@ -75,9 +75,11 @@ async function agree(deps: ChatDeps, place: Place, said: Said, code: string): Pr
   const [confirmed] = await confirmByCode(deps, { channel, address, code });
   if (!confirmed) return undefined;
   await rememberManager(deps, place, said);
-  return speakIn(confirmed.language).t(
-    `已确认，公告将推送到这里。回复“${place.isRoom ? `${PRODUCT.zh} 停止` : "停止"}”可随时停止。`,
-    `Confirmed: announcements will be sent here. Say “${place.isRoom ? `${PRODUCT.en.toLowerCase()} stop` : "stop"}” to end it.`,
+  const speak = speakIn(confirmed.language);
+  const stops = asSaid(place, speak, "停止", "stop");
+  return speak.t(
+    `已确认，公告将推送到这里。回复“${stops}”可随时停止。`,
+    `Confirmed: announcements will be sent here. Say “${stops}” to end it.`,
   );
 }
 
@@ -114,9 +116,9 @@ function obey(
     case "unsubscribe":
       return unsubscribe(deps, place, said, command, speak);
     case "latest":
-      return latest(deps, command, speak);
+      return latest(deps, place, command, speak);
     case "search":
-      return search(deps, command, speak);
+      return search(deps, place, command, speak);
     case "report":
       return beginReport(deps, place, speak);
     case "progress":

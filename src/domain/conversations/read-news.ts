@@ -3,15 +3,21 @@ import type { ChatDeps } from "./answer-chat.ts";
 import type { Command } from "./command.ts";
 import { dateIn } from "./dates.ts";
 import { findColumns, shownColumn } from "./find-columns.ts";
+import type { Place } from "./said.ts";
 import { message, shown } from "./shown.ts";
-import { type Speak, unknownColumn } from "./words.ts";
+import { asSaid, type Speak, unknownColumn } from "./words.ts";
 
 const SHOWN = 5;
 
 /** `latest`: of one column, or of all. Undefined when the words behind a command without a space name no column. */
-export async function latest(deps: ChatDeps, { rest, joined }: Command, speak: Speak): Promise<string | undefined> {
+export async function latest(
+  deps: ChatDeps,
+  place: Place,
+  { rest, joined }: Command,
+  speak: Speak,
+): Promise<string | undefined> {
   const { everything, columns, unknown } = await findColumns(deps, rest);
-  if (unknown.length > 0) return joined ? undefined : unknownColumn(unknown, speak);
+  if (unknown.length > 0) return joined ? undefined : unknownColumn(place, unknown, speak);
   const column = everything ? undefined : columns[0];
   const { items } = await listPublished(deps, { list: column ? `column:${column.slug}` : "all", limit: SHOWN });
   const name = column ? shownColumn(column, speak.language) : speak.t("全部栏目", "All columns");
@@ -20,8 +26,11 @@ export async function latest(deps: ChatDeps, { rest, joined }: Command, speak: S
 }
 
 /** `search`: words that title, summary or tags of a public announcement must all contain. */
-export async function search(deps: ChatDeps, { rest }: Command, speak: Speak): Promise<string> {
-  if (rest === "") return speak.t("请写上要找的词，例如：搜索 停水", "Say what to look for, such as: search water");
+export async function search(deps: ChatDeps, place: Place, { rest }: Command, speak: Speak): Promise<string> {
+  if (rest === "") {
+    const one = asSaid(place, speak, "搜索 停水", "search water");
+    return speak.t(`请写上要找的词，例如：${one}`, `Say what to look for, such as: ${one}`);
+  }
   const words = shown(rest, 40);
   const found: Teaser[] = [];
   for (let after: string | undefined, pages = 0; pages < 2 && found.length < SHOWN; pages++) {

@@ -7,7 +7,7 @@ import { findColumns, type Meant, shownColumn } from "./find-columns.ts";
 import { type Managing, manages } from "./managers.ts";
 import type { Place, Said } from "./said.ts";
 import { message, shown } from "./shown.ts";
-import { type Speak, unknownColumn } from "./words.ts";
+import { asSaid, type Speak, unknownColumn } from "./words.ts";
 
 const MOST_SHOWN = 60;
 
@@ -40,23 +40,28 @@ export async function subscribe(
   if (!meant) return undefined;
   const managing = await manages(deps, place, said);
   if (managing !== "yes") return refusal(deps, place, managing, speak);
-  if (command.rest === "")
+  const tell = (zh: string, en: string) => asSaid(place, speak, zh, en);
+  const all = tell("订阅 全部", "subscribe all");
+  if (command.rest === "") {
+    const [one, list] = [tell("订阅 通知公告", "subscribe notices"), tell("栏目", "columns")];
     return t(
-      "请写上栏目，例如：订阅 通知公告。发“栏目”看有哪些，全部都要可发：订阅 全部",
-      "Name a column, such as: subscribe notices. Say “columns” to see them, or: subscribe all",
+      `请写上栏目，例如：${one}。发“${list}”看有哪些，全部都要可发：${all}`,
+      `Name a column, such as: ${one}. Say “${list}” to see them, or: ${all}`,
     );
+  }
   const topics = topicsOf(meant);
-  if (topics.length === 0) return unknownColumn(meant.unknown, speak);
+  if (topics.length === 0) return unknownColumn(place, meant.unknown, speak);
   const { channel, address } = place;
   const done = await subscribeByCommand(deps, { channel, address, language: speak.language, topics });
   const names = namesOf(meant, speak);
-  const rest = meant.unknown.length > 0 ? unknownColumn(meant.unknown, speak) : undefined;
+  const rest = meant.unknown.length > 0 ? unknownColumn(place, meant.unknown, speak) : undefined;
   if (done === "too-many")
-    return t("这里的订阅太多了，请改用：订阅 全部", "There are too many subscriptions here; say: subscribe all");
+    return t(`这里的订阅太多了，请改用：${all}`, `There are too many subscriptions here; say: ${all}`);
   if (done === "already") return message([t(`这里已经订阅了${names}。`, `${names}: already subscribed here.`), rest]);
+  const [less, none] = [tell("退订 栏目名", "unsubscribe <column>"), tell("停止", "stop")];
   return message([
     t(`已订阅${names}，新公告会推送到这里。`, `${names}: subscribed. New announcements will be sent here.`),
-    t("不想再收可发：退订 栏目名，或：停止", "To end it say: unsubscribe <column>, or: stop"),
+    t(`不想再收可发：${less}，或：${none}`, `To end it say: ${less}, or: ${none}`),
     rest,
   ]);
 }
@@ -75,14 +80,16 @@ export async function unsubscribe(
   const managing = await manages(deps, place, said);
   if (managing === "no") return refusal(deps, place, managing, speak);
   const topics = topicsOf(meant);
-  if (topics.length === 0) return unknownColumn(meant.unknown, speak);
+  if (topics.length === 0) return unknownColumn(place, meant.unknown, speak);
   const names = namesOf(meant, speak);
   const done = await unsubscribeTopics(deps, place.endpoint, topics);
-  if (done === "all")
+  if (done === "all") {
+    const none = asSaid(place, speak, "停止", "stop");
     return t(
-      "这里订阅的是全部栏目，不能只去掉其中一个。可先发“停止”，再逐个订阅想要的栏目。",
-      "Everything is subscribed here, so one column cannot be left out. Say “stop”, then subscribe the columns you want.",
+      `这里订阅的是全部栏目，不能只去掉其中一个。可先发“${none}”，再逐个订阅想要的栏目。`,
+      `Everything is subscribed here, so one column cannot be left out. Say “${none}”, then subscribe the columns you want.`,
     );
+  }
   if (done === "none") return t(`这里没有订阅${names}。`, `${names}: not subscribed here.`);
   const left = await confirmedOf(deps, place.endpoint);
   return left.length === 0

@@ -43,9 +43,18 @@ export function help(place: Place, { t }: Speak): string {
   );
 }
 
-export function unknownColumn(unknown: string[], { t }: Speak): string {
+/** A command as it has to be said in this place: in a room nobody is heard who does not begin with our name. */
+export function asSaid({ isRoom }: Pick<Place, "isRoom">, { t }: Speak, zh: string, en: string): string {
+  return isRoom ? t(`${PRODUCT.zh} ${zh}`, `${PRODUCT.en.toLowerCase()} ${en}`) : t(zh, en);
+}
+
+export function unknownColumn(place: Place, unknown: string[], speak: Speak): string {
   const words = shown(unknown.join(" "), 40);
-  return t(`没有栏目“${words}”。发“栏目”看有哪些。`, `There is no column “${words}”. Say “columns” to see them all.`);
+  const columns = asSaid(place, speak, "栏目", "columns");
+  return speak.t(
+    `没有栏目“${words}”。发“${columns}”看有哪些。`,
+    `There is no column “${words}”. Say “${columns}” to see them all.`,
+  );
 }
 
 export function onlyDirect({ t }: Speak): string {

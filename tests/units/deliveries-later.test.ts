@@ -483,6 +483,31 @@ describe("the status of the service", () => {
     await world.drain();
     expect(world.channels.webhook.seen).toEqual([]);
   });
+
+  it("counts a text that the canary has not got after a minute as late, while it is still tried and afterwards", async () => {
+    const world = pushWorld();
+    const to = "https://canary.example.org/";
+    await changeSetup(world.deps, world.channels.webhook, { canary: to }, undefined);
+    await moveCanary(world.deps, world.channels.webhook, { from: undefined, to, by: "tok_1" });
+    const settings = (name: "webhook") => readSetup(world.deps.table, name);
+    world.deps.settings = settings as never;
+    world.restart();
+    const canary = async () =>
+      (await serviceStatus({ ...world.deps, settings: settings as never })).channels.find(
+        ({ name }) => name === "webhook",
+      )?.canary;
+    world.channels.webhook.answer(() => ({ kind: "retry", status: 503, detail: "busy" }));
+    await world.publish();
+    await world.drain();
+    expect(await canary()).toEqual({ announcements: 0, within10s: 0, within60s: 0, lastMs: null });
+    world.pass(61);
+    const late = { announcements: 1, within10s: 0, within60s: 0, lastMs: null };
+    expect(await canary()).toEqual(late);
+    world.channels.webhook.answer(() => ({ kind: "delivered", status: 200 }));
+    await world.live(7200, 60);
+    expect(await canary()).toEqual({ ...late, lastMs: expect.any(Number) });
+    expect((await canary())?.lastMs).toBeGreaterThan(60_000);
+  });
 });
 
 describe("the canary of a channel", () => {

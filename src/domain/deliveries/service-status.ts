@@ -28,6 +28,8 @@ export type ServiceStatus = { at: string; days: number; fanouts: number; open: n
 
 const DAYS = 30;
 const MOST_OPEN = 200;
+/** A canary without the text by then is late, whatever comes of it. */
+const LATE_MS = 60_000;
 const NOTHING_MEASURED = { announcements: 0, within10s: 0, within60s: 0, lastMs: null };
 
 /**
@@ -49,9 +51,9 @@ export async function serviceStatus(deps: {
   withoutOpen(sum, await itemsInDays(table, summed));
   const oldest = new Map<string, string>();
   for (const fanout of open) {
-    // Not there yet is no verdict while the pushes run.
+    const isLate = deps.now().getTime() - Date.parse(fanout.publishedAt ?? fanout.plannedAt) > LATE_MS;
     for (const [channel, ms] of Object.entries(await canaryTimes(deps, fanout)))
-      if (ms !== null) addCanary(sum, channel, ms);
+      if (ms !== null || isLate) addCanary(sum, channel, ms);
     for (const [channel, counts] of Object.entries((await tallyAll(table, fanout)).channels)) {
       addCounts(countsIn(sum, channel), counts);
       const known = oldest.get(channel);

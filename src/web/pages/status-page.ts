@@ -77,7 +77,7 @@ function canary(view: View, { canary }: ChannelStatus): Html {
     return html`<span class="muted">${t("已设，还没有测到", "set, nothing measured yet")}</span>`;
   const last =
     canary.lastMs === null
-      ? t("最近一条未收到", "the last one did not arrive")
+      ? t("最近一条未收到", "the last one has not arrived")
       : t(
           `最近一条${(canary.lastMs / 1000).toFixed(1)}秒`,
           `the last one after ${(canary.lastMs / 1000).toFixed(1)} s`,

@@ -192,6 +192,18 @@ describe("a finding about a push while others of its chunk are being sent", () =
     expect(await sums(world)).toMatchObject({ closed: true, delivered: 2, unknown: 0 });
   });
 
+  it("is refused to all but one of those who settle the same push in the same moment", async () => {
+    const { world, row } = await settledMeanwhile(async () => {});
+    const id = (await row())?.id ?? "";
+    const findings = (["delivered", "failed", "failed", "delivered"] as const).map((state) => ({ ...finding, state }));
+    const answers = await Promise.allSettled(findings.map((one) => settleDelivery(world.deps, id, one)));
+    const refused = answers.filter(({ status }) => status === "rejected");
+    expect(refused).toMatchObject(Array(3).fill({ reason: { kind: "conflict", code: "STATE" } }));
+    const [taken] = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    expect(taken?.afterChunk).toBeUndefined();
+    expect(await row()).toMatchObject({ state: taken?.state, attempts: [{}, { trigger: "person" }] });
+  });
+
   it("is of no more use once it was tried again", async () => {
     const { world, row } = await settledMeanwhile(async ({ deps }, id) => {
       await settleDelivery(deps, id, { ...finding, state: "failed" });

@@ -65,8 +65,11 @@ export async function settleDelivery(
   const writes = amendWrites(deps, { fanout, range, ref, result }, [{ member, letter, row }]);
   const digest = digestNamed(ref.announcementId) ? { digest: ref.announcementId, endpoint } : undefined;
   if (digest) await queueOutcome(deps, digest, "surely");
-  // Somebody took the chunk a moment ago.
-  if (!(await commit(writes, shown)).ok) return afterChunk();
+  if (!(await commit(writes, shown)).ok) {
+    // Somebody took the chunk a moment ago, or settled one of it: this one, if it is unknown no more.
+    if ((await findResult(deps.table, ref))?.letters.charAt(member) === "u") return afterChunk();
+    throw new AppError("conflict", "STATE", NOT_UNKNOWN);
+  }
   if (digest) await queueOutcome(deps, digest, "now");
   return shown;
 }

@@ -4,7 +4,8 @@ import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { QUEUES } from "#src/platform/queue.ts";
+import { queueVariable } from "#src/platform/aws/settings.ts";
+import { QUEUES, type QueueName } from "#src/platform/queue.ts";
 import { TABLE } from "#tests/contracts/aws-servers.ts";
 
 type Json = Record<string, unknown>;
@@ -109,6 +110,18 @@ describe("functions", () => {
         .filter((queue) => !queue.endsWith("DeadQueue"));
       expect(sends.sort(), name).toEqual(given.sort());
     }
+  });
+
+  it("that push, and the bot's host, can have a second choice on any channel stand in at once", () => {
+    const wanted = (Object.keys(QUEUES) as QueueName[]).filter((name) => /^(deliver-(?!late)|urgent)/.test(name));
+    const [bot] = resource("BotTask")["ContainerDefinitions"] as { Environment: { Name: string; Value: Json }[] }[];
+    const ofBot = Object.fromEntries((bot?.Environment ?? []).map(({ Name, Value }) => [Name, Value]));
+    const { deliver, urgent } = service.functions;
+    for (const environment of [deliver?.environment, urgent?.environment, ofBot])
+      expect(Object.keys(environment ?? {})).toEqual(expect.arrayContaining(wanted.map(queueVariable)));
+    const given = Object.entries(ofBot).filter(([name]) => name.startsWith("GAOSHI_QUEUE_"));
+    const [sends] = statements(resource("BotRole")).filter(({ Action }) => [Action].flat().includes("sqs:SendMessage"));
+    expect(sends?.Resource).toEqual(given.map(([, { Ref }]) => attribute(Ref as string, "Arn")));
   });
 });
 

@@ -241,12 +241,7 @@ function withRow({ lost: _, ...job }: Job, row: Delivery): Job {
   return { ...job, row };
 }
 
-function pushOf(
-  { batch, patience }: Work,
-  { endpoint, row }: Job,
-  target: MessageTarget,
-  matched: string[],
-): Push {
+function pushOf({ batch, patience }: Work, { endpoint, row }: Job, target: MessageTarget, matched: string[]): Push {
   const { address, language, secrets } = target;
   // One that a worker was lost in is made again, under its number: channels know by it what they may have sent.
   const attempt = (row?.attempts.filter(({ lost }) => !lost).length ?? 0) + 1;

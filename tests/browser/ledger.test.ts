@@ -55,8 +55,20 @@ it("the editor sees who did not get it and why, settles what nobody knows, and s
     expect(await violations(page)).toEqual([]);
   }
   await page.getByRole("link", { name: "未知" }).click();
-  await page.getByLabel("依据").fill("群主截图为证");
-  await page.getByRole("button", { name: "认定已送达" }).click();
+  const howYouKnow = page.getByLabel("依据");
+  await howYouKnow.fill("群主截图为证");
+  let posts = 0;
+  page.on("request", (request) => void (request.method() === "POST" && posts++));
+  await howYouKnow.press("Enter");
+  await page.waitForTimeout(300);
+  expect([posts, await page.getByRole("status").count()]).toEqual([0, 0]);
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 900 });
+    if (SHOTS) await page.screenshot({ path: `${SHOTS}/settle-${width}.png`, fullPage: true });
+    expect(await violations(page)).toEqual([]);
+  }
+  await page.getByRole("radio", { name: "已送达" }).check();
+  await page.getByRole("button", { name: /^认定推送给/ }).click();
   expect(await page.getByRole("status").textContent()).toContain("已认定");
   await page.getByLabel("地址、订阅编号或接收端编号").fill(sink.url("/gone"));
   await page.getByRole("button", { name: "查找" }).click();

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RobotVendors, startRobotVendors } from "#tests/receivers/robot-vendors.ts";
 import { startWebhookSink, type WebhookSink } from "#tests/receivers/webhook-sink.ts";
+import { startWechatApi, type WechatApi } from "#tests/receivers/wechat-api.ts";
 import { openWorld, type Person, type TestWorld } from "#tests/world.ts";
 
 let vendors: RobotVendors;
+let api: WechatApi;
 let sink: WebhookSink;
 let world: TestWorld;
 let editor: Person;
@@ -13,7 +15,8 @@ let admin: string;
 beforeAll(async () => {
   vendors = await startRobotVendors();
   sink = await startWebhookSink();
-  world = await openWorld({ origins: vendors.origins });
+  api = await startWechatApi();
+  world = await openWorld({ origins: { ...vendors.origins, "wecom-app": api.origin } });
   await world.admin.put("/units/center", { name: "某县互联网信息中心" });
   editor = await world.member("editor", "center");
   clerk = await world.enter(["editor"], "center");
@@ -22,6 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.close();
   await vendors.close();
+  await api.close();
   await sink.close();
 });
 
@@ -188,7 +192,7 @@ describe("a push that a robot's guard holds", () => {
     expect(page).toMatch(/<a href="\/manage[^"]*">/);
     expect(page).not.toContain("重新推送");
     expect(plain(await lookUp(id, address, { cookie: clerk, lang: "en" }))).toMatch(
-      /the group's robot refuses.*signing secret.*Your subscriptions/,
+      /robot refuses the push.*signing secret.*Your subscriptions/,
     );
     // A page that was open before the stop still has the button; what it answers is true.
     const waiting = await row();
@@ -199,13 +203,17 @@ describe("a push that a robot's guard holds", () => {
     );
     expect(plain(pressed.text)).not.toContain("已重新推送");
     expect(plain(pressed.text)).toMatch(/仍在等待.*设置/);
+    await world.until(async () => Date.parse((await row()).dueAt) > Date.now() + 60_000);
     const asked = await editor.post(`/deliveries/${waiting.id}/retry`);
     expect([asked.status, asked.body.waitsFor]).toEqual([202, "configuration"]);
     expect(Date.parse(asked.body.dueAt)).toBeGreaterThan(Date.now());
   });
 
-  it("leads who may to the settings of a channel that is not set up, and tells others whom to ask", async () => {
+  it("leads who may to the settings of a channel whose secret is refused, and tells others whom to ask", async () => {
     const slug = await world.column();
+    const settings = { corpId: "ww0123456789abcdef", secret: "a-secret-that-was-changed", agentId: "1000002" };
+    expect((await world.admin.put("/channels/wecom-app", { settings })).status).toBe(200);
+    api.always("/cgi-bin/gettoken", { errcode: 40001 });
     await world.imported([{ channel: "wecom-app", address: "user:zhangsan" }], { topics: [`column:${slug}`] });
     const id = await published(slug);
     const row = async () => (await editor.get(`/deliveries?announcement=${id}`)).body.items[0];

@@ -134,7 +134,10 @@ describe("one follower: every code at every door, none of them a success", () =>
     ...OF_THE_RECEIVER,
     ...[45015, 45047].map((code): [number, object] => [
       code,
-      { kind: "rejected", detail: "outside the reply window, and no notice is set up for this account" },
+      {
+        kind: "rejected",
+        detail: `errcode ${code}: outside the reply window, and no notice is set up for this account`,
+      },
     ]),
   ])("the reply: %i", async (code, outcome) => {
     await noteHeard(world, {

@@ -84,12 +84,12 @@ async function retryOne(deps: Deps, view: View, { delivery, form }: Pressed): Pr
   const { t, language } = view;
   const anyway = form.get("anyway") === "true";
   const { heldUntil, afterChunk, waitsFor, dueAt } = await retryDelivery(deps, delivery, { anyway });
+  if (waitsFor) return stillWaiting(view, waitsFor, dueAt);
   if (afterChunk)
     return t(
       "同一批的其他推送正在进行，完成后立即重新推送。",
       "Others of its chunk are being sent; it is sent again as soon as they are done.",
     );
-  if (waitsFor) return stillWaiting(view, waitsFor, dueAt);
   if (heldUntil === undefined) return t("已重新推送。", "It is being sent again.");
   const when = t(
     "接收人正处于免打扰时段，将在时段结束时推送：",

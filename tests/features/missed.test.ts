@@ -117,7 +117,7 @@ describe("somebody who did not get an announcement", () => {
     await world.imported([gone, here], { topics: [`column:${slug}`] });
     const id = await published(slug);
     await closed(id);
-    expect(await lookUp(id, gone)).not.toContain('value="catch-up"');
+    await world.until(async () => !(await lookUp(id, gone)).includes('value="catch-up"'));
     const hidden = hiddenIn(await lookUp(id, here));
     const page = await lookUp(id, here, { cookie: clerk });
     expect(page).not.toContain('value="catch-up"');
@@ -163,7 +163,10 @@ describe("a clerk who looks up whom nothing was sent to", () => {
       topics: [`column:${slug}`],
     });
     await world.as(asked.body.manageToken).delete(`/subscriptions/${asked.body.id}`);
-    await closed(await published(slug));
+    const first = await published(slug);
+    await closed(first);
+    // Its end is noted after the push is.
+    await world.until(async () => !(await lookUp(first, gone)).includes('value="catch-up"'));
     const second = await published(slug, "再次停水");
     await closed(second);
     const read = async (endpoint: string, lang: string) =>

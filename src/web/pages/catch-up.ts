@@ -24,7 +24,7 @@ export function catchUpFields(view: View, now: Date, { since, forWhom, faults = 
   const name = index === 0 ? "since" : `since-${index}`;
   const shown = since === undefined || since === "" ? addDays(max, -7) : since;
   const what = forWhom
-    ? html`<p>${t("向", "Sends ")}${forWhom}${t("补发它自所选日期零时起错过的公告：推送失败的、停用期间的、订阅之前发布的；已收到或可能已收到的不再发。", " what it missed from the beginning of that day on: what failed, what was left out while it was switched off, what came before it subscribed. What it has, or may have, is not sent again.")}</p>`
+    ? html`<p>${t("向", "Sends ")}${forWhom}${t(" 补发它自所选日期零时起错过的公告：推送失败的、停用期间的、订阅之前发布的；已收到或可能已收到的不再发。", " what it missed from the beginning of that day on: what failed, what was left out while it was switched off, what came before it subscribed. What it has, or may have, is not sent again.")}</p>`
     : html`<p>${t("把您自所选日期零时起错过的公告补发给您：没送到的、停用期间的、订阅之前发布的；已收到或可能已收到的不再发。", "Sends you what you missed from the beginning of that day on: what did not arrive, what was left out while you were switched off, what came before you subscribed. What you have, or may have, is not sent again.")}</p>`;
   return html`${what}${textField(
     view,

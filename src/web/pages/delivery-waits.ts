@@ -31,7 +31,7 @@ export function whereToCorrect(view: View, { channel, waitsFor }: DeliveryRow, i
   if (waitsFor !== "configuration") return NOTHING;
   const robot = ROBOTS[channel];
   if (robot?.signs)
-    return html`${t("请核对这项订阅的加签密钥，在", "Check this subscription's signing secret, and correct it under ")}<a href="${view.to("/manage")}">${t("管理订阅", "Your subscriptions")}</a>${t("中更正；密钥无误的，检查群机器人的安全设置（关键词、IP 地址段）和是否停用。", "; if it is right, look at the robot's security settings in its group (keywords, IP addresses), and whether it is switched off.")}`;
+    return html`${t("请订阅人核对这项订阅的加签密钥，在", "Its subscriber has to check this subscription's signing secret, and correct it under ")}<a href="${view.to("/manage")}">${t("管理订阅", "Your subscriptions")}</a>${t("中更正；由名单导入的，由管理员通过接口更正。密钥无误的，检查群机器人的安全设置（关键词、IP 地址段）和是否停用。", "; one that was imported, an administrator corrects by the API. If the secret is right, look at the robot's security settings in its group (keywords, IP addresses), and whether it is switched off.")}`;
   if (robot)
     return html`${t("请在群中检查机器人是否已停用。", "Look in its group whether the robot is switched off.")}`;
   if (isAdmin)

@@ -189,7 +189,7 @@ ${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" v
     ...SECRET_PAGE,
     ...(isWrong ? { status: 422 } : {}),
     main: html`${more.done ? html`<div class="notice green" role="status"><p class="title">${more.done}</p></div>` : NOTHING}${faultSummary(view, more.faults ?? {})}
-<section class="card article"><h1>${title}</h1>${list}</section>
+<section class="card article"><h1>${title}</h1>${list}${endpointOf(access) === undefined ? NOTHING : html`<p><a href="#catch-up">${t("没收到？补发错过的公告", "Something did not arrive? Send what I missed")}</a></p>`}</section>
 ${shown ? html`<section class="card article" aria-labelledby="change"><h2 id="change">${t("更改", "Change")}</h2>${post(editor(view, shown, words, more, await firstOf(deps, shown)), "stacked")}</section>` : NOTHING}
 ${endpointOf(access) === undefined ? NOTHING : html`<section class="card article" aria-labelledby="catch-up"><h2 id="catch-up">${t("补发错过的公告", "Send what I missed")}</h2>${post(catchUpFields(view, deps.now(), { since: more.since, faults: more.faults?.["since"] ? more.faults : {} }), "stacked")}</section>`}
 ${access.endpoint && subscriptions.length > 1 ? html`<section class="card article">${post(html`<button class="quiet" name="act" value="leave-all">${t("全部退订", "Unsubscribe from everything")}</button>`)}</section>` : NOTHING}`,

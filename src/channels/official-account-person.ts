@@ -27,10 +27,12 @@ type Work = {
   message: PersonMessage;
 };
 
-const WINDOW_CLOSED = new Set([45015, 45047]);
+const WINDOW_CLOSED = new Map([
+  [45015, "outside the reply window"],
+  [45047, "too many replies in the window"],
+]);
 // The platform takes a repeat of a template message for the first one for ten minutes.
 const SAME_MS = 9 * 60_000;
-const NO_NOTICE = "outside the reply window, and no notice is set up for this account";
 const UNSURE: Outcome = { kind: "unknown", detail: "sent before, and no answer came" };
 
 /**
@@ -49,14 +51,19 @@ export async function pushToPerson(deps: PersonDeps, work: Work): Promise<Outcom
     if (typeof replied === "object") return replied;
     closedBy = replied;
   }
-  if (!account.notice)
-    return { kind: "rejected", detail: closedBy === undefined ? NO_NOTICE : `errcode ${closedBy}: ${NO_NOTICE}` };
+  if (!account.notice) return { kind: "rejected", detail: withoutNotice(closedBy) };
   if (account.notice.kind === "subscription") return subscriptionNotice(deps, work, account.notice);
   if (noticedAt !== 0 && deps.now().getTime() - noticedAt > SAME_MS) {
     await deps.steps.note(deliveryId, { unsure: attempt });
     return UNSURE;
   }
   return templateMessage(deps, work, account.notice, noticedAt);
+}
+
+/** `code`: by which the vendor said that no reply may be sent; none where that is known without asking. */
+function withoutNotice(code = 0): string {
+  const closed = WINDOW_CLOSED.get(code);
+  return `${closed ? `errcode ${code}: ${closed}` : "outside the reply window"}, and no notice is set up for this account`;
 }
 
 /** The vendor's code when the window turned out to be closed. */

@@ -51,7 +51,7 @@ export async function pushToAll(deps: MassDeps, work: Work): Promise<Outcome> {
     const receipt = String(known["receipt"]);
     const hasFailed =
       known["by"] !== work.attempt && (await askPlatform(deps.call, work.source, receipt)).kind === "failed";
-    if (!hasFailed) return { kind: "accepted", receipt };
+    if (!hasFailed) return { kind: "accepted", receipt, spentBefore: true };
     // A person wants it once more, and nobody has the first one: this is another message, with a key of its own.
     await note({ receipt: undefined, media: undefined, publishes: undefined, again: work.attempt });
   }
@@ -78,7 +78,7 @@ export async function pushToAll(deps: MassDeps, work: Work): Promise<Outcome> {
   }
   if ("receipt" in done) {
     await note({ receipt: done.receipt, by: work.attempt });
-    return { kind: "accepted", receipt: done.receipt };
+    return { kind: "accepted", receipt: done.receipt, ...(done.spentBefore ? { spentBefore: true } : {}) };
   }
   if (done.mediaGone) await note({ media: undefined });
   return done.outcome;
@@ -118,7 +118,7 @@ function madeIn(deps: MassDeps, reply: Reply, name: string): Made {
   return id === undefined ? { outcome: { kind: "retry", detail: `no ${name} in the answer` } } : { id };
 }
 
-type Done = { receipt: string } | { outcome: Outcome; usedUp?: boolean; mediaGone?: boolean };
+type Done = { receipt: string; spentBefore?: boolean } | { outcome: Outcome; usedUp?: boolean; mediaGone?: boolean };
 
 async function sendAll(deps: MassDeps, work: Work, media: string, key: string): Promise<Done> {
   const ask = (length: number) =>
@@ -136,9 +136,10 @@ async function sendAll(deps: MassDeps, work: Work, media: string, key: string): 
   const repeated = reply.kind === "error" && reply.code === 45065;
   if (reply.kind === "ok" || repeated) {
     const id = "body" in reply ? idIn(reply.body, "msg_id") : undefined;
-    if (id !== undefined) return { receipt: `mass:${id}` };
+    if (id !== undefined) return { receipt: `mass:${id}`, spentBefore: repeated };
     // It went out before, or just now, under a number that we were not told: no event can name it.
-    return { outcome: { kind: "unknown", detail: "the platform took it and named no message" } };
+    const detail = "the platform took it and named no message";
+    return { outcome: { kind: "unknown", detail, ...(repeated ? { spentBefore: true } : {}) } };
   }
   return failed(deps, work, reply);
 }
@@ -147,7 +148,7 @@ async function publish(deps: MassDeps, work: Work, media: string): Promise<Done>
   const asked = (await deps.steps.read(`${work.deliveryId}:publish`))["asked"];
   // No key of ours makes a repeat harmless here: a person has to look, and may ask for another attempt.
   if (asked === work.attempt)
-    return { outcome: { kind: "unknown", detail: "asked to publish before, and no answer came" } };
+    return { outcome: { kind: "unknown", detail: "asked to publish before, and no answer came", spentBefore: true } };
   await deps.steps.note(`${work.deliveryId}:publish`, { asked: work.attempt });
   const reply = await deps.call(work.source, "/cgi-bin/freepublish/submit", { json: { media_id: media } });
   const id = reply.kind === "ok" ? idIn(reply.body, "publish_id") : undefined;

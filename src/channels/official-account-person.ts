@@ -33,7 +33,7 @@ const WINDOW_CLOSED = new Map([
 ]);
 // The platform takes a repeat of a template message for the first one for ten minutes.
 const SAME_MS = 9 * 60_000;
-const UNSURE: Outcome = { kind: "unknown", detail: "sent before, and no answer came" };
+const UNSURE: Outcome = { kind: "unknown", detail: "sent before, and no answer came", spentBefore: true };
 
 /**
  * One message to one follower: as a reply while the platform allows one, else as the notice that the operator set up.

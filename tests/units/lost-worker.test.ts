@@ -84,6 +84,20 @@ describe("the ledger of a text whose worker died", () => {
     ]);
   });
 
+  it("costs a day's allowance once, where the vendor says that it took the text before", async () => {
+    const quotas = [{ per: "day", of: "credential", count: 3 }] as const;
+    const world = pushWorld({ email: { credential: () => "the account", quotas: () => [...quotas] } });
+    for (const name of ["a", "b", "c"]) await world.subscribe(`${name}@example.org`, { channel: "email" });
+    let pushes = 0;
+    world.channels.email.answer(() => ({ kind: "accepted", ...(pushes++ === 0 ? { spentBefore: true } : {}) }));
+    await world.publish();
+    await world.drain();
+    await world.publish({ announcementId: "ann_00000000000000000000000002", content: { title: "二" } });
+    await world.drain();
+    // Four of six pushes in a day of three, because the first was spent the day before.
+    expect(pushes).toBe(4);
+  });
+
   it("says so, too, of a further attempt", async () => {
     const world = pushWorld();
     await world.subscribe(hook("a"));

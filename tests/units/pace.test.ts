@@ -272,6 +272,26 @@ describe("the pace of a credential", () => {
     expect(late.granted).toBeLessThanOrEqual(1);
   });
 
+  it("keeps what a day leaves for the urgent ones, whoever comes first when it begins", async () => {
+    const world = house({ quotas: [{ per: "day", of: "credential", count: 1 }] });
+    await world.pace.take("oa", ASK);
+    await world.pace.take("oa", { ...ASK, pushes: 3 });
+    const urgent = await world.pace.take("oa", { ...ASK, urgent: true });
+    expect(shanghaiDate(new Date(urgent.turns[0] ?? 0))).toBe("2026-03-03");
+    // Everybody is late: the process was down at midnight.
+    for (const late of [0, 600_000]) {
+      world.pass((urgent.turns[0] ?? 0) - world.now() + late);
+      const routine = await world.pace.take("oa", { ...ASK, ticket: true });
+      expect(routine.granted).toBe(0);
+      expect((routine.turns[0] ?? 0) - world.now()).toBeLessThanOrEqual(10_000);
+    }
+    expect((await world.pace.take("oa", { ...ASK, urgent: true, ticket: true })).granted).toBe(1);
+    const next = await world.pace.take("oa", { ...ASK, ticket: true });
+    expect([next.granted, next.because]).toEqual([0, "quota"]);
+    // It gave its day away, and is next; those behind it have no worse days for it than before.
+    expect(shanghaiDate(new Date(next.turns[0] ?? 0))).toBe("2026-03-04");
+  });
+
   it("gives each follower its own share of a month", async () => {
     const world = house({ quotas: [{ per: "month", of: "endpoint", count: 2 }] });
     for (const endpoint of ["anna", "anna", "bert"])

@@ -76,14 +76,14 @@ export type Push = { deliveryId: string; attempt: number; target: Target; signal
  * - retry: not now. `retryAfterSeconds` when the receiver named a time (at most 86,400).
  * - unknown: the bytes left, no answer came.
  * `detail` is for the operator: short, without secrets. `receipt` is the provider's own id for the message, by which a
- * later receipt names it.
+ * later receipt names it. `spentBefore`: the vendor took it at an earlier attempt, so that this one cost nothing of a day's or month's allowance.
  */
 export type Outcome =
-  | { kind: "delivered" | "accepted"; status?: number; receipt?: string }
+  | { kind: "delivered" | "accepted"; status?: number; receipt?: string; spentBefore?: boolean }
   | { kind: "gone"; status?: number; detail: string; because?: "bounced" }
   | { kind: "rejected"; status?: number; detail: string }
   | { kind: "retry"; status?: number; detail: string; retryAfterSeconds?: number; pause?: Pause }
-  | { kind: "unknown"; detail: string; receipt?: string };
+  | { kind: "unknown"; detail: string; receipt?: string; spentBefore?: boolean };
 
 /**
  * What a provider says when it is asked what became of a message that it took.

@@ -92,7 +92,8 @@ export function outcomeNotes(deps: RunDeps, channel: Channel) {
   ): Promise<Outcome> {
     const { address } = target;
     try {
-      if (outcome.kind === "retry") await pace.giveBack(address, turn.at, endpoint);
+      const unspent = outcome.kind === "retry" || ("spentBefore" in outcome && outcome.spentBefore);
+      if (unspent) await pace.giveBack(address, turn.at, endpoint);
       if (turn.probe && (outcome.kind === "delivered" || outcome.kind === "accepted"))
         await pace.well(address, turn.setup);
       if (outcome.kind !== "retry" || !outcome.pause) return outcome;

@@ -47,6 +47,9 @@ export const PaceState = schema(() =>
     mending: z.string().exactOptional(),
     /** Turns of those of each line who held one and lost it: no two of them get the same. */
     again: linesPacked().exactOptional(),
+    /** When somebody asked last; and first after a time in which turns of urgent or mending ones passed and nobody came. */
+    seenAt: z.number().exactOptional(),
+    resumedAt: z.number().exactOptional(),
     notBefore: z.number().exactOptional(),
     used: used().exactOptional(),
     promised: used().exactOptional(),
@@ -127,9 +130,13 @@ export function blankPace(): PaceState {
 /** The state at `now`: what lies in the future can only be another clock's word, and is taken for now. */
 export function open(state: PaceState, rules: PaceRules, now: number): Book {
   const { grants, line, urgent, mending, again, ahead = 0, anew, version: _, ...rest } = state;
-  const notLongGone = ([at]: Run) => at > now - 2 * GRACE_MS;
+  const since = resumed(state, now);
+  const { resumedAt = 0 } = since;
+  // Whose turn passed while nothing ran comes now, and others still let it pass.
+  const notLongGone = ([at]: Run) => Math.max(at, resumedAt) > now - 2 * GRACE_MS;
   const book: Book = {
     ...rest,
+    ...since,
     grants: pruned(
       unpackRuns(grants).map(([at, pushes]): Run => [Math.min(at, now), pushes]),
       rules.windows,
@@ -169,6 +176,16 @@ export function open(state: PaceState, rules: PaceRules, now: number): Book {
     delete book.lineFrom;
   }
   return book;
+}
+
+function resumed(
+  { urgent, mending, seenAt, resumedAt }: PaceState,
+  now: number,
+): Pick<PaceState, "seenAt" | "resumedAt"> {
+  const known = { ...(seenAt === undefined ? {} : { seenAt }), ...(resumedAt === undefined ? {} : { resumedAt }) };
+  if (seenAt === undefined || seenAt > now - 2 * GRACE_MS) return known;
+  const passed = [...unpackRuns(urgent), ...unpackRuns(mending)].some(([at]) => at > seenAt - GRACE_MS && at <= now);
+  return passed ? { ...known, resumedAt: now } : known;
 }
 
 /** Turns were promised, there was room, and nobody came for a whole window: those who waited are gone. */

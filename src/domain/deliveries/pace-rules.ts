@@ -44,8 +44,9 @@ export function decide(state: PaceState, rules: PaceRules, ask: Ask, now: number
       continue;
     }
     because = blocked ?? "rate";
-    turns.push(promise(book, rules, { ...ask, ticket: ask.ticket && !blocked }, now, random));
+    turns.push(promise(book, rules, { ...ask, ticket: ask.ticket && (!blocked || blocked === "quota") }, now, random));
   }
+  book.seenAt = now;
   return { granted, turns, because, probe, next: close(book, rules, state.version + 1, now) };
 }
 
@@ -121,7 +122,7 @@ function mayGo(book: Book, rules: PaceRules, ask: Ask, now: number, random: () =
   // Turns of one burst lie a moment apart: nobody slips in between.
   const soon = now + Math.min(BURST_MS, ...windows.map((window) => lengthMs(window) / 4));
   const due = (runs: Run[]) => countOf(runs.filter(([at]) => at <= soon));
-  const room = roomNow(book.grants, windows, now);
+  const room = Math.min(roomNow(book.grants, windows, now), leftAt(quotas, now, book.used));
   if (ask.urgent) return room > (ask.ticket ? 0 : due(book.urgent));
   if (ask.mends) return room > due(book.urgent) + (ask.ticket ? 0 : due(book.mending));
   if (ask.ticket) return room > due(book.urgent) + due(book.mending);

@@ -27,7 +27,10 @@ type Work = {
   message: PersonMessage;
 };
 
-const WINDOW_CLOSED = new Set([45015, 45047]);
+const WINDOW_CLOSED = new Map([
+  [45015, "outside the reply window"],
+  [45047, "too many replies in the window"],
+]);
 // The platform takes a repeat of a template message for the first one for ten minutes.
 const SAME_MS = 9 * 60_000;
 const UNSURE: Outcome = { kind: "unknown", detail: "sent before, and no answer came", spentBefore: true };
@@ -41,13 +44,14 @@ export async function pushToPerson(deps: PersonDeps, work: Work): Promise<Outcom
   const { account, deliveryId, attempt } = work;
   const known = await deps.steps.read(deliveryId);
   if (known["unsure"] === attempt) return UNSURE;
+  let closedBy: number | undefined;
   const noticedAt = known["unsure"] === undefined ? Number(known["noticedAt"] ?? 0) : 0;
   if (noticedAt === 0 && (await deps.windows.take(work.address))) {
     const replied = await reply(deps, work);
-    if (replied) return replied;
+    if (typeof replied === "object") return replied;
+    closedBy = replied;
   }
-  if (!account.notice)
-    return { kind: "rejected", detail: "outside the reply window, and no notice is set up for this account" };
+  if (!account.notice) return { kind: "rejected", detail: withoutNotice(closedBy) };
   if (account.notice.kind === "subscription") return subscriptionNotice(deps, work, account.notice);
   if (noticedAt !== 0 && deps.now().getTime() - noticedAt > SAME_MS) {
     await deps.steps.note(deliveryId, { unsure: attempt });
@@ -56,8 +60,14 @@ export async function pushToPerson(deps: PersonDeps, work: Work): Promise<Outcom
   return templateMessage(deps, work, account.notice, noticedAt);
 }
 
-/** Undefined when the window turned out to be closed. */
-async function reply(deps: PersonDeps, work: Work): Promise<Outcome | undefined> {
+/** `code`: by which the vendor said that no reply may be sent; none where that is known without asking. */
+function withoutNotice(code = 0): string {
+  const closed = WINDOW_CLOSED.get(code);
+  return `${closed ? `errcode ${code}: ${closed}` : "outside the reply window"}, and no notice is set up for this account`;
+}
+
+/** The vendor's code when the window turned out to be closed. */
+async function reply(deps: PersonDeps, work: Work): Promise<Outcome | number> {
   const { title, description, url } = work.message;
   const news = { articles: [{ title, description, url, picurl: "" }] };
   const answer = await once(deps, work, "/cgi-bin/message/custom/send", {
@@ -68,7 +78,7 @@ async function reply(deps: PersonDeps, work: Work): Promise<Outcome | undefined>
   if (answer.kind === "ok") return { kind: "delivered", status: 200 };
   if (answer.kind === "error" && WINDOW_CLOSED.has(answer.code)) {
     await deps.windows.close(work.address);
-    return undefined;
+    return answer.code;
   }
   return failure(deps, answer, "unknown");
 }

@@ -37,6 +37,13 @@ it("says what a delivery waits for, and until when", () => {
   expect(shown({ waitsFor: "configuration", dueAt })).toContain("等待设置");
 });
 
+it("offers no button for what a quota, a pace or a refused credential holds: it would do nothing", () => {
+  const dueAt = "2026-03-02T02:30:00.000Z";
+  for (const waitsFor of ["rate", "quota", "configuration"] as const)
+    expect(shown({ waitsFor, dueAt })).not.toContain("重新推送");
+  expect(shown({ dueAt })).toContain("重新推送");
+});
+
 it("links the digest that a delivery waits for or went out in", () => {
   const digest = `digest_weekly_2026-03-02.1.${ENDPOINT}`;
   const link = `<a href="/console/announcements/digest_weekly_2026-03-02?endpoint=${ENDPOINT}&amp;lang=zh-CN">每周汇总 2026-03-02`;
@@ -53,6 +60,9 @@ it("words what went wrong in the reader's language, and quotes what others said"
   expect(said("no answer in time")).not.toContain("no answer");
   expect(said("no answer in time", "en")).toContain("no answer in time");
   expect(said("errcode 45009: the day's calls are used up")).toContain("错误码 45009：今日调用次数已用完");
+  expect(said("errcode 45047: too many replies in the window, and no notice is set up for this account")).toContain(
+    "错误码 45047：时限内可回复的条数已用完，且该账号未设置通知模板",
+  );
   expect(said("code 310000: 内容不含关键词", "en")).toContain("code 310000: they said: “内容不含关键词”");
   expect(said("550 5.7.1 rejected by policy")).toContain("对方原话：“550 5.7.1 rejected by policy”");
   expect(said("ECONNREFUSED connect ECONNREFUSED 192.0.2.1:25")).toContain("连接被拒绝 ECONNREFUSED connect");

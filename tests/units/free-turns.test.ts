@@ -88,10 +88,10 @@ describe("turns of a process that died", () => {
     "cost nobody anything, whichever call it %s its effect",
     { timeout: 120_000 },
     async (mode) => {
-      let n = -2;
+      let n = -6;
       let late = 0;
       for (let hit = true; hit; ) {
-        n += 3;
+        n += 7;
         const end = await story(n, mode);
         hit = end.hit;
         // 80 more, the urgent ones first.
@@ -111,9 +111,9 @@ describe("turns by a raised pace that were being told when the process died", ()
     "cost nobody anything, whichever call it %s its effect",
     { timeout: 120_000 },
     async (mode) => {
-      let n = -12;
+      let n = -28;
       for (let hit = true; hit; ) {
-        n += 13;
+        n += 29;
         const fault = faulty(n, mode);
         let armed = false;
         const { world, seen } = await house({ one: 120 }, (ports) => (armed ? fault.wrap(ports) : ports));

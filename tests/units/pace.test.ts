@@ -288,6 +288,8 @@ describe("the pace of a credential", () => {
     expect((await world.pace.take("oa", { ...ASK, urgent: true, ticket: true })).granted).toBe(1);
     const next = await world.pace.take("oa", { ...ASK, ticket: true });
     expect([next.granted, next.because]).toEqual([0, "quota"]);
+    // It gave its day away, and is next; those behind it have no worse days for it than before.
+    expect(shanghaiDate(new Date(next.turns[0] ?? 0))).toBe("2026-03-04");
   });
 
   it("gives each follower its own share of a month", async () => {

@@ -54,7 +54,7 @@ describe("quiet hours in a reader's own time zone", () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 
   it("end with the leap of an hour that does not exist, and are quiet in both halves of one that comes twice", () => {
     const berlin = (from: string, to: string) => ({ from, to, timeZone: "Europe/Berlin" });

@@ -132,10 +132,12 @@ describe("one follower: every code at every door, none of them a success", () =>
     ...OF_THE_ACCOUNT,
     ...OF_THE_TEXT,
     ...OF_THE_RECEIVER,
-    ...[45015, 45047].map((code): [number, object] => [
-      code,
-      { kind: "rejected", detail: "outside the reply window, and no notice is set up for this account" },
-    ]),
+    ...Object.entries({ 45015: "outside the reply window", 45047: "too many replies in the window" }).map(
+      ([code, why]): [number, object] => [
+        Number(code),
+        { kind: "rejected", detail: `errcode ${code}: ${why}, and no notice is set up for this account` },
+      ],
+    ),
   ])("the reply: %i", async (code, outcome) => {
     await noteHeard(world, {
       ...{ channel: "official-account", address: PERSON, heard: "message", at: world.now() },

@@ -1,7 +1,7 @@
 import type { Channel } from "./channel.ts";
 import type { SettingsReader } from "./channel-settings.ts";
 import type { TurnsMessage } from "./message.ts";
-import type { Pace } from "./pace.ts";
+import { holdsBack, type Pace } from "./pace.ts";
 import type { Counts } from "./pace-anew.ts";
 import { type Line, ofEach } from "./pace-book.ts";
 import { accountHash, credentialHash } from "./paced-by.ts";
@@ -74,11 +74,11 @@ export function afterDeath(
     const fresh = [...hashes].filter(([hash]) => !known.has(hash));
     if (fresh.length > 0) {
       const move = async () => {
+        const held = await Promise.all(fresh.map(([, address]) => holdsBack(deps.settings, channel, address)));
+        const paced = fresh.filter((_, i) => held[i]).map(([, address]) => address);
+        if (paced.length === 0) return;
         const setup = (await deps.settings(channel.name))?.version ?? 0;
-        await moveUp(deps, channel, pace, {
-          addresses: fresh.map(([, address]) => address),
-          ...{ setup, most: AFTER_DEATH_MOST, anyway: false },
-        });
+        await moveUp(deps, channel, pace, { addresses: paced, setup, most: AFTER_DEATH_MOST, anyway: false });
       };
       const done = move();
       done.catch(() => {

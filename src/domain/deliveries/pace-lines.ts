@@ -1,5 +1,5 @@
 import { type Book, LINES, type PaceRules } from "./pace-book.ts";
-import { type Run, roomAt } from "./pace-log.ts";
+import { countOf, lengthMs, type Run, roomAt, roomNow } from "./pace-log.ts";
 import { counted, quotaAt } from "./pace-quota.ts";
 import type { Ask } from "./pace-rules.ts";
 import { gapMs } from "./pace-spacing.ts";
@@ -17,16 +17,38 @@ const EARLY_MS = 1000;
 export function promise(book: Book, rules: PaceRules, ask: Ask, now: number, random: () => number): number {
   const name = ask.urgent ? "urgent" : ask.mends ? "mending" : "line";
   const before = LINES.slice(0, LINES.indexOf(name)).map((one) => book[one]);
-  const own = ask.ticket ? book.again[name] : book[name];
   const isNew = name === "line" && !ask.ticket;
-  const at = Math.max(now + LEAST_WAIT_MS, turnBehind(book, rules, [...before, own], now, random, isNew));
-  if (ask.ticket) book.again[name] = sorted(own, [[at, 1]]);
+  const turn = ask.ticket
+    ? nextAgain(book, rules, before, book.again[name], now, random)
+    : turnBehind(book, rules, [...before, book[name]], now, random, isNew);
+  const at = Math.max(now + LEAST_WAIT_MS, turn);
+  if (ask.ticket) book.again[name] = sorted(book.again[name], [[at, 1]]);
   if (name === "line" && ask.ticket && at < (book.line[0]?.[0] ?? 0)) book.ahead++;
   else book[name] = sorted(book[name], [[at, 1]]);
   if (name !== "line") return at;
   if (isNew) book.lineFrom ??= at;
   book.promised = counted(book.promised, rules.quotas, at, 1);
   return at;
+}
+
+/**
+ * The next turn there is, unless as many others who lost theirs have one around then as may go: then behind all of these. Around,
+ * because a push comes some tenths after its turn, and those behind it a little later each time.
+ */
+function nextAgain(
+  book: Book,
+  rules: PaceRules,
+  before: Run[][],
+  others: Run[],
+  now: number,
+  random: () => number,
+): number {
+  const next = turnBehind(book, rules, before, now, random, false);
+  const { windows, spacing } = rules;
+  const around = (spacing ? spacing[0] * 1000 : Math.min(10_000, ...windows.map(lengthMs))) / 2;
+  const near = countOf(others.filter(([at]) => Math.abs(at - next) < around));
+  const room = spacing ? 1 : roomNow(sorted(book.grants, ...before), windows, next);
+  return near < room ? next + near * SPREAD_MS : turnBehind(book, rules, [...before, others], now, random, false);
 }
 
 export function takeTicket(book: Book, rules: PaceRules, { urgent, mends }: Ask, now: number): void {

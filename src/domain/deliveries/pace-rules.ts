@@ -44,7 +44,7 @@ export function decide(state: PaceState, rules: PaceRules, ask: Ask, now: number
       continue;
     }
     because = blocked ?? "rate";
-    turns.push(promise(book, rules, { ...ask, ticket: ask.ticket && !blocked }, now, random));
+    turns.push(promise(book, rules, { ...ask, ticket: ask.ticket && (!blocked || blocked === "quota") }, now, random));
   }
   book.seenAt = now;
   return { granted, turns, because, probe, next: close(book, rules, state.version + 1, now) };

@@ -156,7 +156,8 @@ async function addLate(deps: ReplayDeps, fanout: Fanout, endpoint: string): Prom
   return "done";
 }
 
-async function rangeAt(
+/** The range of a fan-out where an endpoint's key belongs. */
+export async function rangeAt(
   table: Table,
   { announcementId, revision }: Fanout,
   endpoint: string,
@@ -167,8 +168,8 @@ async function rangeAt(
 }
 
 /** The channel and the topics on which the endpoint's confirmed subscriptions want this text. */
-async function wantedBy(
-  deps: ReplayDeps,
+export async function wantedBy(
+  deps: Pick<ReplayDeps, "table" | "channels">,
   { announcementId, revision }: Fanout,
   endpoint: string,
 ): Promise<{ channel: string; matched: string[] } | undefined> {

@@ -33,7 +33,7 @@ const FLIGHT_SECONDS = 5;
 
 /**
  * A person has a delivery tried again now, or sent now instead of in the digest that it waits for. The reader's quiet
- * hours stand: `heldUntil` says when they end. While others of its chunk are being sent it follows them (`afterChunk`). Refused
+ * hours stand: `heldUntil` says when they end. So does a stop of its credential: `waitsFor` and `dueAt` say what for, and until when. While others of its chunk are being sent it follows them (`afterChunk`). Refused
  * ("conflict") for what was delivered, suppressed or superseded, while it is being sent itself, for what goes out in its digest
  * at this moment, and, unless `anyway`, for what a fallback got in its place. A delivery of unknown outcome may arrive twice
  * then: that is the person's decision. `attempts`: how many it had when that was uttered, if not now.
@@ -56,9 +56,7 @@ export async function retryDelivery(
   const { writes, dueAt } = await retryWrites(deps, at);
   const until = (await quietNow(deps, fanout, endpoint))?.toISOString();
   const shown: DeliveryRow = {
-    ...(await memberRow(deps, found)),
-    state: "waiting",
-    dueAt,
+    ...asTried(await memberRow(deps, found), dueAt),
     ...(until === undefined ? {} : { heldUntil: until }),
   };
   const commit = deps.commit ?? ((writes) => deps.table.write(writes));
@@ -66,6 +64,12 @@ export async function retryDelivery(
   if (!(await commit([...writes, ...left], shown)).ok) return afterChunk(deps, at, { id, anyway, attempts });
   await queueRetry(deps, at);
   return shown;
+}
+
+/** What a stop of its credential holds waits on, unless the stop turns out to be over: until when is answered as it was. */
+function asTried({ waitsFor, dueAt = "", ...row }: DeliveryRow, now: string): DeliveryRow {
+  const isHeld = waitsFor !== undefined && dueAt > now;
+  return { ...row, state: "waiting", ...(isHeld ? { waitsFor, dueAt } : { dueAt: now }) };
 }
 
 type Retry = FoundDelivery & { result: Result; letter: string; now: Date };

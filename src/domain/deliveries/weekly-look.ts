@@ -2,13 +2,14 @@ import { z } from "zod";
 import { DUTY_COLUMN } from "#src/domain/announcements/column.ts";
 import { getColumn } from "#src/domain/announcements/columns.ts";
 import { addDays, chineseDate, shanghaiDate, shanghaiInstant, weekday } from "#src/domain/calendar/dates.ts";
+import { END_WORDS } from "#src/domain/subscriptions/end-words.ts";
 import { listSubscriptions } from "#src/domain/subscriptions/list.ts";
 import { EndpointMark } from "#src/domain/subscriptions/store.ts";
-import { END_REASONS, type EndReason } from "#src/domain/subscriptions/subscription.ts";
+import { END_REASONS } from "#src/domain/subscriptions/subscription.ts";
 import { keys } from "#src/platform/keys.ts";
 import type { Table } from "#src/platform/table.ts";
 import { schema } from "#src/schema.ts";
-import { PRODUCT, type Text } from "#src/text.ts";
+import { PRODUCT } from "#src/text.ts";
 
 export type WeekDeps = {
   table: Table;
@@ -45,17 +46,6 @@ const OVER = "*";
 const MOST_TOPICS = 200;
 const SHOWN = 30;
 const DAY_MS = 86_400_000;
-
-const REASONS: Record<EndReason, Text> = {
-  gone: { zh: "地址已失效", en: "gone" },
-  bounced: { zh: "被退回", en: "bounced" },
-  complained: { zh: "被投诉", en: "complained" },
-  blocked: { zh: "已屏蔽", en: "blocked" },
-  unsubscribed: { zh: "自行退订", en: "unsubscribed" },
-  renewed: { zh: "已换新订阅", en: "replaced by a newer one" },
-  retired: { zh: "测试接收端已更换", en: "a test endpoint that was changed" },
-  failing: { zh: "连续失败停用", en: "failing, switched off" },
-};
 
 /**
  * Once a week, Monday 09:00 in Shanghai: tells the people on duty in one announcement which endpoints ended or were
@@ -142,7 +132,7 @@ async function report(deps: WeekDeps, week: string, ended: EndedBy, topics: Look
     summary,
     ...END_REASONS.flatMap((because) => {
       const some = ended[because];
-      return some ? [`- ${REASONS[because].zh}（${because}）：${some.count}个。${shown(some)}`] : [];
+      return some ? [`- ${END_WORDS[because].zh}（${because}）：${some.count}个。${shown(some)}`] : [];
     }),
     ...dead
       .slice(0, SHOWN)

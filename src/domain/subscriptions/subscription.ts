@@ -26,7 +26,7 @@ export const QuietHours = schema(() =>
     .strictObject({ from: clock(), to: clock(), timeZone: timeZone().exactOptional() })
     .refine(
       ({ from, to }) => from !== to,
-      fault("QUIET_HOURS", "静默时段的起止时间不得相同", "quiet hours must not start and end at the same time"),
+      fault("QUIET_HOURS", "免打扰时段的起止时间不得相同", "quiet hours must not start and end at the same time"),
     ),
 );
 export type QuietHours = z.infer<ReturnType<typeof QuietHours>>;

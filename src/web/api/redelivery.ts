@@ -48,8 +48,8 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         who: ["editor"],
         tag,
         summary: {
-          zh: "人工重试一条推送，或不等汇总现在就发；接收人正在免打扰的，heldUntil 写明何时推送；备用接收端已代收的须写 anyway=true",
-          en: "Try a delivery again now, or send it before its digest; heldUntil when its reader has quiet hours; anyway=true where a fallback got it in its place",
+          zh: "人工重试一条推送，或不等汇总现在就发；接收人正处于免打扰时段的，heldUntil 写明何时推送；渠道限速、配额或设置仍拦着的，waitsFor 和 dueAt 照实写明；备用接收端已代收的须写 anyway=true",
+          en: "Try a delivery again now, or send it before its digest; heldUntil when its reader has quiet hours; waitsFor and dueAt where a pace, a quota or a setting still holds it; anyway=true where a fallback got it in its place",
         },
         query: z.strictObject({ anyway: z.enum(["true", "false"]).optional() }),
         creates: true,
@@ -138,7 +138,7 @@ export function redeliveryRoutes(deps: ApiDeps): Route[] {
         who: "holder",
         tag,
         summary: {
-          zh: "补推该接收端自某时起错过的公告（30天内）",
+          zh: "补发该接收端自某时起错过的公告（30天内）",
           en: "Give an endpoint what it missed since a moment of the last 30 days",
         },
         body: Since,

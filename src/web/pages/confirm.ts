@@ -80,7 +80,7 @@ function wishes(
 <dt>${t("接收地址", "Address")}</dt><dd class="code">${found?.shown?.(address) ?? address}</dd>
 <dt>${t("订阅内容", "What")}</dt><dd>${topics.map((topic, i) => html`${i > 0 ? html`<br>` : NOTHING}${say(topic)}`)}</dd>
 <dt>${t("频率", "How often")}</dt><dd>${frequencyName(view, frequency)}</dd>
-${quietHours ? html`<dt>${t("静默时段", "Quiet hours")}</dt><dd>${quietText(view, quietHours)}</dd>` : NOTHING}
+${quietHours ? html`<dt>${t("免打扰时段", "Quiet hours")}</dt><dd>${quietText(view, quietHours)}</dd>` : NOTHING}
 </dl>`;
 }
 

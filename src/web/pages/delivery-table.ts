@@ -5,6 +5,7 @@ import type { DeliveryState } from "#src/domain/deliveries/states.ts";
 import { attempts } from "./attempts.ts";
 import { channelName } from "./channel-words.ts";
 import { time } from "./dates.ts";
+import { waitingWords, whereToCorrect } from "./delivery-waits.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import { stackedTable } from "./stacked-table.ts";
 import type { View } from "./view.ts";
@@ -21,12 +22,14 @@ export const stateNames = (view: View): Record<DeliveryState, string> => ({
 /**
  * `supersededBy`: which revision took over from one. `stay`: what a form gives back, so that the page stands where it stood.
  * `revisions`: rows of several, so each says of which it is. `say`: a topic in words.
+ * `isAdmin`: who looks at it may open the settings of a channel.
  */
 export type Shown = {
   say?: (topic: string) => string;
   supersededBy?: ReadonlyMap<number, number>;
   stay?: Html;
   revisions?: boolean;
+  isAdmin?: boolean;
 };
 
 /** Each delivery with its state, why it is in it, what was tried, and what can be done. */
@@ -40,7 +43,7 @@ export function deliveryTable(view: View, rows: DeliveryRow[], shown: Shown = {}
     rows.map((row) => ({
       head: html`${shown.revisions ? revisionLink(view, row) : NOTHING}${channelName(view, row.channel as (typeof CHANNELS)[number])}<br><span class="code">${row.address ?? row.endpoint}</span><br><small class="muted">${matched(view, row, shown)}</small>`,
       cells: [
-        html`${stateNames(view)[row.state]}${because(view, row)}`,
+        html`${stateNames(view)[row.state]}${because(view, row, shown)}`,
         attempts(view, row),
         actions(view, row, shown),
       ],
@@ -59,11 +62,12 @@ function revisionLink(view: View, { announcement, revision }: DeliveryRow): Html
   return html`<a href="${path}">${view.t(`第${revision}版`, `revision ${revision}`)}</a><br>`;
 }
 
-function because(view: View, row: DeliveryRow): Html {
+function because(view: View, row: DeliveryRow, { isAdmin = false }: Shown): Html {
   const { t } = view;
   const lines: (string | Html)[] = [];
   if (row.reason) lines.push(why(view, row.reason));
-  if (row.waitsFor) lines.push(waitsFor(view, row.waitsFor));
+  if (row.waitsFor) lines.push(waitingWords(view, row.waitsFor, row.channel));
+  if (row.waitsFor === "configuration") lines.push(whereToCorrect(view, row, isAdmin));
   if (row.heldFor) lines.push(heldFor(view, row.heldFor));
   if (row.digest) lines.push(inDigest(view, row));
   else if (row.dueAt) lines.push(html`${t("下次：", "next ")}${time(row.dueAt, view.language)}`);
@@ -84,19 +88,9 @@ function why(view: View, reason: NonNullable<DeliveryRow["reason"]>): string {
   return known[reason];
 }
 
-function waitsFor(view: View, because: NonNullable<DeliveryRow["waitsFor"]>): string {
-  const { t } = view;
-  const known: Record<typeof because, string> = {
-    rate: t("排队中：渠道限速", "in the queue: the channel's pace"),
-    quota: t("等待配额：服务方今日或本月的额度已用完", "waits for the vendor's quota of the day or month"),
-    configuration: t("等待设置：服务方拒绝了账号或权限", "waits for a setting: the vendor refuses the credential"),
-  };
-  return known[because];
-}
-
 function heldFor({ t }: View, because: NonNullable<DeliveryRow["heldFor"]>): string {
   return because === "quiet hours"
-    ? t("接收人正在静默时段", "its reader has quiet hours")
+    ? t("接收人正在免打扰时段", "its reader has quiet hours")
     : t("备用接收端：先等首选接收端送达", "a fallback: it waits for the first choice to get it");
 }
 
@@ -114,15 +108,23 @@ function inDigest(view: View, { digest = "", endpoint, dueAt, state }: DeliveryR
 }
 
 function actions(view: View, row: DeliveryRow, { supersededBy, stay = NOTHING }: Shown): Html {
-  const { t } = view;
   const action = view.to(`/console/announcements/${row.announcement}`);
   const hidden = html`<input type="hidden" name="revision" value="${row.revision}"><input type="hidden" name="delivery" value="${row.id}">${stay}`;
   const settle =
-    row.state === "unknown"
-      ? html`<form method="post" action="${action}">${hidden}<div class="field"><label for="reason-${row.revision}-${row.endpoint}">${t("依据", "How you know")}</label><input type="text" id="reason-${row.revision}-${row.endpoint}" name="reason" maxlength="300" required></div>
-<input type="hidden" name="act" value="settle"><button name="state" value="delivered" class="quiet">${t("认定已送达", "It arrived")}</button> <button name="state" value="failed" class="quiet">${t("认定未送达", "It did not")}</button></form>`
-      : NOTHING;
+    row.state === "unknown" ? finding(view, row, html`<form method="post" action="${action}">${hidden}`) : NOTHING;
   return html`${again(view, row, supersededBy?.get(row.revision), html`<form method="post" action="${action}">${hidden}`)}${settle}`;
+}
+
+/** What a person found out. It takes a choice, so that Enter in the field of the reason decides nothing. `form`: where it begins. */
+function finding(view: View, row: DeliveryRow, form: Html): Html {
+  const { t } = view;
+  const id = `${row.revision}-${row.endpoint}`;
+  const who = row.address ?? row.endpoint;
+  const choice = (state: string, words: string) =>
+    html`<label class="choice"><input type="radio" name="state" value="${state}" required><span>${words}</span></label>`;
+  return html`${form}<fieldset><legend>${t("是否送达", "Did it arrive?")}</legend><div class="choices">${choice("delivered", t("已送达", "It arrived"))}${choice("failed", t("未送达", "It did not"))}</div></fieldset>
+<div class="field"><label for="reason-${id}">${t("依据", "How you know")}</label><input type="text" id="reason-${id}" name="reason" maxlength="300" required></div>
+<button name="act" value="settle" class="quiet" aria-label="${t(`认定推送给${who}的结果`, `Settle what became of the push to ${who}`)}">${t("认定", "Settle")}</button></form>`;
 }
 
 /** The button to send it again where that can work; else why not. `form`: where the button's form begins. */
@@ -133,8 +135,8 @@ function again(view: View, row: DeliveryRow, newer: number | undefined, form: Ht
     return html`<p class="small muted">${t(`已被第${newer}版取代，本版不再推送`, `revision ${newer} took over; this one is not sent again`)}</p>`;
   if (digestNamed(row.announcement) && (row.state === "failed" || row.state === "unknown"))
     return html`<p class="small muted">${t("汇总已结束，请在其中各公告的台账里重新推送", "this digest is over; send its announcements again from their own ledgers")}</p>`;
-  // Nothing was tried yet, or it is on its way.
-  if (row.state === "waiting" && row.dueAt === undefined) return NOTHING;
+  // Nothing was tried yet, it is on its way, or a stop of the credential holds it, which no button ends.
+  if (row.state === "waiting" && (row.dueAt === undefined || row.waitsFor)) return NOTHING;
   const who = row.address ?? row.endpoint;
   const words =
     row.state === "held"

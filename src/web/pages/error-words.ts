@@ -64,6 +64,8 @@ const OURS: Readonly<Record<string, string>> = {
   "outside the reply window": "已过可回复的时限",
   "too many replies in the window": "时限内可回复的条数已用完",
   "outside the reply window, and no notice is set up for this account": "已过可回复的时限，且该账号未设置通知模板",
+  "too many replies in the window, and no notice is set up for this account":
+    "时限内可回复的条数已用完，且该账号未设置通知模板",
   "the app does not see the receiver": "接收人不在应用的可见范围内",
   "the receiver is not there, or out of the app's sight": "接收人不存在，或不在应用的可见范围内",
   "no such member": "没有这个成员",

@@ -46,6 +46,10 @@ type Options = {
   rows?: number;
   autocomplete?: string;
   inputmode?: "numeric";
+  /** The first and the last day of a date field. */
+  between?: [string, string];
+  /** The name under which it is posted, where several forms of a page have such a field. */
+  posted?: string;
 };
 
 /** A labelled text field with its hint and its fault, tied together for screen readers. */
@@ -53,11 +57,13 @@ export function textField(view: View, filled: Filled, name: string, label: strin
   const fault = filled.faults[name];
   const value = filled.values.get(name) ?? "";
   const described = [options.hint && `${name}-hint`, fault && `${name}-wrong`].filter(Boolean).join(" ");
-  const attributes = html`id="${name}" name="${name}"${described ? html` aria-describedby="${described}"` : NOTHING}${
+  const attributes = html`id="${name}" name="${options.posted ?? name}"${described ? html` aria-describedby="${described}"` : NOTHING}${
     fault ? trusted(' aria-invalid="true"') : NOTHING
   }${options.required ? trusted(" required") : NOTHING}${options.max ? html` maxlength="${options.max}"` : NOTHING}${
     options.autocomplete ? html` autocomplete="${options.autocomplete}"` : NOTHING
-  }${options.inputmode ? html` inputmode="${options.inputmode}"` : NOTHING}`;
+  }${options.inputmode ? html` inputmode="${options.inputmode}"` : NOTHING}${
+    options.between ? html` min="${options.between[0]}" max="${options.between[1]}"` : NOTHING
+  }`;
   return html`<div class="field"><label for="${name}">${label}${required(view, options.required)}</label>${
     options.hint ? html`<p class="hint" id="${name}-hint">${options.hint}</p>` : NOTHING
   }${

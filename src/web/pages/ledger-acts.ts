@@ -1,12 +1,15 @@
+import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
 import { retryAll } from "#src/domain/deliveries/retry-all.ts";
 import { retryDelivery } from "#src/domain/deliveries/retry-delivery.ts";
 import { settleDelivery } from "#src/domain/deliveries/settle-delivery.ts";
-import type { Caller } from "#src/domain/members/member.ts";
+import { type Caller, hasRole } from "#src/domain/members/member.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checkOrigin, forbidden } from "#src/web/auth.ts";
+import { catchUp } from "./catch-up.ts";
 import { time } from "./dates.ts";
-import { type Html, html } from "./html.ts";
+import { waitingWords } from "./delivery-waits.ts";
+import { type Html, html, NOTHING } from "./html.ts";
 import { mayFollow, type Wanted, wantedIn } from "./ledger-lookup.ts";
 import { ledgerPage } from "./ledger-page.ts";
 import { stayHere } from "./ledger-rows.ts";
@@ -36,7 +39,10 @@ export async function actOnLedger(
   deps.log.info("acted", { route: "console ledger", act, actor: caller.id, id: at.id, ...what });
   if (delivery !== "" && delivery.split(".")[0] !== at.id) throw forbidden();
   const wanted = wantedIn(at.form, "shown");
-  const shown = (news: Html) => ledgerPage(deps, view, { ...at, query: queryOf(wanted, pressed.revision) }, news);
+  const query = queryOf(wanted, pressed.revision);
+  const since = at.form.get("since");
+  if (since) query.set("since", since);
+  const shown = (news: Html) => ledgerPage(deps, view, { ...at, query }, news);
   try {
     const told = await actOn(deps, view, caller, pressed);
     return await shown(html`<div class="notice green" role="status"><p>${told}</p></div>`);
@@ -61,12 +67,24 @@ async function actOn(deps: Deps, view: View, caller: Caller, pressed: Pressed): 
   if (name === "retry") return retryOne(deps, view, pressed);
   if (name === "settle") return settleOne(deps, view, caller, pressed);
   if (name === "retry-all") return retryMany(deps, view, pressed);
+  if (name === "catch-up") return catchUpOne(deps, view, caller, pressed.form);
   throw new AppError("malformed", "ACT", ACT);
 }
 
-async function retryOne(deps: Deps, { t, language }: View, { delivery, form }: Pressed): Promise<string | Html> {
+/** What an endpoint missed is of every unit, so that is an admin's. */
+async function catchUpOne(deps: Deps, view: View, caller: Caller, form: URLSearchParams): Promise<string> {
+  if (!hasRole(caller, "admin")) throw forbidden();
+  const endpoint = form.get("to")?.slice(0, 100) ?? "";
+  const told = await catchUp(deps, endpoint, form.get("since") ?? "");
+  deps.log.info("replay-asked", { actor: caller.id, endpoint, since: form.get("since") });
+  return view.say(told);
+}
+
+async function retryOne(deps: Deps, view: View, { delivery, form }: Pressed): Promise<string | Html> {
+  const { t, language } = view;
   const anyway = form.get("anyway") === "true";
-  const { heldUntil, afterChunk } = await retryDelivery(deps, delivery, { anyway });
+  const { heldUntil, afterChunk, waitsFor, dueAt } = await retryDelivery(deps, delivery, { anyway });
+  if (waitsFor) return stillWaiting(view, waitsFor, dueAt);
   if (afterChunk)
     return t(
       "同一批的其他推送正在进行，完成后立即重新推送。",
@@ -80,8 +98,16 @@ async function retryOne(deps: Deps, { t, language }: View, { delivery, form }: P
   return html`${when}${time(heldUntil, language)}${t("。", ".")}`;
 }
 
+function stillWaiting(view: View, waitsFor: NonNullable<DeliveryRow["waitsFor"]>, dueAt: string | undefined): Html {
+  const { t, language } = view;
+  const when =
+    dueAt === undefined ? NOTHING : html`${t("下次尝试：", "Next try: ")}${time(dueAt, language)}${t("。", ".")}`;
+  return html`${t("仍在等待，未能立即推送。", "It still waits and could not be sent at once. ")}${waitingWords(view, waitsFor)}${t("。", ". ")}${when}`;
+}
+
 async function settleOne(deps: Deps, view: View, caller: Caller, { delivery, form }: Pressed): Promise<string> {
-  const state = form.get("state") === "delivered" ? "delivered" : "failed";
+  const state = form.get("state");
+  if (state !== "delivered" && state !== "failed") throw new AppError("invalid", "STATE", WHICH);
   const reason = (form.get("reason") ?? "").trim().slice(0, 300);
   if (reason.length < 2) throw new AppError("invalid", "REASON", REASON);
   const by = { by: caller.id, byName: caller.name };
@@ -104,4 +130,5 @@ const SERVED = {
   en: "A fallback got this text in its place, so it would be read twice.",
 };
 const ACT = { zh: "没有这样的操作", en: "there is no such button" };
+const WHICH = { zh: "请选择已送达还是未送达", en: "choose whether it arrived or not" };
 const REASON = { zh: "请写明认定的依据", en: "say how you know" };

@@ -8,7 +8,9 @@ import { type DeliveryRow, deliveriesTo, listDeliveries } from "#src/domain/deli
 import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
 import { type Fanout, findFanout } from "#src/domain/deliveries/store.ts";
 import type { Caller } from "#src/domain/members/member.ts";
+import { shownAddress } from "#src/domain/subscriptions/channel.ts";
 import { findEndpoints } from "#src/domain/subscriptions/find-endpoints.ts";
+import { subscriptionsOf } from "#src/domain/subscriptions/store.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 
@@ -24,8 +26,17 @@ export type Subject =
 /** Rows in one state, from a place on; or those of one endpoint, as somebody typed it. */
 export type Wanted = { state: DeliveryState | undefined; endpoint: string; after: string | undefined };
 
-/** `absent`: why an endpoint has none. `supersededBy`: which revision took over from each that rows are of. */
-export type Rows = { items: DeliveryRow[]; next?: string; absent?: Absence; supersededBy: Map<number, number> };
+/** An endpoint somebody looked up that can be given what it missed, and how it is called. */
+export type Found = { endpoint: string; channel: string; address: string };
+
+/** `found`: whom somebody looked up, of those with a confirmed subscription. `absent`: why an endpoint has none. `supersededBy`: which revision took over from each that rows are of. */
+export type Rows = {
+  items: DeliveryRow[];
+  next?: string;
+  found?: Found[];
+  absent?: Absence;
+  supersededBy: Map<number, number>;
+};
 
 /** Everything that the page of a ledger shows; AppError "not-found" for what this caller may not follow. */
 export async function lookUpLedger(
@@ -86,7 +97,15 @@ async function rowsOfEndpoint(deps: Reads, id: string, revision: number, typed: 
   const revisions = [...new Set(items.map((row) => row.revision))];
   const fanouts = await Promise.all(revisions.map((one) => findFanout(deps.table, id, one)));
   const absent = items.length > 0 ? undefined : await whyAbsent(deps, { id, revision, endpoints: keys });
-  return { items, supersededBy: takenOver(fanouts), ...(absent ? { absent } : {}) };
+  const found = (await Promise.all(keys.map((key) => foundAt(deps, key)))).flat();
+  return { items, supersededBy: takenOver(fanouts), found, ...(absent ? { absent } : {}) };
+}
+
+async function foundAt(deps: Reads, endpoint: string): Promise<Found[]> {
+  const one = (await subscriptionsOf(deps.table, endpoint)).find(({ status }) => status === "confirmed");
+  if (!one) return [];
+  const { channel, address } = one;
+  return [{ endpoint, channel, address: shownAddress(deps.channels, channel, address) }];
 }
 
 function takenOver(fanouts: (Fanout | undefined)[]): Map<number, number> {

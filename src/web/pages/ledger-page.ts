@@ -1,7 +1,9 @@
 import { digestAt, digestNamed } from "#src/domain/deliveries/digest.ts";
 import type { DeliveryRow } from "#src/domain/deliveries/list.ts";
+import { hasRole } from "#src/domain/members/member.ts";
 import type { WebDeps } from "#src/web/app.ts";
-import { time } from "./dates.ts";
+import { catchUpSection } from "./catch-up-section.ts";
+import { dayOf, time } from "./dates.ts";
 import { type Html, html, NOTHING } from "./html.ts";
 import { balance } from "./ledger-balance.ts";
 import { lookUpLedger, type Subject, type Wanted } from "./ledger-lookup.ts";
@@ -25,6 +27,7 @@ export async function ledgerPage(
 ): Promise<Page> {
   const { t } = view;
   const caller = await staff(deps, at.request, "editor");
+  const isAdmin = hasRole(caller, "admin");
   const { subject, counts, wanted, rows } = await lookUpLedger(deps, caller, at);
   const { say } = await topicWords(deps, view, rowTopics(rows.items));
   const { revision } = subject;
@@ -47,13 +50,16 @@ ${counts ? balance(view, counts) : html`<p class="muted">${t("尚未开始推送
 ${isMoving ? refreshLine(view, here, isStill) : NOTHING}</section>
 ${subject.kind === "digest" ? NOTHING : revisionLedgers(view, at.id, revision, subject.history)}
 ${finder(view, at.id, wanted)}
-${oneByOne(view, { id: at.id, revision, here }, wanted, rows, say)}`,
+${oneByOne(view, { id: at.id, revision, here, isAdmin }, wanted, rows, say)}
+${catchUpSection(view, deps.now(), { id: at.id, isAdmin, wanted, found: rows.found ?? [], since: at.query.get("since") ?? publishedDay(subject) })}`,
   };
 }
 
 function rowTopics(rows: DeliveryRow[]): string[] {
   return [...new Set(rows.filter(({ announcement }) => !digestNamed(announcement)).flatMap(({ matched }) => matched))];
 }
+
+const publishedDay = (subject: Subject) => (subject.kind === "digest" ? undefined : dayOf(subject.text.publishedAt));
 
 function titleOf({ t }: View, subject: Subject): string {
   if (subject.kind === "revision") return subject.text.content.title;

@@ -1,6 +1,7 @@
 import type { Absence } from "#src/domain/deliveries/absent.ts";
 import { digestNamed } from "#src/domain/deliveries/digest.ts";
 import { DELIVERY_STATES, type DeliveryState } from "#src/domain/deliveries/states.ts";
+import { END_WORDS } from "#src/domain/subscriptions/end-words.ts";
 import { time } from "./dates.ts";
 import { deliveryTable, stateNames } from "./delivery-table.ts";
 import { type Html, html, NOTHING } from "./html.ts";
@@ -10,7 +11,7 @@ import type { View } from "./view.ts";
 /** The rows that are asked for, a page of them. */
 export function oneByOne(
   view: View,
-  at: { id: string; revision: number; here: string },
+  at: { id: string; revision: number; here: string; isAdmin: boolean },
   wanted: Wanted,
   { items, next, absent, supersededBy }: Rows,
   say: (topic: string) => string,
@@ -26,7 +27,7 @@ export function oneByOne(
         : t("没有这样的推送。", "There is none.");
   return html`<section class="card" aria-labelledby="rows"><h2 id="rows">${isLookup ? t("查找结果", "Found") : t("逐条推送", "One by one")}</h2>
 ${filters(view, at, isLookup ? undefined : (state ?? "all"))}
-${items.length > 0 ? deliveryTable(view, items, { say, supersededBy, stay: stayHere(wanted), revisions: isLookup }) : html`<p class="empty">${none}</p>`}
+${items.length > 0 ? deliveryTable(view, items, { say, supersededBy, stay: stayHere(wanted), revisions: isLookup, isAdmin: at.isAdmin }) : html`<p class="empty">${none}</p>`}
 ${pager(view, state ? `${at.here}&state=${state}` : at.here, after !== undefined, next)}
 ${state === "failed" || state === "unknown" ? again(view, at, state, supersededBy.get(at.revision)) : NOTHING}</section>`;
 }
@@ -52,12 +53,18 @@ function absence(view: View, absent: Absence | undefined): Html {
       "多次推送失败，已停用，等待接收人重新确认。",
       "It was switched off after failures and waits for its owner.",
     ),
-    ended: t("订阅已结束。", "Its subscription has ended."),
+    ended: ended(view, absent.reason),
     "not confirmed": t("申请过订阅，但没有确认。", "Somebody asked for a subscription, which was never confirmed."),
     "not subscribed": t("没有以这个地址订阅的记录。", "Nothing is known of a subscription under this address."),
   };
   const at = absent.at === undefined ? NOTHING : html` ${time(absent.at, view.language)}`;
   return html`${t("没有推送给这个接收端：", "Nothing was sent there: ")}${reasons[absent.because]}${at}`;
+}
+
+function ended(view: View, reason: Absence["reason"]): string {
+  if (reason === undefined) return view.t("订阅已结束。", "Its subscription has ended.");
+  const why = view.say(END_WORDS[reason]);
+  return view.t(`订阅已结束（${why}）。`, `Its subscription has ended (${why}).`);
 }
 
 /** What a form of a row gives back, so that the page shows the same rows once it was pressed. */

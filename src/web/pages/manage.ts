@@ -11,6 +11,7 @@ import { unsubscribe } from "#src/domain/subscriptions/unsubscribe.ts";
 import { AppError } from "#src/errors.ts";
 import type { WebDeps } from "#src/web/app.ts";
 import { checked } from "#src/web/input.ts";
+import { catchUp, catchUpFields } from "./catch-up.ts";
 import { channelName, frequencyName } from "./channel-words.ts";
 import { SECRET_PAGE } from "./confirm.ts";
 import { fallbackChange, fallbackField, fallbackIn } from "./fallback-fields.ts";
@@ -22,7 +23,7 @@ import { secretChange, secretFieldOf, secretIn } from "./secret-field.ts";
 import { topicWords } from "./topics.ts";
 import type { View } from "./view.ts";
 
-type Deps = Pick<WebDeps, "table" | "now" | "channels" | "secret">;
+type Deps = Pick<WebDeps, "table" | "now" | "channels" | "secret" | "queue" | "log">;
 
 /** What the holder may manage, and what the page's forms carry so that they still may. Never in an address again. */
 type Access = { subscriptions: Subscription[]; carried: [name: string, value: string][]; endpoint?: string };
@@ -79,6 +80,7 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
     await unsubscribe(deps, chosen);
     return leftPage(view);
   }
+  if (act === "catch-up") return caughtUp(deps, view, access, form.get("since") ?? "");
   if (act !== "change" || !chosen) return overview(deps, view, access, chosen);
   try {
     const changed = await changeSubscription(deps, chosen, Number(form.get("version")), changeIn(form, chosen));
@@ -102,6 +104,19 @@ export async function manageByForm(deps: Deps, view: View, form: URLSearchParams
         : faultsOf(error.errors, fieldOf);
     const filled = error.kind === "stale" ? undefined : form;
     return overview(deps, view, access, chosen, { faults, ...(filled ? { filled } : {}) });
+  }
+}
+
+/** Who may be given what they missed; undefined while none of the subscriptions is in force. */
+const endpointOf = ({ subscriptions }: Access) => subscriptions.find(({ status }) => status === "confirmed")?.endpoint;
+
+async function caughtUp(deps: Deps, view: View, access: Access, since: string): Promise<Page> {
+  try {
+    const done = view.say(await catchUp(deps, endpointOf(access) ?? "", since));
+    return await overview(deps, view, access, undefined, { done, since });
+  } catch (error) {
+    if (!(error instanceof AppError) || !["invalid", "conflict"].includes(error.kind)) throw error;
+    return overview(deps, view, access, undefined, { faults: { since: error.detail }, since });
   }
 }
 
@@ -138,7 +153,7 @@ function topicIn(text: string): unknown {
 
 const topicValue = (topic: Topic): string => (typeof topic === "string" ? topic : JSON.stringify(topic));
 
-type More = { done?: string; faults?: Faults; filled?: URLSearchParams };
+type More = { done?: string; faults?: Faults; filled?: URLSearchParams; since?: string };
 
 async function overview(
   deps: Deps,
@@ -174,8 +189,9 @@ ${one === shown ? NOTHING : post(html`<input type="hidden" name="subscription" v
     ...SECRET_PAGE,
     ...(isWrong ? { status: 422 } : {}),
     main: html`${more.done ? html`<div class="notice green" role="status"><p class="title">${more.done}</p></div>` : NOTHING}${faultSummary(view, more.faults ?? {})}
-<section class="card article"><h1>${title}</h1>${list}</section>
+<section class="card article"><h1>${title}</h1>${list}${endpointOf(access) === undefined ? NOTHING : html`<p><a href="#catch-up">${t("没收到？补发错过的公告", "Something did not arrive? Send what I missed")}</a></p>`}</section>
 ${shown ? html`<section class="card article" aria-labelledby="change"><h2 id="change">${t("更改", "Change")}</h2>${post(editor(view, shown, words, more, await firstOf(deps, shown)), "stacked")}</section>` : NOTHING}
+${endpointOf(access) === undefined ? NOTHING : html`<section class="card article" aria-labelledby="catch-up"><h2 id="catch-up">${t("补发错过的公告", "Send what I missed")}</h2>${post(catchUpFields(view, deps.now(), { since: more.since, faults: more.faults?.["since"] ? more.faults : {} }), "stacked")}</section>`}
 ${access.endpoint && subscriptions.length > 1 ? html`<section class="card article">${post(html`<button class="quiet" name="act" value="leave-all">${t("全部退订", "Unsubscribe from everything")}</button>`)}</section>` : NOTHING}`,
   };
 }

@@ -25,7 +25,7 @@ export function quietFields(view: View, filled: { values: URLSearchParams; fault
   const { t } = view;
   const zone = filled.values.get("zone") || HOME;
   const other = filled.values.get("zoneName") ?? "";
-  return html`<fieldset id="quiet"><legend>${t("静默时段", "Quiet hours")}</legend>
+  return html`<fieldset id="quiet"><legend>${t("免打扰时段", "Quiet hours")}</legend>
 <p class="hint">${t("其间不打扰，过后补发；紧急预警除外。两格都空则不设。", "Nothing is sent in between; it comes afterwards. Urgent alerts break through. Leave both empty for none.")}</p>
 <div class="row">${textField(view, filled, "from", t("开始", "From"), { type: "time" })}${textField(view, filled, "to", t("结束", "To"), { type: "time" })}</div>
 <details${other === "" && zone === HOME && !filled.faults["zoneName"] ? NOTHING : trusted(" open")}><summary>${t("不在北京时间区？", "Not on Beijing time?")}</summary>

@@ -110,7 +110,7 @@ function channelCard(view: View, one: Rehearsal, body: string): Html {
 ${one.ready ? NOTHING : html`<p class="wrong">${t("该渠道尚未设置完成，推送会等到设置好为止。", "This channel is not set up completely; its pushes wait until it is.")}</p>`}
 ${one.paused ? html`<p class="wrong">${pausedWords(view, one.paused.because)}${time(one.paused.until, view.language)}</p>` : NOTHING}
 <dl class="pairs"><dt>${t("立即推送", "At once")}</dt><dd class="num">${now}</dd>
-<dt>${t("稍后", "Later")}</dt><dd><span class="num">${one.held}</span>${one.held > 0 ? html` <small class="muted">${t("正在静默时段，或每天、每周汇总", "quiet hours, or a daily or weekly digest")}</small>` : NOTHING}</dd>
+<dt>${t("稍后", "Later")}</dt><dd><span class="num">${one.held}</span>${one.held > 0 ? html` <small class="muted">${t("正在免打扰时段，或每天、每周汇总", "quiet hours, or a daily or weekly digest")}</small>` : NOTHING}</dd>
 ${one.fallbacks > 0 ? html`<dt>${t("备用", "Fallbacks")}</dt><dd><span class="num">${one.fallbacks}</span> <small class="muted">${t("首选接收端未及时收到时才推送", "only where the first choice does not get it in time")}</small></dd>` : NOTHING}
 ${one.canaries > 0 ? html`<dt>${t("测试接收端", "Test endpoint")}</dt><dd><span class="num">${one.canaries}</span> <small class="muted">${t("不计入上面的数", "not counted above")}</small></dd>` : NOTHING}
 <dt>${t("最后一条送达", "The last one arrives")}</dt><dd>${now > 0 ? html`${time(one.lastAt, view.language)} <small class="muted">${duration(view, one.drainSeconds)}</small>` : "—"}</dd>

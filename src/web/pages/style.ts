@@ -195,6 +195,7 @@ textarea { min-height: 5rem; resize: vertical; line-height: 1.6; }
 [aria-invalid="true"] { border: 2px solid var(--red) !important; }
 fieldset { border: 0; margin: 0 0 1.25rem; padding: 0; min-width: 0; }
 fieldset.inner { margin: 0.3rem 0 0.6rem; }
+td form + form { margin-top: 0.9rem; }
 .choices { display: grid; gap: 0 1.2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
 .choices.one { grid-template-columns: minmax(0, 1fr); }
 .choice { display: flex; gap: 0.6rem; align-items: baseline; padding: 0.3rem 0; cursor: pointer; }

@@ -4,7 +4,6 @@ import type { Channel } from "./channel.ts";
 import { type ChunkLedger, openLedger } from "./chunk-ledger.ts";
 import { type Claim, claim, type LeaseDeps, leaseMs } from "./claim.ts";
 import type { ChunkMessage, RetryMessage } from "./message.ts";
-import { afterDeath } from "./move-up.ts";
 import { makePace, type Pace } from "./pace.ts";
 import { makeTurns, type Turn, type TurnAsk } from "./pace-turns.ts";
 import { makeRunner, type RunDeps } from "./run-chunk.ts";
@@ -33,7 +32,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   const made = makePace(deps, channel);
   const pace = made && { ...made, turn: makeTurns(channel, made) };
   const { run, admit, supersede } = makeRunner(deps, channel, pace);
-  const freeTurns = pace && afterDeath(deps, channel, pace);
+  let freeing: Promise<(addresses: string[]) => Promise<void>> | undefined;
   const lease = leaseMs(channel.limits.seconds.total);
   const once = channel.guarantee === "at-most-once";
 
@@ -73,7 +72,7 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
       ledger.letter(member) === "w" ? [{ member, endpoint, target: message.targets?.[member], ...lost }] : [],
     );
     if (!message.targets) await lookUp(jobs);
-    if (claimed.diedBefore !== undefined) await freeTurns?.(addressesOf(jobs));
+    if (claimed.diedBefore !== undefined) await freeTurns(jobs);
     await run(ledger, { ref, chunk, jobs }, call, launched);
     if (endpoints.some((_, member) => ledger.letter(member) === "w"))
       await deps.queue(queue).send(grouped(ref.announcementId, [{ body: message, delaySeconds: 1 }]));
@@ -97,8 +96,19 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
     });
     jobs.sort((a, b) => a.member - b.member);
     await lookUp(jobs);
-    if (claimed.diedBefore !== undefined) await freeTurns?.(addressesOf(jobs));
+    if (claimed.diedBefore !== undefined) await freeTurns(jobs);
     await run(ledger, { ref, chunk, jobs }, call);
+  }
+
+  /** A worker that died had this chunk open: what it promised to members is free before they ask anew. */
+  async function freeTurns(jobs: Job[]): Promise<void> {
+    if (!pace) return;
+    freeing ??= import("./move-up.ts").then(({ afterDeath }) => afterDeath(deps, channel, pace));
+    const addresses = jobs.flatMap(({ target }) => (target ? [target.address] : []));
+    // They wait for longer where that fails, and nothing else.
+    await (await freeing)(addresses).catch((error: unknown) =>
+      deps.log.warn("turns-not-freed", { channel: channel.name, detail: String(error).slice(0, 200) }),
+    );
   }
 
   async function dueRows({ ref, endpoints }: RetryMessage): Promise<Delivery[]> {
@@ -166,8 +176,4 @@ export function makeSender(deps: SendDeps, channel: Channel): Sender {
   }
 
   return { chunk, retry, supersede, pace };
-}
-
-function addressesOf(jobs: Job[]): string[] {
-  return jobs.flatMap(({ target }) => (target ? [target.address] : []));
 }

@@ -76,7 +76,8 @@ export type Push = { deliveryId: string; attempt: number; target: Target; signal
  * - retry: not now. `retryAfterSeconds` when the receiver named a time (at most 86,400).
  * - unknown: the bytes left, no answer came.
  * `detail` is for the operator: short, without secrets. `receipt` is the provider's own id for the message, by which a
- * later receipt names it. `spentBefore`: the vendor took it at an earlier attempt, so that this one cost nothing of a day's or month's allowance.
+ * later receipt names it. `spentBefore`: the vendor took it at an earlier attempt, so that this one cost nothing of a day's or
+ * month's allowance.
  */
 export type Outcome =
   | { kind: "delivered" | "accepted"; status?: number; receipt?: string; spentBefore?: boolean }

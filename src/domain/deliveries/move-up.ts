@@ -16,9 +16,9 @@ const LOOKED_AT_ONCE = 500;
 /**
  * Has those who wait move up where turns of their credential were promised to nobody any more: to a process that died before it had
  * written that down, or to a text that was withdrawn. Looks at `most` rows that are due next at most; of a longer line only those
- * who go first are counted, the urgent ones among them. `addresses`: of credentials for which perhaps nobody waits now. `anyway`: however many turns are promised. Who
- * waits is told by a message of its own. May run twice, and beside workers: whoever is promised a turn meanwhile loses nothing
- * but perhaps a few places.
+ * who go first are counted, the urgent ones among them. `addresses`: of credentials for which perhaps nobody waits now. `anyway`:
+ * however many turns are promised. Who waits is told by a message of its own. May run twice, and beside workers: whoever is
+ * promised a turn meanwhile loses nothing but perhaps a few places.
  */
 export async function moveUp(
   deps: QueueRowsDeps,

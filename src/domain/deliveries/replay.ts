@@ -22,6 +22,7 @@ import {
   Range,
   rangeItem,
   resultKey,
+  SWEEP_GRACE_MS,
 } from "./store.ts";
 import { grouped, queueOf } from "./work-queue.ts";
 
@@ -35,7 +36,6 @@ export type ReplayDeps = {
 
 const MOST_DAYS = 30;
 const FANOUTS_A_RUN = 50;
-const SWEEP_GRACE_MS = 60_000;
 const BUSY_SECONDS = 5;
 
 /**

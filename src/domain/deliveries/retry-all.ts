@@ -19,6 +19,7 @@ import {
   findResult,
   membersOf,
   rangesOf,
+  SWEEP_GRACE_MS,
 } from "./store.ts";
 import { grouped, lateQueueOf } from "./work-queue.ts";
 
@@ -48,7 +49,6 @@ const LETTER = { failed: "f", unknown: "u" } as const;
 const WINDOWS_A_RUN = 20;
 // One transaction holds 100 writes: the result, the range, the fan-out, and the rows.
 const ROWS_A_WRITE = 90;
-const SWEEP_GRACE_MS = 60_000;
 const BUSY_SECONDS = 5;
 
 /**

@@ -14,7 +14,8 @@ const AGAIN_SECONDS = [5, 75];
 
 /**
  * An endpoint's secret was named anew: the stop of its credential ends, what waits for it is queued now, and who was asked in
- * vain whether it wants it is asked again. Told of confirmed subscriptions only: nobody else may have the vendor tried again. Each credential with secrets of its own (a group's robot) is one endpoint's.
+ * vain whether it wants it is asked again. Told of confirmed subscriptions only: nobody else may have the vendor tried again. Each
+ * credential with secrets of its own (a group's robot) is one endpoint's.
  */
 export async function secretCorrected(deps: QueueRowsDeps, { channel: name, endpoint }: SecretWord): Promise<void> {
   const channel: Channel | undefined = deps.channels[name as ChannelName];

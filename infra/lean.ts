@@ -83,8 +83,11 @@ const leanUndici: Plugin = {
   setup({ initialOptions, onLoad }) {
     initialOptions.define = { ...initialOptions.define, esbuildDetection: "1" };
     onLoad({ filter: /undici\/index\.js$/ }, () => ({
-      contents:
-        'exports.Agent = require("./lib/dispatcher/agent"); exports.buildConnector = require("./lib/core/connect");',
+      contents: [
+        'exports.Agent = require("./lib/dispatcher/agent");',
+        'exports.buildConnector = require("./lib/core/connect");',
+        'exports.Pool = require("./lib/dispatcher/pool");',
+      ].join("\n"),
     }));
     onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("HTTP/2 is not in this bundle"); };',

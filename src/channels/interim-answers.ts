@@ -11,11 +11,15 @@ const PROCESSING = 102;
 export function readOverContinue(socket: object): void {
   const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "parser");
   const parser = name && (socket as Record<symbol, Partial<Parser> | null>)[name];
-  if (parser?.onHeadersComplete) parser.onHeadersComplete = onHeadersComplete;
+  if (!parser?.onHeadersComplete) return;
+  own ??= parser.onHeadersComplete;
+  parser.onHeadersComplete = onHeadersComplete;
 }
+
+/** undici's own, of all its connections. */
+let own: Parser["onHeadersComplete"] | undefined;
 
 // One function for all connections: a push costs no more by it.
 function onHeadersComplete(this: Parser, status: number, upgrades: boolean, keepsAlive: boolean): number {
-  const own: Parser = Object.getPrototypeOf(this);
-  return own.onHeadersComplete.call(this, status === CONTINUE ? PROCESSING : status, upgrades, keepsAlive);
+  return own?.call(this, status === CONTINUE ? PROCESSING : status, upgrades, keepsAlive) ?? 0;
 }

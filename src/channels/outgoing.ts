@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import { append, emptyList, type LinkedList, remove } from "#src/domain/deliveries/linked-list.ts";
+import { originOf } from "#src/domain/deliveries/origin-of.ts";
 import { EGRESS_REFUSED, type Egress } from "./egress.ts";
 import { readOverContinue } from "./interim-answers.ts";
 
@@ -88,7 +89,8 @@ export function makeOutgoing(
     const undici = await import("./undici.ts");
     agent = new undici.Agent({
       connect: counted(egress.connector(undici.buildConnector)),
-      allowH2: false,
+      // Told to the pools only: where the agent knows, it makes a longer name of every request's origin.
+      factory: (origin, options) => new undici.Pool(origin, { ...options, allowH2: false }),
       headersTimeout: seconds.answer * 1000,
       // The same, or undici makes two timers anew for every push; what takes longer in all is ended by our own clock.
       bodyTimeout: seconds.answer * 1000,
@@ -129,12 +131,12 @@ export function makeOutgoing(
     return new Promise((resolve) => {
       const exchange = newExchange(request, tick + lifetime, resolve);
       append(open, exchange);
-      const slash = request.url.indexOf("/", 8);
+      const origin = originOf(request.url);
       const reset = connections - open.count > mostIdle;
       agent.dispatch(
         {
-          origin: request.url.slice(0, slash),
-          path: request.url.slice(slash),
+          origin,
+          path: request.url.slice(origin.length),
           method: request.method,
           headers: request.headers,
           body: request.body ?? null,

@@ -338,9 +338,3 @@ function late(origin: Origin, now: number): number {
   while (fresh.first && fresh.first.at <= since) remove(fresh.first);
   return origin.running - fresh.count;
 }
-
-/** The origin of a URL; every other address of a channel shares that channel's account. */
-export function originOf(address: string): string {
-  const end = address.indexOf("/", 8);
-  return address.startsWith("http") ? (end < 0 ? address : address.slice(0, end)) : "";
-}

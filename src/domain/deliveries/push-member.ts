@@ -1,11 +1,12 @@
 import { steadyTime } from "#src/platform/clock.ts";
 import type { Channel, Outcome, Push } from "./channel.ts";
 import type { Exposure } from "./exposure.ts";
-import { type Gate, originOf, type Slot } from "./gate.ts";
+import type { Gate, Slot } from "./gate.ts";
 import type { Hanging } from "./hanging.ts";
 import { keptBack } from "./kept-back.ts";
 import type { MessageTarget } from "./message.ts";
 import { outcomeNotes } from "./note-outcome.ts";
+import { originOf } from "./origin-of.ts";
 import type { Pace } from "./pace.ts";
 import type { Turn, TurnAsk } from "./pace-turns.ts";
 import { pushGates, type Room } from "./push-gates.ts";

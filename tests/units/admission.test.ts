@@ -58,7 +58,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("claims no further chunk while enough of the text wait for their turn", async () => {
+it("claims no further chunk while enough of the text wait for their turn, and then several together", async () => {
   const { ask, claimed, stand, answer, waiting } = house({ inFlight: 512, inFlightPerOrigin: 64 });
   for (let n = 0; n < 10; n++) ask(n, "a");
   await settled();
@@ -69,9 +69,20 @@ it("claims no further chunk while enough of the text wait for their turn", async
   }
   await settled();
   expect([waiting(), claimed.length]).toEqual([136, 2]);
-  answer(9);
+  answer(8);
   await settled();
-  expect([waiting(), claimed.length]).toEqual([127, 3]);
+  expect([waiting(), claimed.length]).toEqual([128, 2]);
+  answer(1);
+  // At 127 there is room for one, two and three more below 328; a fourth would make it 427.
+  await settled();
+  expect([waiting(), claimed.length]).toEqual([127, 5]);
+  for (const launched of claimed.slice(2)) {
+    stand("a", 100);
+    launched();
+  }
+  answer(299);
+  await settled();
+  expect([waiting(), claimed.length]).toEqual([128, 5]);
 });
 
 it("claims a chunk for those who would not wait, though many wait for others", async () => {

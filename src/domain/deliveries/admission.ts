@@ -25,6 +25,8 @@ const LOOK_MS = 20;
 const PATIENCE_MS = 5000;
 // Looking at every origin of a chunk costs more than a push may.
 const MOVES_A_LOOK = 16;
+// Once too few wait, the chunks of so many more are claimed together: where one process does everything, they share one sync.
+const TOGETHER = 200;
 
 /** `ahead`: so many may wait. `milliseconds` is a clock that only runs forward. */
 export function makeAdmission(
@@ -35,11 +37,11 @@ export function makeAdmission(
   const groups = new Map<string, Group>();
   let clock: NodeJS.Timeout | undefined;
 
-  const isShort = (group: Group, chunk: Coming): boolean =>
-    gateFor(chunk.urgent).waiting(chunk.group) + group.all < ahead;
+  const isShort = (group: Group, chunk: Coming, most = ahead): boolean =>
+    gateFor(chunk.urgent).waiting(chunk.group) + group.all < most;
 
-  const fits = (group: Group, chunk: Coming): boolean => {
-    if (isShort(group, chunk)) return true;
+  const fits = (group: Group, chunk: Coming, most = ahead): boolean => {
+    if (isShort(group, chunk, most)) return true;
     const gate = gateFor(chunk.urgent);
     if (group.all >= gate.room()) return false;
     for (const origin of chunk.origins.keys())
@@ -67,7 +69,9 @@ export function makeAdmission(
   };
 
   const look = (group: Group): void => {
-    for (let first = group.waiting[0]; first && fits(group, first.chunk); first = group.waiting[0]) {
+    let [first] = group.waiting;
+    const most = first && isShort(group, first.chunk) ? ahead + TOGETHER : ahead;
+    for (; first && fits(group, first.chunk, most); first = group.waiting[0]) {
       group.waiting.shift();
       first.go(enter(group, first.chunk));
     }

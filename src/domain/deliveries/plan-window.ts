@@ -3,7 +3,7 @@ import type { Queue, QueueName } from "#src/platform/queue.ts";
 import type { Table, Write } from "#src/platform/table.ts";
 import type { Member, Members } from "./audience.ts";
 import type { Channel, ChannelName } from "./channel.ts";
-import { failingOf, makeChunks, type Planned, type Standing, withoutRepeats } from "./chunks-of-window.ts";
+import { failingOf, makeChunks, type Planned, withoutRepeats } from "./chunks-of-window.ts";
 import { queueChunks } from "./queue-chunks.ts";
 import {
   type Chunk,
@@ -47,30 +47,21 @@ export async function planWindow(
   const fresh = await reachable(deps, window.members, new Set(existing.flatMap(({ chunk }) => membersOf(chunk))));
   const failing = await failingOf(deps, fresh);
   const chunks = makeChunks(deps, { fanout, range, existing }, fresh, failing);
+  // Behind the first window others are being pushed to already, and nobody waits for this one.
+  const wait = { patient: !first };
   const put = ({ ref, chunk }: Planned) =>
-    table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }]).then(({ ok }) => ok);
+    table.write([{ put: { ...chunkKey(ref), ...chunk }, if: { absent: true } }], wait).then(({ ok }) => ok);
   // The first one is the claim of the window: of two workers only one goes on to the others.
   const [claim, ...others] = chunks;
   if (claim && !(await put(claim))) return "conflict";
   if ((await Promise.all(others.map(put))).includes(false)) return "conflict";
   const next = advanced(range, [...existing, ...chunks], window, deps.now());
-  if (!(await saveRange(table, fanout, range, next, mended))) return "conflict";
+  const writes: Write[] = mended.map(({ ref, chunk }) => ({ put: { ...chunkKey(ref), ...chunk } }));
+  const condition = range.version === 0 ? ({ absent: true } as const) : { version: range.version };
+  writes.unshift({ put: rangeItem(announcementId, revision, next), if: condition });
+  if (!(await table.write(writes, wait)).ok) return "conflict";
   await queueChunks(deps, fanout, chunks, existing);
   return next;
-}
-
-function saveRange(
-  table: Table,
-  { announcementId, revision }: Fanout,
-  before: Range,
-  next: Range,
-  mended: Standing[],
-): Promise<boolean> {
-  const writes: Write[] = mended.map(({ ref, chunk }) => ({ put: { ...chunkKey(ref), ...chunk } }));
-  const condition = before.version === 0 ? ({ absent: true } as const) : { version: before.version };
-  return table
-    .write([{ put: rangeItem(announcementId, revision, next), if: condition }, ...writes])
-    .then(({ ok }) => ok);
 }
 
 /** At least a window full, and in a second run at least as far as the first run's chunks reach. */

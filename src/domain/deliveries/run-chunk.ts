@@ -50,9 +50,9 @@ export type RunDeps = Clock & {
 /** So many receivers at most get a push twice for a power cut of the one process there is; a function has a few chunks. */
 const MOST_EXPOSED = 512;
 /** So many of an announcement wait for a slot at most before its next chunk is claimed: as many as begin while that is done. */
-const AHEAD = 128;
-/** Where so many chunks are open, others will soon close, too. */
-const MANY_OPEN = 8;
+const AHEAD = 64;
+/** Where others are open, they soon close or have others claimed, and one sync serves them all. */
+const SEVERAL_OPEN = 2;
 /** Who has not answered for so long is tried again in any case, power cut or not, and takes no room from the others. */
 const HANGS_MS = 1000;
 const LOOK_MS = 250;
@@ -173,7 +173,7 @@ export function makeRunner(
     clearTimeout(timer);
     for (const { timer } of work.due.values()) clearTimeout(timer);
     await saving.stop();
-    await stored(work, () => ledger.close(open.size >= MANY_OPEN && !exposure.isHigh())).finally(() => {
+    await stored(work, () => ledger.close(open.size >= SEVERAL_OPEN && !exposure.isHigh())).finally(() => {
       open.delete(work);
       exposure.leave(work.unstored);
       if (open.size > 0) return;

@@ -98,7 +98,7 @@ export function memberOf(mentions: Mention[], spoken: ReadonlySet<string>): Memb
       channel,
       matched: spoken.has(topic) ? [topic] : [],
       saw: false,
-      reach: sooner(undefined, only.entry),
+      reach: only.entry,
     };
   }
   const matched = new Set<string>();

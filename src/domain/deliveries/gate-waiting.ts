@@ -56,7 +56,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
 
   /** Lets the next push of a group in whose origin has room. */
   function letOne(lane: Lane<O, Slot>): boolean {
-    const passed: string[] = [];
+    let passed: string[] | undefined;
     let found = false;
     while (!found) {
       // Thousands may be parked: nobody looks at each of them whenever one slot is free.
@@ -70,7 +70,8 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
       }
       if (!rules.hasRoom(origin)) {
         if (rules.hasToPark(origin)) park(lane.parked, name);
-        else passed.push(name);
+        else if (passed) passed.push(name);
+        else passed = [name];
         continue;
       }
       found = true;
@@ -80,7 +81,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
       else lane.lines.delete(name);
       waiter?.go(rules.start(origin));
     }
-    if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
+    if (passed) lane.turns = [...passed, ...lane.turns];
     return found;
   }
 
@@ -91,9 +92,14 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
       const [group, lane] = first;
       const found = letOne(lane);
       if (found) without = 0;
-      if (found && lanes.size === 1 && lane.turns.length > 0) continue;
+      const isLeft = lane.turns.length + lane.parked.now.size > 0;
+      // Alone it stays where it is: moved to the end at every push, it would cost more than all the rest of this.
+      if (isLeft && lanes.size === 1) {
+        if (found) continue;
+        return;
+      }
       lanes.delete(group);
-      if (lane.turns.length + lane.parked.now.size === 0) continue;
+      if (!isLeft) continue;
       lanes.set(group, lane);
       if (!found) without++;
     }

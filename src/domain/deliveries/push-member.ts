@@ -111,7 +111,12 @@ export function makePusher(
           const known = work.digest ? undefined : work.rendered.get(target.language);
           const rendered = known ?? (await deps.render(work, target, items));
           slot.begunAt = steadyTime(deps);
-          let outcome = await channel.push(rendered, pushOf(work, job, target, items)).catch(notExpected);
+          let outcome: Outcome;
+          try {
+            outcome = await channel.push(rendered, pushOf(work, job, target, items));
+          } catch (error) {
+            outcome = notExpected(error);
+          }
           const ms = Math.max(0, steadyTime(deps) - slot.begunAt);
           // By the clock as it is now: what follows is reckoned from the answer.
           const startedAt = new Date(deps.now().getTime() - ms);

@@ -141,6 +141,18 @@ describe("bundles", () => {
     expect(nameless(metafile)).toHaveLength(1);
   }, 60_000);
 
+  it("have all of undici that a push names, in a bundle as well", async () => {
+    const [{ bundled }, { LEAN }] = await Promise.all([import("#infra/bundle.ts"), import("#infra/lean.ts")]);
+    const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));
+    await bundled("src/channels/undici.ts", folder, [], LEAN);
+    const lean: Json = await import(join(folder, "index.mjs"));
+    rmSync(folder, { recursive: true });
+    const whole: Json = await import("#src/channels/undici.ts");
+    expect(Object.keys(lean).sort()).toEqual(Object.keys(whole).sort());
+    expect(Object.keys(whole)).toContain("Agent");
+    for (const [name, part] of Object.entries(lean)) expect(part, name).toBeTypeOf("function");
+  }, 60_000);
+
   it("load no schema before the first call, and for a push nothing that publishes", async () => {
     const { bundle } = await import("#infra/bundle.ts");
     const folder = mkdtempSync(join(tmpdir(), "gaoshi-bundle-"));

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Revision } from "#src/domain/announcements/announcement.ts";
 import type { Channel, ConfirmOutcome, Digest, Links, Outcome, Pause, Target } from "#src/domain/deliveries/channel.ts";
 import type { SettingsReader } from "#src/domain/deliveries/channel-settings.ts";
+import { originOf } from "#src/domain/deliveries/origin-of.ts";
 import { PUSH_KEY_SETTING, type PushKey, pushKeyOf } from "#src/domain/deliveries/push-key.ts";
 import type { InputError } from "#src/errors.ts";
 import type { Log } from "#src/log.ts";
@@ -204,11 +205,6 @@ export function outcomeOf(answer: Answer | Outcome, now: () => Date): Outcome {
     detail: String(status),
     ...(named === undefined ? {} : { retryAfterSeconds: named }),
   };
-}
-
-function originOf(address: string): string {
-  const slash = address.indexOf("/", 8);
-  return slash < 0 ? address : address.slice(0, slash);
 }
 
 /**

@@ -39,10 +39,9 @@ export function makeWebhook(deps: WebhookDeps): Channel<RenderedEvent> {
 
   function signed(id: string, type: string, body: Buffer, secrets: string[]): string[] {
     const timestamp = Math.floor(deps.now().getTime() / 1000);
-    const about = ["content-type", type, "user-agent", "Gaoshi-Webhook/1"];
-    const named = ["webhook-id", id, "webhook-timestamp", String(timestamp)];
-    if (secrets.length === 0) return [...about, ...named];
-    return [...about, ...named, "webhook-signature", sign(id, timestamp, body, secrets)];
+    const headers = ["content-type", type, "user-agent", "Gaoshi-Webhook/1", "webhook-id", id];
+    const signature = secrets.length > 0 ? ["webhook-signature", sign(id, timestamp, body, secrets)] : [];
+    return [...headers, "webhook-timestamp", String(timestamp), ...signature];
   }
 
   async function push(rendered: RenderedEvent, { deliveryId, target, signal }: Push): Promise<Outcome> {

@@ -56,7 +56,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
 
   /** Lets the next push of a group in whose origin has room. */
   function letOne(lane: Lane<O, Slot>): boolean {
-    let passed: string[] | undefined;
+    const passed: string[] = [];
     let found = false;
     while (!found) {
       // Thousands may be parked: nobody looks at each of them whenever one slot is free.
@@ -70,8 +70,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
       }
       if (!rules.hasRoom(origin)) {
         if (rules.hasToPark(origin)) park(lane.parked, name);
-        else if (passed) passed.push(name);
-        else passed = [name];
+        else passed.push(name);
         continue;
       }
       found = true;
@@ -81,7 +80,7 @@ export function makeWaitingRoom<O extends Origin, Slot>(rules: Rules<O, Slot>): 
       else lane.lines.delete(name);
       waiter?.go(rules.start(origin));
     }
-    if (passed) lane.turns = [...passed, ...lane.turns];
+    if (passed.length > 0) lane.turns = [...passed, ...lane.turns];
     return found;
   }
 

@@ -56,10 +56,12 @@ export async function planWindow(
   if (claim && !(await put(claim))) return "conflict";
   if ((await Promise.all(others.map(put))).includes(false)) return "conflict";
   const next = advanced(range, [...existing, ...chunks], window, deps.now());
-  const writes: Write[] = mended.map(({ ref, chunk }) => ({ put: { ...chunkKey(ref), ...chunk } }));
-  const condition = range.version === 0 ? ({ absent: true } as const) : { version: range.version };
-  writes.unshift({ put: rangeItem(announcementId, revision, next), if: condition });
-  if (!(await table.write(writes, wait)).ok) return "conflict";
+  const progress: Write = {
+    put: rangeItem(announcementId, revision, next),
+    if: range.version === 0 ? { absent: true } : { version: range.version },
+  };
+  const mendings = mended.map(({ ref, chunk }): Write => ({ put: { ...chunkKey(ref), ...chunk } }));
+  if (!(await table.write([progress, ...mendings], wait)).ok) return "conflict";
   await queueChunks(deps, fanout, chunks, existing);
   return next;
 }
